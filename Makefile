@@ -1,0 +1,101 @@
+# Everything a contributor runs. A bare `make` lists the targets.
+# Choose another interpreter with `make test PYTHON=python3.12`; it gets an environment of its own.
+
+PYTHON ?= python3
+UV ?= uv
+VENV := .venv$(if $(filter-out python3,$(PYTHON)),-$(patsubst python%,%,$(notdir $(PYTHON))))
+RUN := $(VENV)/bin/python
+TESTS ?=
+
+# The environment is rebuilt when a lock or the interpreter changes, and else left alone.
+LOCKS := requirements/build.txt requirements/development.txt
+KEY = $(shell { cat $(LOCKS); $(PYTHON) -VV; } 2>&1 | cksum | cut -d' ' -f1)
+STAMP = $(VENV)/.installed-$(KEY)
+PIP := $(RUN) -m pip install --quiet --disable-pip-version-check --no-deps
+COMPILE := $(UV) pip compile --universal --generate-hashes --no-annotate --no-header --no-config \
+	--python-version 3.11 --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help setup check format imports types architecture dead-code spelling fix test unit demo \
+	bench simulate mutants fuzz kill soak vectors lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## create the environment from the hash-locked requirements
+	@test -f $(STAMP) || $(MAKE) --no-print-directory $(STAMP)
+
+$(VENV)/.installed-%:
+	@echo "Creating $(VENV) with $$($(PYTHON) --version), about a minute"
+	$(PYTHON) -m venv --clear $(VENV)
+	$(PIP) --require-hashes --only-binary :all: --requirement requirements/build.txt
+	$(PIP) --require-hashes --no-build-isolation --requirement requirements/development.txt
+	$(PIP) --no-build-isolation --editable .
+	@touch $@
+
+check: format imports types architecture dead-code spelling ## every static check, under 20 s
+
+format: setup ## formatting and lint rules (ruff)
+	$(RUN) -m ruff format --check .
+	$(RUN) -m ruff check .
+
+imports: setup ## who may import whom (import-linter)
+	$(VENV)/bin/lint-imports --no-logo
+
+types: setup ## static types (mypy, strict)
+	$(RUN) -m mypy
+
+architecture: setup ## sizes, names, docstrings, purity
+	$(RUN) -m pytest -q tests/test_architecture.py
+
+dead-code: setup ## code that nothing uses (vulture)
+	$(RUN) -m tests.support.dead_code
+
+spelling: setup ## common misspellings (codespell)
+	$(VENV)/bin/codespell
+
+fix: setup ## format and repair what ruff can repair
+	$(RUN) -m ruff check --fix .
+	$(RUN) -m ruff format .
+
+test: setup ## the whole test suite; TESTS="path -k name" narrows it
+	$(RUN) -m pytest $(TESTS)
+
+unit: setup ## the tests that start no process and take no time
+	$(RUN) -m pytest -m "not slow" $(TESTS)
+
+demo: setup ## a local network runs one job from submission to settlement
+	$(RUN) -m p2pnode testnet demo
+
+bench: setup ## measure throughput and latency
+	$(RUN) -m tests.benchmarks
+
+simulate: setup ## 500 seeded networks in virtual time
+	$(RUN) -m protocol.simulator --seeds 500
+
+mutants: setup ## break the rules on purpose; the simulation must notice each time
+	$(RUN) -m pytest tests/simulation/test_mutants.py --mutants-all
+
+fuzz: setup ## feed hostile bytes to everything that decodes
+	$(RUN) -m pytest tests/fuzz --hypothesis-profile thorough
+
+kill: setup ## kill real nodes at the worst moments and demand recovery
+	$(RUN) -m pytest tests/integration -k "kill or crash"
+
+soak: setup ## run a real network for a long time and watch its memory
+	$(RUN) -m pytest tests/integration -k soak --timeout 7200
+
+vectors: setup ## regenerate the golden vectors and compare
+	$(RUN) -m tests.vectors.generate --check
+
+lock: ## resolve the requirements anew (needs uv)
+	$(COMPILE) requirements/build.in --output-file requirements/build.txt
+	$(COMPILE) --override requirements/overrides.txt --constraint requirements/build.txt --extra dev \
+		pyproject.toml --output-file requirements/development.txt
+	$(COMPILE) --override requirements/overrides.txt --constraint requirements/development.txt \
+		pyproject.toml --output-file requirements/runtime.txt
+
+clean: ## remove environments, caches and build results
+	rm -rf .venv .venv-* build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis \
+		.import_linter_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +

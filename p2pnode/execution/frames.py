@@ -1,0 +1,99 @@
+"""What the runner and its worker say to each other over pipes: one task there, one outcome back.
+
+A frame is eight bytes of little-endian length and a MessagePack body. The runner does not trust
+the worker: what it decodes came from a process that opened a foreign artefact.
+"""
+
+import struct
+from typing import assert_never
+
+import msgpack
+
+from p2pnode.interfaces import Failed, Finished, Limit, LimitReached, RunOutcome, Task
+
+HEADER = struct.Struct("<Q")
+"""Length of the body in bytes."""
+
+READY = b"R"
+"""The first byte a worker writes: its libraries are loaded and it waits for a task."""
+
+DETAIL_CHARACTERS_MAX = 500
+"""Characters of a failure's detail: enough for a runtime's message, too few to flood a log."""
+
+OVERHEAD_BYTES = 4096
+"""Bytes of an outcome's body beside its output."""
+
+SLACK_BYTES = 64 * 2**20
+"""Memory the runtimes need beside what the artefact allocates: compiled code, parsed models."""
+
+
+class FrameError(ValueError):
+    """The bytes are not what the other side should have sent."""
+
+
+def encode_task(task: Task) -> bytes:
+    """Write the frame that starts a worker."""
+    body: bytes = msgpack.packb(
+        [
+            task.name,
+            task.kind,
+            task.artefact,
+            list(task.inputs),
+            task.time_limit_ms,
+            task.memory_limit_bytes,
+            task.output_limit_bytes,
+            task.fuel_limit,
+        ]
+    )
+    return HEADER.pack(len(body)) + body
+
+
+def decode_task(body: bytes) -> Task:
+    """Read the body of a task's frame; it comes from the runner and is trusted."""
+    name, kind, artefact, inputs, time, memory, output, fuel = msgpack.unpackb(body, use_list=False)
+    return Task(name, kind, artefact, inputs, time, memory, output, fuel)
+
+
+def encode_outcome(outcome: RunOutcome) -> bytes:
+    """Write the frame that ends a worker; times are the runner's to measure."""
+    match outcome:
+        case Finished():
+            row = ["finished", outcome.output, outcome.fuel, outcome.peak_memory_bytes]
+        case LimitReached():
+            row = ["limit", outcome.limit.value, outcome.fuel]
+        case Failed():
+            row = ["failed", outcome.detail[:DETAIL_CHARACTERS_MAX]]
+        case _:
+            assert_never(outcome)
+    body: bytes = msgpack.packb(row)
+    return HEADER.pack(len(body)) + body
+
+
+def decode_outcome(body: bytes, elapsed_ms: int) -> RunOutcome:
+    """Read the body of an outcome's frame, trusting nothing.
+
+    Raises:
+        FrameError: if it is not an outcome.
+    """
+    try:
+        row = msgpack.unpackb(body, use_list=False)
+    except (ValueError, msgpack.UnpackException) as error:
+        raise FrameError(f"the worker's answer is not MessagePack: {error}") from error
+    match row:
+        case ("finished", bytes(output), int(fuel), int(peak)) if fuel >= 0 and peak >= 0:
+            return Finished(output, elapsed_ms, fuel, peak)
+        case ("limit", str(limit), int(fuel)) if fuel >= 0 and limit in {m.value for m in Limit}:
+            return LimitReached(Limit(limit), elapsed_ms, fuel)
+        case ("failed", str(detail)):
+            return Failed(detail[:DETAIL_CHARACTERS_MAX], elapsed_ms)
+    raise FrameError("the worker's answer is not an outcome")
+
+
+def allowance_bytes(task: Task) -> int:
+    """Say by how much a worker may grow for a task.
+
+    The limit that the job declares is the artefact's own; reading the task and copying its inputs
+    and its output is the runtime's business and must not count against it.
+    """
+    carried = len(task.artefact) + sum(len(data) for data in task.inputs)
+    return task.memory_limit_bytes + SLACK_BYTES + 3 * carried + 3 * task.output_limit_bytes

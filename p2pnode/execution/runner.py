@@ -1,0 +1,184 @@
+"""Runs tasks in worker processes and holds them to their limits.
+
+The runner trusts nothing a worker does: time, resident memory and the size of the answer are
+measured from here, and a worker ends by SIGKILL whatever the outcome.
+"""
+
+import math
+import signal
+from dataclasses import dataclass, replace
+
+import trio
+
+from p2pnode.execution import frames
+from p2pnode.execution.devices import Devices
+from p2pnode.execution.process import AnswerError, WorkerProcess
+from p2pnode.interfaces import Failed, Limit, LimitReached, RunOutcome, Task
+
+KINDS = ("wasm", "onnx")
+"""The kinds that a worker can run."""
+
+START_SECONDS = 60
+"""For a worker to load its libraries: seconds on a cold disk, where it takes half a second."""
+
+GRACE_SECONDS = 0.25
+"""Between the worker's own deadline and the kill; the worker can say what it used."""
+
+WATCH_SECONDS = 0.03
+"""Between two looks at the resident memory: a worker writes about 100 MiB in that time."""
+
+COMPLAINTS_SECONDS = 0.5
+"""For the rest of a dead worker's standard error."""
+
+ALLOCATION_PHRASES = ("bad_alloc", "memory allocation of", "MemoryError")
+"""What the runtimes print when they abort for want of memory."""
+
+
+@dataclass(slots=True)
+class _Watch:
+    """What the runner saw of a worker while it ran."""
+
+    ready_bytes: int
+    exceeded: Limit | None = None
+
+
+class Runner:
+    """Runs tasks on the devices of this node, a bounded number at a time."""
+
+    def __init__(self, devices: Devices, most_parallel: int = 1) -> None:
+        """Take charge of the devices; nothing is started yet."""
+        self._devices = devices
+        self._slots = trio.CapacityLimiter(most_parallel)
+        self._warm: dict[str, WorkerProcess] = {}
+
+    async def run(self, task: Task) -> RunOutcome:
+        """Run a task to its outcome; when cancelled, nothing of it survives."""
+        if task.kind not in KINDS:
+            return Failed(f"there is no worker for artefacts of kind {task.kind!r}", 0)
+        async with self._slots:
+            worker = self._warm.pop(task.kind, None)
+            if worker is not None:
+                if worker.resident_bytes() > 0:
+                    return await _run_and_kill(worker, task, is_ready=True)
+                await worker.kill()
+            try:
+                worker = WorkerProcess(task.kind, self._device(task.kind))
+            except OSError as error:
+                return Failed(f"the worker process could not be started: {error}", 0)
+            return await _run_and_kill(worker, task, is_ready=False)
+
+    async def prewarm(self, kind: str) -> None:
+        """Keep one worker of a kind loaded and waiting for the next task of that kind.
+
+        A worker serves once: to keep one waiting, call again after each run. A worker that cannot
+        load is left to `run`, which reports it.
+        """
+        if kind not in KINDS or kind in self._warm:
+            return
+        worker = WorkerProcess(kind, self._device(kind))
+        try:
+            with trio.move_on_after(START_SECONDS):
+                if await worker.wait_ready() and kind not in self._warm:
+                    self._warm[kind] = worker
+        finally:
+            if self._warm.get(kind) is not worker:
+                await worker.kill()
+
+    async def cool(self) -> None:
+        """End the workers that wait."""
+        while self._warm:
+            _, worker = self._warm.popitem()
+            await worker.kill()
+
+    def _device(self, kind: str) -> str:
+        return self._devices.identifier_for(kind)
+
+
+async def _run_and_kill(worker: WorkerProcess, task: Task, *, is_ready: bool) -> RunOutcome:
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(worker.collect_complaints)
+            outcome = await _start_and_supervise(worker, task, is_ready=is_ready)
+            nursery.cancel_scope.cancel()
+    finally:
+        await worker.kill()
+    return outcome
+
+
+async def _start_and_supervise(worker: WorkerProcess, task: Task, *, is_ready: bool) -> RunOutcome:
+    if not is_ready:
+        with trio.move_on_after(START_SECONDS):
+            is_ready = await worker.wait_ready()
+        if not is_ready:
+            detail = await _last_words(worker)
+            return Failed(f"the worker could not load its libraries: {detail}", 0)
+    started = trio.current_time()
+    outcome = await _supervise(worker, task)
+    return replace(outcome, elapsed_ms=math.ceil(1000 * (trio.current_time() - started)))
+
+
+async def _supervise(worker: WorkerProcess, task: Task) -> RunOutcome:
+    """Wait for the answer while time and memory last."""
+    watch = _Watch(worker.resident_bytes())
+    body: bytes | None = None
+    frame = frames.encode_task(task)
+    with trio.move_on_after(task.time_limit_ms / 1000 + GRACE_SECONDS) as timer:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_watch_memory, worker, task, watch, nursery.cancel_scope)
+            await worker.send(frame)
+            body = await _receive(worker, task.output_limit_bytes, watch)
+            nursery.cancel_scope.cancel()
+    if watch.exceeded is not None:
+        return LimitReached(watch.exceeded, 0, 0)
+    if timer.cancelled_caught:
+        return LimitReached(Limit.TIME, 0, 0)
+    if body is None:
+        return await _explain_death(worker)
+    try:
+        return frames.decode_outcome(body, 0)
+    except frames.FrameError as error:
+        return Failed(str(error), 0)
+
+
+async def _watch_memory(
+    worker: WorkerProcess, task: Task, watch: _Watch, scope: trio.CancelScope
+) -> None:
+    ceiling = watch.ready_bytes + frames.allowance_bytes(task)
+    while True:
+        if worker.resident_bytes() > ceiling:
+            watch.exceeded = Limit.MEMORY
+            scope.cancel()
+        await trio.sleep(WATCH_SECONDS)
+
+
+async def _receive(worker: WorkerProcess, output_limit_bytes: int, watch: _Watch) -> bytes | None:
+    try:
+        return await worker.receive(output_limit_bytes + frames.OVERHEAD_BYTES)
+    except AnswerError:
+        watch.exceeded = Limit.OUTPUT
+        return None
+
+
+async def _explain_death(worker: WorkerProcess) -> RunOutcome:
+    """Say what it means that a worker ended without an answer."""
+    words = await _last_words(worker)
+    code = worker.exit_code
+    if any(phrase in worker.complaints for phrase in ALLOCATION_PHRASES):
+        return LimitReached(Limit.MEMORY, 0, 0)
+    if code == -signal.SIGXCPU:
+        return LimitReached(Limit.TIME, 0, 0)
+    if code == -signal.SIGKILL:
+        return Failed("the system killed the worker, most likely for want of memory", 0)
+    if code is not None and code < 0:
+        return Failed(f"the worker crashed with {signal.Signals(-code).name}: {words}", 0)
+    return Failed(f"the worker ended without an answer: {words}", 0)
+
+
+async def _last_words(worker: WorkerProcess) -> str:
+    """Wait a moment for a worker to end and give the end of what it complained about."""
+    with trio.move_on_after(COMPLAINTS_SECONDS):
+        await worker.wait_gone()
+        # The nursery above reads standard error to its end; give it its turns.
+        await trio.sleep(0.02)
+    lines = [line.strip() for line in worker.complaints.splitlines() if line.strip()]
+    return " / ".join(lines[-2:])[-frames.DETAIL_CHARACTERS_MAX :] or "it said nothing"

@@ -1,0 +1,381 @@
+"""Links: one per connected peer, with its direct stream in each direction, pings and a watchdog.
+
+A connection becomes a link at once and a joined peer once gossip flows both ways and a ping was
+answered. A link ends with its last connection; it is ended from here when the peer stays silent,
+when gossip is dead in one direction, or when there is no room for it.
+"""
+
+import random
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import trio
+from libp2p.abc import IHost, INetConn, INetStream
+from libp2p.custom_types import TProtocol
+from libp2p.network.swarm import Swarm
+from libp2p.peer.id import ID
+from libp2p.rcmgr import Direction
+
+from p2pnode.network import limits
+from p2pnode.network.counters import Counters
+from p2pnode.network.errors import PayloadTooLarge
+from p2pnode.network.events import Events
+from p2pnode.network.framing import STREAM_FAILURES, FrameError, FrameReader, abandon, framed
+from p2pnode.network.gossip import Gossip, account_of_id
+from p2pnode.network.guard import Guard
+from p2pnode.network.link_filter import LinkShaper
+from p2pnode.network.sessions import shield_writes
+
+DIRECT_PROTOCOL = TProtocol("/p2pnode/direct/1")
+
+_DATA, _PING, _PONG, _FULL = b"\0", b"\1", b"\2", b"\3"
+_FRAME_LIMIT = limits.MESSAGE_LIMIT_BYTES + 1
+_RETRY_SECONDS = 0.2
+_WATCH_SECONDS = 0.1
+_WATCH_JOINED_SECONDS = 1.0
+
+
+@dataclass(eq=False, slots=True)
+class Link:
+    """The state of one connected peer."""
+
+    account: bytes
+    peer_id: ID
+    inbound: bool
+    address: str
+    since: float
+    heard_at: float
+    """When the peer was last heard on the direct stream, in trio's time."""
+    scope: trio.CancelScope = field(default_factory=trio.CancelScope)
+    outbox: deque[bytes] = field(default_factory=deque)
+    outbox_bytes: int = 0
+    filled: trio.Event = field(default_factory=trio.Event)
+    inward: INetStream | None = None
+    ponged: bool = False
+    joined: bool = False
+    surplus: bool = False
+    """One of the two ends has no room for this link."""
+    deaf_since: float | None = None
+    rtt_ms: float | None = None
+    open_requests: int = 0
+    next_exchange: float = 0.0
+    messages_in: int = 0
+    messages_out: int = 0
+    bytes_in: int = 0
+    bytes_out: int = 0
+    rejected: int = 0
+    connected_since: float = field(default_factory=time.time)
+
+    def put(self, frame: bytes) -> bool:
+        """Queue a frame; False when the peer has too much waiting already."""
+        if (
+            len(self.outbox) >= limits.OUTBOX_LIMIT_MESSAGES
+            or self.outbox_bytes + len(frame) > limits.OUTBOX_LIMIT_BYTES
+        ):
+            return False
+        self.outbox.append(frame)
+        self.outbox_bytes += len(frame)
+        self.filled.set()
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class LinkParts:
+    """What links are made with."""
+
+    host: IHost
+    swarm: Swarm
+    own: bytes
+    nursery: trio.Nursery
+    counters: Counters
+    guard: Guard
+    events: Events
+    shaper: LinkShaper
+    most_links: int
+
+
+class Links:
+    """All links of one network, by account."""
+
+    def __init__(self, parts: LinkParts) -> None:
+        self._parts = parts
+        self._by_account: dict[bytes, Link] = {}
+        self.gossip: Gossip | None = None
+        self.on_end: Callable[[Link], None] = lambda _link: None
+        self.on_join: Callable[[Link], None] = lambda _link: None
+
+    def get(self, account: bytes) -> Link | None:
+        """The link to a peer, joined or not."""
+        return self._by_account.get(account)
+
+    def all(self) -> tuple[Link, ...]:
+        """Every link, in order of account."""
+        return tuple(self._by_account[account] for account in sorted(self._by_account))
+
+    def room(self) -> int:
+        """How many more links there is room for."""
+        return self._parts.most_links - sum(not link.surplus for link in self.all())
+
+    def send(self, account: bytes, payload: bytes) -> bool:
+        """Queue a message to one peer; False when it is not connected or has too much waiting."""
+        if len(payload) > limits.MESSAGE_LIMIT_BYTES:
+            raise PayloadTooLarge(f"a message of {len(payload)} bytes is above the limit")
+        link = self._by_account.get(account)
+        if link is None or not link.put(framed(_DATA, payload)):
+            self._parts.counters.add("dropped_sends")
+            return False
+        link.messages_out += 1
+        self._parts.counters.add("sent")
+        self._parts.counters.add("sent_bytes", len(payload))
+        return True
+
+    def reject(self, account: bytes, reason: str) -> None:
+        """Count something wrong that a peer sent."""
+        self._parts.counters.add(f"rejected_{reason}")
+        link = self._by_account.get(account)
+        if link is not None:
+            link.rejected += 1
+
+    def count_frame(self, account: bytes, messages: int, size_bytes: int) -> None:
+        """Count gossip that came over a link."""
+        self._parts.counters.add("gossip_bytes_in", size_bytes)
+        link = self._by_account.get(account)
+        if link is not None:
+            link.messages_in += messages
+            link.bytes_in += size_bytes
+
+    async def settle(self, peer_id: ID) -> None:
+        """Before gossip opens: let a simultaneous connection that would win appear."""
+        account = account_of_id(peer_id)
+        connections = self._open_connections(peer_id)
+        if all(self._dialler_is_higher(connection, account) for connection in connections):
+            await trio.sleep(limits.SETTLE_SECONDS)
+
+    async def connected(self, connection: INetConn) -> None:
+        """A connection is up: refuse it, drop the duplicate, or begin a link."""
+        account = account_of_id(connection.muxed_conn.peer_id)
+        session = connection.muxed_conn.secured_conn  # type: ignore[attr-defined]  # yamux has it
+        shield_writes(session)
+        if self._parts.shaper.filter is not None:
+            self._parts.shaper.attach(session, account)
+        if self._parts.shaper.is_cut(account):
+            self._parts.nursery.start_soon(self.close_connection, connection)
+            return
+        self._drop_duplicates(connection.muxed_conn.peer_id, account)
+        link = self._by_account.get(account)
+        if link is None:
+            self._begin(connection, account)
+            return
+        link.heard_at = trio.current_time()
+
+    async def disconnected(self, connection: INetConn) -> None:
+        """A connection is gone; the link ends when it was the last."""
+        peer_id = connection.muxed_conn.peer_id
+        if self._open_connections(peer_id):
+            return
+        link = self._by_account.pop(account_of_id(peer_id), None)
+        if link is None:
+            return
+        link.scope.cancel()
+        if link.joined:
+            self._parts.events.left(link.account)
+        self.on_end(link)
+
+    async def drop(self, link: Link, reason: str) -> None:
+        """Close every connection of a link."""
+        self._parts.counters.add(f"links_dropped_{reason}")
+        for connection in self._parts.swarm.get_connections(link.peer_id):
+            self._parts.nursery.start_soon(self.close_connection, connection)
+
+    async def close_connection(self, connection: INetConn) -> None:
+        """Say goodbye, but not for long: a stalled peer would keep the connection for ever."""
+        with trio.CancelScope(shield=True):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._parts.guard.contain, "close", connection.close)
+                with trio.move_on_after(limits.CLOSE_SECONDS):
+                    while not connection.muxed_conn.is_closed:
+                        await trio.sleep(0.02)
+                session = connection.muxed_conn.secured_conn  # type: ignore[attr-defined]  # yamux
+                await self._parts.guard.contain("close", session.close)
+
+    def attach_shaper(self) -> None:
+        """Put a filter that was just set below the connections that are open already."""
+        for connection in self._parts.swarm.get_connections():
+            account = account_of_id(connection.muxed_conn.peer_id)
+            session = connection.muxed_conn.secured_conn
+            self._parts.shaper.attach(session, account)
+
+    async def handle_stream(self, stream: INetStream) -> None:
+        """Read what one peer sends to this node alone, until its stream ends."""
+        try:
+            await self._parts.guard.contain("direct", self._read_direct, stream)
+        finally:
+            await abandon(stream)
+
+    def _begin(self, connection: INetConn, account: bytes) -> None:
+        now = trio.current_time()
+        addresses = connection.get_transport_addresses()
+        link = Link(
+            account=account,
+            peer_id=connection.muxed_conn.peer_id,
+            inbound=_is_inbound(connection),
+            address=str(addresses[0]) if addresses else "",
+            since=now,
+            heard_at=now,
+            surplus=self.room() <= 0,
+        )
+        self._by_account[account] = link
+        self._parts.nursery.start_soon(self._run, link)
+
+    async def _run(self, link: Link) -> None:
+        with link.scope:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._write_outbox, link)
+                nursery.start_soon(self._ping, link)
+                nursery.start_soon(self._watch, link)
+
+    async def _write_outbox(self, link: Link) -> None:
+        while True:
+            try:
+                with trio.fail_after(limits.DIAL_SECONDS):
+                    stream = await self._parts.host.new_stream(link.peer_id, [DIRECT_PROTOCOL])
+            except STREAM_FAILURES:
+                await trio.sleep(_RETRY_SECONDS)
+                continue
+            await self._write_until_broken(link, stream)
+            await abandon(stream)
+            await trio.sleep(_RETRY_SECONDS)
+
+    async def _write_until_broken(self, link: Link, stream: INetStream) -> None:
+        await self._say_hello(link)
+        try:
+            while True:
+                if not link.outbox:
+                    link.filled = trio.Event()
+                    await link.filled.wait()
+                frame = link.outbox.popleft()
+                link.outbox_bytes -= len(frame)
+                link.bytes_out += len(frame)
+                await stream.write(frame)
+        except STREAM_FAILURES:
+            self._parts.counters.add("direct_streams_broken")
+
+    async def _say_hello(self, link: Link) -> None:
+        if link.surplus:
+            link.put(framed(_FULL))
+        link.put(_ping_frame())
+
+    async def _read_direct(self, stream: INetStream) -> None:
+        account = account_of_id(stream.muxed_conn.peer_id)
+        link = await self._wait_for_link(account)
+        if link is None:
+            return
+        earlier, link.inward = link.inward, stream
+        if earlier is not None:
+            await abandon(earlier)
+        reader = FrameReader(stream)
+        while True:
+            try:
+                frame = await reader.frame(_FRAME_LIMIT, limits.SILENCE_SECONDS * 2)
+            except FrameError:
+                self.reject(account, "frame")
+                return
+            except STREAM_FAILURES:
+                return
+            link.heard_at = trio.current_time()
+            self._take(link, frame[:1], frame[1:])
+
+    def _take(self, link: Link, kind: bytes, body: bytes) -> None:
+        if kind == _DATA:
+            link.messages_in += 1
+            link.bytes_in += len(body)
+            self._parts.counters.add("received")
+            self._parts.counters.add("received_bytes", len(body))
+            self._parts.events.received(link.account, body)
+        elif kind == _PING and len(body) == 8:
+            link.put(framed(_PONG, body))
+        elif kind == _PONG and len(body) == 8:
+            passed_ms = (time.monotonic_ns() - int.from_bytes(body, "big")) / 1e6
+            link.ponged = True
+            link.rtt_ms = max(0.0, passed_ms)
+        elif kind == _FULL:
+            link.surplus = True
+        else:
+            self.reject(link.account, "frame")
+
+    async def _wait_for_link(self, account: bytes) -> Link | None:
+        # A stream may arrive a moment before the connection that carries it is announced.
+        with trio.move_on_after(limits.FRAME_SECONDS):
+            while (link := self._by_account.get(account)) is None:
+                await trio.sleep(0.01)
+            return link
+        return None
+
+    async def _ping(self, link: Link) -> None:
+        while True:
+            await trio.sleep(limits.PING_SECONDS * random.uniform(0.9, 1.1))  # noqa: S311
+            if trio.current_time() - link.heard_at > limits.SILENCE_SECONDS:
+                await self.drop(link, "silent")
+                return
+            link.put(_ping_frame())
+
+    async def _watch(self, link: Link) -> None:
+        while True:
+            await trio.sleep(_WATCH_JOINED_SECONDS if link.joined else _WATCH_SECONDS)
+            reason = self._judge(link, trio.current_time())
+            if reason is not None:
+                await self.drop(link, reason)
+                return
+
+    def _judge(self, link: Link, now: float) -> str | None:
+        """Whether a link joins, stays as it is, or has to go and why."""
+        assert self.gossip is not None
+        if link.surplus:
+            idle = now - link.since > limits.SURPLUS_SECONDS and not link.open_requests
+            return "surplus" if idle else None
+        if link.ponged and self.gossip.is_alive(link.peer_id):
+            link.deaf_since = None
+            if not link.joined:
+                link.joined = True
+                self._parts.events.joined(link.account)
+                self.on_join(link)
+            return None
+        if not link.joined:
+            return "unestablished" if now - link.since > limits.ESTABLISH_SECONDS else None
+        if link.deaf_since is None:
+            link.deaf_since = now
+        return "deaf" if now - link.deaf_since >= limits.DEAF_SECONDS else None
+
+    def _drop_duplicates(self, peer_id: ID, account: bytes) -> None:
+        connections = self._open_connections(peer_id)
+        if len(connections) < 2:
+            return
+        # Both ends see the same dialler, so both keep the same connection; of several by the same
+        # dialler the newest is kept, since only a dialler that lost the older one dials again.
+        ranked = sorted(
+            enumerate(connections),
+            key=lambda pair: (self._dialler_is_higher(pair[1], account), -pair[0]),
+        )
+        for _, connection in ranked[1:]:
+            self._parts.counters.add("duplicate_connections")
+            self._parts.nursery.start_soon(self.close_connection, connection)
+
+    def _dialler_is_higher(self, connection: INetConn, account: bytes) -> bool:
+        dialler, other = self._parts.own, account
+        if _is_inbound(connection):
+            dialler, other = other, dialler
+        return dialler > other
+
+    def _open_connections(self, peer_id: ID) -> list[INetConn]:
+        connections = self._parts.swarm.get_connections(peer_id)
+        return [connection for connection in connections if not connection.is_closed]
+
+
+def _is_inbound(connection: INetConn) -> bool:
+    return getattr(connection, "direction", None) == Direction.INBOUND
+
+
+def _ping_frame() -> bytes:
+    return framed(_PING, time.monotonic_ns().to_bytes(8, "big"))

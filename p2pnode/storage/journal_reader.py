@@ -1,0 +1,260 @@
+"""Reads the journal, and believes nothing that does not match its digest or checksum."""
+
+import heapq
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from p2pnode.storage.database import (
+    JOURNAL_FILE,
+    check_identity,
+    connect_reader,
+    intact,
+    read_tally,
+    translated,
+)
+from p2pnode.storage.errors import DamagedData
+from p2pnode.storage.records import (
+    FinalCommit,
+    JournalStatistics,
+    Note,
+    OwnOperation,
+    OwnSlot,
+    PreparedReveal,
+    StoredBlock,
+    block_checksum,
+)
+
+PAGE_BLOCKS = 64
+"""Blocks read at once by `blocks`: between pages no transaction stays open."""
+
+_BLOCK_COLUMNS = "SELECT sequence, digest, author, round, epoch, reach, checksum, raw FROM block "
+_BLOCKS_AFTER = _BLOCK_COLUMNS + "WHERE sequence > ? ORDER BY sequence LIMIT ?"
+_BLOCK_AT = _BLOCK_COLUMNS + "WHERE sequence = ?"
+_BLOCK_NAMED = _BLOCK_COLUMNS + "WHERE digest = ?"
+_SEQUENCES_BEYOND = (
+    "SELECT sequence FROM block WHERE author = ?1 AND reach > ?2 AND round > ?2 "
+    "ORDER BY reach, sequence"
+)
+
+
+class JournalReader:
+    """One reading connection; used by one thread at a time."""
+
+    def __init__(
+        self, path: Path, connection: apsw.Connection, hash_block: Callable[[bytes], bytes]
+    ) -> None:
+        self._path = path
+        self._connection = connection
+        self._hash_block = hash_block
+
+    def close(self) -> None:
+        """Ends the connection."""
+        with translated():
+            self._connection.close()
+
+    def blocks(self, after_sequence: int = 0) -> Iterator[tuple[int, StoredBlock]]:
+        """Blocks with their sequence numbers, in the order in which they were accepted.
+
+        Forgotten blocks are left out. Blocks that are appended meanwhile are included.
+
+        Raises:
+            DamagedData: A block is damaged; its digest is named and the walk can be taken up
+                again after its sequence number.
+        """
+        last = after_sequence
+        while rows := self._page(last):
+            for row in rows:
+                if row[0] != last + 1:
+                    raise DamagedData("a block is missing from the journal", last + 1)
+                last += 1
+                block = self._verified(row)
+                if block is not None:
+                    yield last, block
+
+    def _page(self, last: int) -> list[tuple[Any, ...]]:
+        with translated(), self._connection:
+            rows = self._connection.execute(_BLOCKS_AFTER, (last, PAGE_BLOCKS)).fetchall()
+            if not rows and read_tally(self._connection).blocks > last:
+                raise DamagedData("a block is missing from the journal", last + 1)
+        return rows
+
+    def _verified(self, row: tuple[Any, ...]) -> StoredBlock | None:
+        place, checksum, raw = row[:6], row[6], row[7]
+        sequence, digest, author, round_, epoch, _ = place
+        named = digest if isinstance(digest, bytes) else None
+        if block_checksum(place, raw) != checksum:
+            raise DamagedData("the place of a block", sequence, named)
+        if raw is None:
+            return None
+        if not isinstance(raw, bytes) or self._hash_block(raw) != digest:
+            raise DamagedData("the content of a block", sequence, named)
+        return StoredBlock(digest, author, round_, epoch, raw)
+
+    def block(self, digest: bytes) -> StoredBlock | None:
+        """The block with this digest, or None if it is not stored or was forgotten.
+
+        Raises:
+            DamagedData: It is damaged.
+        """
+        with translated():
+            row = self._connection.execute(_BLOCK_NAMED, (digest,)).fetchone()
+        return None if row is None else self._verified(row)
+
+    def blocks_beyond(self, have: Sequence[int], limit_bytes: int) -> tuple[StoredBlock, ...]:
+        """The first blocks that a peer lacks, in order of acceptance: ancestors come first.
+
+        A block is beyond when its round is above `have[author]`; of an author that `have` does
+        not reach, every block is. All variants of an equivocating author count alike.
+
+        Args:
+            have: For each author, the highest round up to which the peer has everything.
+            limit_bytes: Most bytes that the raw blocks may have together; a first block that is
+                larger gives an empty answer.
+
+        Raises:
+            DamagedData: One of the blocks is damaged.
+        """
+        blocks: list[StoredBlock] = []
+        room_bytes = limit_bytes
+        beyond = self._sequences_beyond(have)
+        with translated(), self._connection, closing(beyond):
+            for (sequence,) in beyond:
+                row = self._connection.execute(_BLOCK_AT, (sequence,)).fetchone()
+                block = None if row is None else self._verified(row)
+                if block is None:
+                    continue
+                room_bytes -= len(block.raw)
+                if room_bytes < 0:
+                    break
+                blocks.append(block)
+        return tuple(blocks)
+
+    def _sequences_beyond(self, have: Sequence[int]) -> Generator[tuple[int], None, None]:
+        """Merges one stream per author.
+
+        `reach` is the highest round of the author up to and including a block: it never falls
+        along the sequence, so the index finds each stream's first block without a scan, and the
+        stream is in order of acceptance although an equivocator's rounds are not.
+        """
+        streams = [
+            self._connection.execute(
+                _SEQUENCES_BEYOND, (author, have[author] if author < len(have) else -1)
+            )
+            for author in self._authors()
+        ]
+        try:
+            yield from heapq.merge(*streams)
+        finally:
+            for stream in streams:
+                stream.close(True)
+
+    def _authors(self) -> Generator[int, None, None]:
+        author = -1
+        while True:
+            author = self._connection.execute(
+                "SELECT min(author) FROM block WHERE author > ?", (author,)
+            ).get
+            if author is None:
+                return
+            yield author
+
+    def own_slots(self) -> tuple[OwnSlot, ...]:
+        """Everything that this node signed in slots, in order of epoch and round."""
+        rows = self._all("own_slot", "SELECT * FROM own_slot ORDER BY epoch, round")
+        return tuple(OwnSlot(*row) for row in rows)
+
+    def own_operations(self) -> tuple[OwnOperation, ...]:
+        """The operations of this node's account, in order of nonce."""
+        rows = self._all("own_operation", "SELECT * FROM own_operation ORDER BY nonce, identifier")
+        return tuple(OwnOperation(*row) for row in rows)
+
+    def prepared_reveals(self) -> tuple[PreparedReveal, ...]:
+        """The reveals that this node has prepared, in order of job."""
+        rows = self._all("prepared_reveal", "SELECT * FROM prepared_reveal ORDER BY job")
+        return tuple(PreparedReveal(*row) for row in rows)
+
+    def _notes(self) -> tuple[Note, ...]:
+        rows = self._all("note", "SELECT * FROM note ORDER BY key")
+        return tuple(Note(key.decode(), value) for key, value in rows)
+
+    def _all(self, table: str, statement: str) -> list[tuple[Any, ...]]:
+        """Every row of a table, whose number has to be the one that the last commit counted."""
+        with translated(), self._connection:
+            tally = read_tally(self._connection)
+            rows = self._connection.execute(statement).fetchall()
+        expected = {
+            "own_slot": tally.own_slots,
+            "own_operation": tally.own_operations,
+            "prepared_reveal": tally.prepared_reveals,
+            "final": tally.finals,
+            "note": tally.notes,
+        }
+        if len(rows) != expected[table]:
+            raise DamagedData(f"rows are missing from the journal's table {table}")
+        return [intact(table, row) for row in rows]
+
+    def last_final(self) -> FinalCommit | None:
+        """The final commit with the highest index."""
+        with translated(), self._connection:
+            row = self._connection.execute(
+                "SELECT * FROM final ORDER BY height DESC LIMIT 1"
+            ).fetchone()
+            if row is None and read_tally(self._connection).finals:
+                raise DamagedData("rows are missing from the journal's table final")
+        return None if row is None else FinalCommit(*intact("final", row))
+
+    def final(self, index: int) -> FinalCommit | None:
+        """The final commit with this index, or None if it is not final here."""
+        with translated():
+            row = self._connection.execute(
+                "SELECT * FROM final WHERE height = ?", (index,)
+            ).fetchone()
+        if row is not None:
+            return FinalCommit(*intact("final", row))
+        last = self.last_final()
+        if last is not None and index < last.index:
+            self._all("final", "SELECT * FROM final")
+        return None
+
+    def note(self, key: str) -> bytes | None:
+        """The last value noted under this key."""
+        values = {note.key: note.value for note in self._notes()}
+        return values.get(key)
+
+    def statistics(self) -> JournalStatistics:
+        """The size of the journal."""
+        with translated():
+            tally = read_tally(self._connection)
+        rows = tally.blocks + tally.own_slots + tally.own_operations
+        rows += tally.prepared_reveals + tally.finals + tally.notes
+        files = (self._path, self._path.with_name(self._path.name + "-wal"))
+        return JournalStatistics(rows, sum(f.stat().st_size for f in files if f.exists()))
+
+
+@contextmanager
+def open_readonly(folder: Path, hash_block: Callable[[bytes], bytes]) -> Iterator[JournalReader]:
+    """Opens a journal for export or verification, also beside a running node.
+
+    Args:
+        folder: The node's data folder.
+        hash_block: Gives the digest under which raw block bytes have to be stored.
+
+    Raises:
+        JournalMissing: There is none.
+        NewerSchema: A newer program wrote it.
+        DamagedData: It is damaged.
+    """
+    path = folder / JOURNAL_FILE
+    with translated():
+        connection = connect_reader(path, "")
+    reader = JournalReader(path, connection, hash_block)
+    try:
+        with translated():
+            check_identity(connection, None)
+        yield reader
+    finally:
+        reader.close()

@@ -1,0 +1,180 @@
+"""Writes records into the journal's tables, inside a transaction that the caller holds."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, assert_never
+
+import apsw
+
+from p2pnode.storage.database import intact
+from p2pnode.storage.errors import Contradiction, DamagedData
+from p2pnode.storage.records import (
+    FinalCommit,
+    ForgottenBlock,
+    JournalRecord,
+    Note,
+    OwnOperation,
+    OwnSlot,
+    PreparedReveal,
+    StoredBlock,
+    Tally,
+    block_checksum,
+    row_checksum,
+)
+
+WrittenRecord = JournalRecord | ForgottenBlock
+
+
+def check_batch(connection: apsw.Connection, records: Sequence[WrittenRecord]) -> None:
+    """Refuses a batch in which a promise contradicts a durable one or another of the batch.
+
+    Raises:
+        Contradiction: A slot, a final index or a job's reveal already holds something else.
+        DamagedData: What is stored there cannot be trusted.
+    """
+    promised: dict[str, bytes] = {}
+    for record in records:
+        match record:
+            case OwnSlot():
+                what = f"the block of epoch {record.epoch}, round {record.round}"
+                offered = record.digest
+                stored = _stored_slot(connection, record)
+            case FinalCommit():
+                what = f"the final commit {record.index}"
+                offered = record.digest + record.state_digest
+                stored = _stored_final(connection, record)
+            case PreparedReveal():
+                what = f"the reveal of job {record.job.hex()}"
+                offered = row_checksum("prepared_reveal", (record.job, record.raw))
+                stored = _stored_reveal(connection, record)
+            case _:
+                continue
+        known = promised.setdefault(what, offered) if stored is None else stored
+        if known != offered:
+            raise Contradiction(what, known, offered)
+
+
+def _stored_slot(connection: apsw.Connection, slot: OwnSlot) -> bytes | None:
+    row = connection.execute(
+        "SELECT epoch, round, digest, checksum FROM own_slot WHERE epoch = ? AND round = ?",
+        (slot.epoch, slot.round),
+    ).fetchone()
+    return None if row is None else bytes(intact("own_slot", row)[2])
+
+
+def _stored_final(connection: apsw.Connection, final: FinalCommit) -> bytes | None:
+    row = connection.execute("SELECT * FROM final WHERE height = ?", (final.index,)).fetchone()
+    if row is None:
+        return None
+    _, digest, state_digest = intact("final", row)
+    return bytes(digest + state_digest)
+
+
+def _stored_reveal(connection: apsw.Connection, reveal: PreparedReveal) -> bytes | None:
+    row = connection.execute(
+        "SELECT job, raw, checksum FROM prepared_reveal WHERE job = ?", (reveal.job,)
+    ).fetchone()
+    return None if row is None else row_checksum("prepared_reveal", intact("prepared_reveal", row))
+
+
+def write_batch(
+    connection: apsw.Connection, records: Sequence[WrittenRecord], tally: Tally
+) -> Tally:
+    """Writes a batch that `check_batch` accepted and returns the row counts after it."""
+    for record in records:
+        tally = _write(connection, record, tally)
+    return tally
+
+
+def _write(connection: apsw.Connection, record: WrittenRecord, tally: Tally) -> Tally:
+    match record:
+        case StoredBlock():
+            return _write_block(connection, record, tally)
+        case OwnSlot():
+            values: tuple[Any, ...] = (record.epoch, record.round, record.digest)
+            statement = "INSERT INTO own_slot VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+            new = _insert(connection, statement, "own_slot", values)
+            return replace(tally, own_slots=tally.own_slots + new)
+        case OwnOperation():
+            values = (record.identifier, record.nonce, record.raw)
+            statement = "INSERT INTO own_operation VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+            new = _insert(connection, statement, "own_operation", values)
+            return replace(tally, own_operations=tally.own_operations + new)
+        case PreparedReveal():
+            values = (record.job, record.raw)
+            statement = "INSERT INTO prepared_reveal VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+            new = _insert(connection, statement, "prepared_reveal", values)
+            return replace(tally, prepared_reveals=tally.prepared_reveals + new)
+        case FinalCommit():
+            values = (record.index, record.digest, record.state_digest)
+            statement = "INSERT INTO final VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+            new = _insert(connection, statement, "final", values)
+            return replace(tally, finals=tally.finals + new)
+        case Note():
+            return _write_note(connection, record, tally)
+        case ForgottenBlock():
+            _forget_block(connection, record.digest)
+            return tally
+        case _:
+            assert_never(record)
+
+
+def _insert(
+    connection: apsw.Connection, statement: str, table: str, values: tuple[Any, ...]
+) -> int:
+    connection.execute(statement, (*values, row_checksum(table, values)))
+    return connection.changes()
+
+
+def _write_note(connection: apsw.Connection, note: Note, tally: Tally) -> Tally:
+    key = note.key.encode()
+    known = connection.execute("SELECT 1 FROM note WHERE key = ?", (key,)).fetchone()
+    _insert(connection, "REPLACE INTO note VALUES (?, ?, ?)", "note", (key, note.value))
+    return tally if known else replace(tally, notes=tally.notes + 1)
+
+
+def _write_block(connection: apsw.Connection, block: StoredBlock, tally: Tally) -> Tally:
+    known = connection.execute(
+        "SELECT sequence, raw IS NULL FROM block WHERE digest = ?", (block.digest,)
+    ).fetchone()
+    if known is not None and not known[1]:
+        return tally
+    sequence = tally.blocks + 1 if known is None else int(known[0])
+    reach = max(block.round, _reach_before(connection, block.author, sequence))
+    place = (sequence, block.digest, block.author, block.round, block.epoch, reach)
+    connection.execute(
+        "REPLACE INTO block VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (*place, block_checksum(place, block.raw), block.raw),
+    )
+    return replace(tally, blocks=max(tally.blocks, sequence))
+
+
+def _reach_before(connection: apsw.Connection, author: int, sequence: int) -> int:
+    """The highest round among the author's blocks before this place, or -1."""
+    reach = connection.execute(
+        "SELECT reach FROM block WHERE author = ? AND sequence < ? "
+        "ORDER BY reach DESC, sequence DESC LIMIT 1",
+        (author, sequence),
+    ).get
+    return -1 if reach is None else int(reach)
+
+
+def _forget_block(connection: apsw.Connection, digest: bytes) -> None:
+    """Drops the bytes of a block and keeps its place in the order of acceptance.
+
+    The damage may be in the digest or the author itself, where the indexes still hold the old
+    value: they are rebuilt first. This is rare, so that its cost does not matter.
+    """
+    connection.execute("REINDEX block")
+    row = connection.execute(
+        "SELECT sequence, digest, author, round, epoch, reach FROM block WHERE digest = ?",
+        (digest,),
+    ).fetchone()
+    if row is None:
+        return
+    if not all(isinstance(value, (int, bytes)) for value in row):
+        raise DamagedData("the place of a block", None, digest)
+    connection.execute(
+        "UPDATE block SET raw = NULL, checksum = ? WHERE sequence = ?",
+        (block_checksum(row, None), row[0]),
+    )

@@ -1,0 +1,260 @@
+"""Everything that a core may ask of the world, performed in the order in which it was returned.
+
+What a node sends may depend on what it must not forget: a driver makes every `Persist…` of a batch
+durable before it performs any later effect of that batch.
+"""
+
+from dataclasses import dataclass
+
+from protocol.errors import Reason
+from protocol.messages import Offer
+from protocol.state import StateFact
+from protocol.units import AccountId, CommitIndex, Digest, JobId, Round
+
+# To the store
+
+
+@dataclass(frozen=True, slots=True)
+class PersistBlock:
+    """Keep an accepted block; blocks are restored in the order in which they were kept."""
+
+    digest: Digest
+    epoch: int
+    round: Round
+    author: int
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PersistSlot:
+    """Remember that this node signed this block in this slot, and never another one."""
+
+    epoch: int
+    round: Round
+    digest: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class PersistOperation:
+    """Keep an operation of this node's own account."""
+
+    identifier: Digest
+    nonce: int
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PersistReveal:
+    """Keep what opens a commitment, before the commitment is sent."""
+
+    job: JobId
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PersistCommit:
+    """Remember a final commit, so that a store that contradicts it later is noticed."""
+
+    index: CommitIndex
+    digest: Digest
+    state_digest: Digest
+
+
+# To the network
+
+
+@dataclass(frozen=True, slots=True)
+class GossipBlock:
+    """Publish an own block to everybody."""
+
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class GossipOperations:
+    """Publish an encoded `OperationBatch` to everybody."""
+
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send an encoded `PeerMessage` to one peer; it may be lost."""
+
+    peer: AccountId
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SendStoredBlocks:
+    """Send one peer kept blocks in a `BlockBatch`.
+
+    Those named first, then those above the rounds that it has, in the order in which they were
+    accepted, within a size limit.
+    """
+
+    peer: AccountId
+    wanted: tuple[Digest, ...]
+    have: tuple[int, ...]
+    limit_bytes: int
+
+
+# To the devices
+
+
+@dataclass(frozen=True, slots=True)
+class Execute:
+    """Fetch what a job needs and run it; answered by an execution event."""
+
+    job: JobId
+    offer: Offer
+    requester: AccountId
+
+
+@dataclass(frozen=True, slots=True)
+class StopExecution:
+    """The job no longer wants a result."""
+
+    job: JobId
+
+
+@dataclass(frozen=True, slots=True)
+class FetchOutput:
+    """Bring the accepted output of an own job here."""
+
+    job: JobId
+    output: Digest
+    holders: tuple[AccountId, ...]
+
+
+# To the clock and to people
+
+
+@dataclass(frozen=True, slots=True)
+class WakeAt:
+    """Send a `Tick` at this time (nanoseconds since genesis); replaces the time asked before."""
+
+    time: int
+
+
+@dataclass(frozen=True, slots=True)
+class OperationSeen:
+    """A request was signed and is on its way."""
+
+    ticket: int
+    identifier: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class OperationRefused:
+    """A request cannot be done as things stand."""
+
+    ticket: int
+    reason: Reason
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class OperationInBlock:
+    """An operation of this node's own account is in an accepted block."""
+
+    identifier: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class BlockProposed:
+    """This node signed a block."""
+
+    round: Round
+    digest: Digest
+    operations: int
+
+
+@dataclass(frozen=True, slots=True)
+class CommitApplied:
+    """A leader commit is final and applied."""
+
+    index: CommitIndex
+    digest: Digest
+    state_digest: Digest
+    leader_round: Round
+    operations: int
+    time_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class PeerRefused:
+    """A peer sent something that breaks a rule."""
+
+    peer: AccountId
+    reason: Reason
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class EquivocationSeen:
+    """A member signed two blocks in one round."""
+
+    author: AccountId
+    round: Round
+
+
+@dataclass(frozen=True, slots=True)
+class NotBidding:
+    """Why this node does not bid for a job."""
+
+    job: JobId
+    explanation: str
+
+
+@dataclass(frozen=True, slots=True)
+class SittingOut:
+    """This node proposes no blocks in this epoch, because its store has forgotten some of them."""
+
+    remembered_round: int
+    seen_round: int
+
+
+@dataclass(frozen=True, slots=True)
+class Halted:
+    """The ledger must not go on: a proof that more than the tolerated weight is faulty."""
+
+    explanation: str
+
+
+Fact = (
+    StateFact
+    | OperationSeen
+    | OperationRefused
+    | OperationInBlock
+    | BlockProposed
+    | CommitApplied
+    | PeerRefused
+    | EquivocationSeen
+    | NotBidding
+    | SittingOut
+    | Halted
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Something happened that people or programs may want to know."""
+
+    fact: Fact
+
+
+Persist = PersistBlock | PersistSlot | PersistOperation | PersistReveal | PersistCommit
+
+Effect = (
+    Persist
+    | GossipBlock
+    | GossipOperations
+    | Send
+    | SendStoredBlocks
+    | Execute
+    | StopExecution
+    | FetchOutput
+    | WakeAt
+    | Report
+)

@@ -1,0 +1,91 @@
+"""Values to canonical bytes and back: one encoding per value, strict and bounded.
+
+The only place where `msgpack` packs and unpacks. A value is a `msgspec.Struct` that packs as an
+array of its fields; `msgspec.convert` checks types and ranges of what was unpacked. Whatever does
+not re-encode to the same bytes is refused, so equal values have equal bytes and equal digests.
+"""
+
+import hashlib
+from typing import Any, Final, TypeVar
+
+import msgpack
+import msgspec
+
+from protocol.errors import Misuse, Reason, Rejected
+from protocol.units import DIGEST_BYTES, Digest
+
+Value = TypeVar("Value")
+
+DEPTH_HINT: Final = 8
+"""Deepest nesting of any message; msgpack's own recursion limit lies far above it."""
+
+_KEPT: Final = (bytes,)
+
+
+def encode(value: object) -> bytes:
+    """Packs a message, or a tuple of plain values, into its canonical bytes."""
+    packed: bytes = msgpack.packb(msgspec.to_builtins(value, builtin_types=_KEPT))
+    return packed
+
+
+def decode(raw: bytes, kind: type[Value], limit_bytes: int) -> Value:
+    """Unpacks and checks a message from outside.
+
+    Args:
+        raw: The bytes as they arrived.
+        kind: The type that they must have.
+        limit_bytes: The largest size accepted.
+
+    Raises:
+        Rejected: `TOO_LARGE`, `MALFORMED` or `NOT_CANONICAL`.
+    """
+    if len(raw) > limit_bytes:
+        raise Rejected(Reason.TOO_LARGE, f"{len(raw)} bytes, at most {limit_bytes}")
+    plain = _unpack(raw)
+    try:
+        value = msgspec.convert(plain, kind, strict=True)
+    except (msgspec.ValidationError, RecursionError) as error:
+        raise Rejected(Reason.MALFORMED, str(error)) from None
+    if encode(value) != raw:
+        raise Rejected(Reason.NOT_CANONICAL)
+    return value
+
+
+def digest_of(tag: bytes, *parts: bytes) -> Digest:
+    """Hashes parts under a domain: BLAKE2b-256, personalised by the tag, parts length-prefixed.
+
+    Args:
+        tag: Domain of at most 16 bytes; equal parts under two tags never share a digest.
+        parts: The bytes to bind, in order.
+    """
+    if len(tag) > hashlib.blake2b.PERSON_SIZE:
+        raise Misuse(f"a digest tag has at most {hashlib.blake2b.PERSON_SIZE} bytes")
+    state = hashlib.blake2b(digest_size=DIGEST_BYTES, person=tag)
+    for part in parts:
+        state.update(len(part).to_bytes(8, "big"))
+        state.update(part)
+    return Digest(state.digest())
+
+
+def content_digest(content: bytes) -> Digest:
+    """Names an artefact, an input or an output by its content: plain BLAKE2b-256."""
+    return Digest(hashlib.blake2b(content, digest_size=DIGEST_BYTES).digest())
+
+
+def _unpack(raw: bytes) -> Any:  # noqa: ANN401  the type is checked by the caller's convert
+    """Unpacks with every limit set; the libraries' many exceptions become one rejection."""
+    size = len(raw)
+    try:
+        return msgpack.unpackb(
+            raw,
+            use_list=False,
+            raw=False,
+            strict_map_key=True,
+            max_str_len=size,
+            max_bin_len=size,
+            max_array_len=size,
+            max_map_len=0,
+            max_ext_len=0,
+        )
+    except (ValueError, msgpack.UnpackException, RecursionError, TypeError) as error:
+        raise Rejected(Reason.MALFORMED, str(error) or type(error).__name__) from None

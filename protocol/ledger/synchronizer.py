@@ -1,0 +1,191 @@
+"""Fetching what is known to be missing, and finding out what is missing.
+
+Gossip is a hint: a block names its ancestors, so a missing one is asked for by digest; and
+neighbours compare summaries in turn, so that what nobody named is found too. Answers are closures
+in bulk, never one layer a round trip.
+"""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from protocol.units import MILLISECOND, AccountId, Digest
+
+RETRY_MS: Final = 1_000
+"""A missing block is asked for again, from another peer, after this long."""
+
+SUMMARY_MIN_MS: Final = 1_000
+SUMMARY_MAX_MS: Final = 10_000
+"""Summaries are exchanged this seldom while they show no difference."""
+
+WANTED_MAX: Final = 256
+"""Digests in one request."""
+
+MISSING_MAX: Final = 4_096
+"""Missing blocks tracked at a time; catch-up in bulk finds the rest."""
+
+ANSWER_INTERVAL_MS: Final = 50
+"""One peer's requests are answered at most this often: answers are far larger than requests."""
+
+
+@dataclass(slots=True)
+class _Missing:
+    """A block that something refers to and nobody has sent yet."""
+
+    asked_at: int
+    tries: int = 0
+
+
+@dataclass(slots=True)
+class _Peer:
+    """What is remembered of a neighbour."""
+
+    tips: tuple[int, ...] = ()
+    answered_at: int | None = None
+    closure_asked_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A request to send: the named blocks, and the closure above `have` when asked for."""
+
+    peer: AccountId
+    wanted: tuple[Digest, ...]
+    closure: bool
+
+
+@dataclass(slots=True)
+class Synchronizer:
+    """Which peer to ask for what, and when.
+
+    Peers are asked in turn, so one that does not answer delays a block by one retry only.
+    """
+
+    _peers: dict[AccountId, _Peer] = field(default_factory=dict)
+    _missing: dict[Digest, _Missing] = field(default_factory=dict)
+    _turn: int = 0
+    _summary_at: int = 0
+    _summary_wait_ms: int = SUMMARY_MIN_MS
+
+    @property
+    def peers(self) -> tuple[AccountId, ...]:
+        """The neighbours, in the order in which they joined."""
+        return tuple(self._peers)
+
+    def join(self, peer: AccountId, now: int) -> None:
+        """Adds a neighbour; summaries are due at once, since it may know what we lack."""
+        self._peers.setdefault(peer, _Peer())
+        self.hurry(now)
+
+    def leave(self, peer: AccountId) -> None:
+        """Forgets a neighbour."""
+        self._peers.pop(peer, None)
+
+    def hurry(self, now: int) -> None:
+        """Makes the next summary due now: something differs."""
+        self._summary_wait_ms = SUMMARY_MIN_MS
+        self._summary_at = min(self._summary_at, now)
+
+    def relax(self) -> None:
+        """Makes summaries rarer: the last one showed no difference."""
+        self._summary_wait_ms = min(SUMMARY_MAX_MS, self._summary_wait_ms * 2)
+
+    def miss(self, digests: tuple[Digest, ...], sender: AccountId, now: int) -> Question | None:
+        """Notes missing blocks; returns what to ask of whoever referred to them."""
+        fresh = []
+        for digest in digests:
+            if digest not in self._missing and len(self._missing) < MISSING_MAX:
+                self._missing[digest] = _Missing(now)
+                fresh.append(digest)
+        if not fresh or sender not in self._peers:
+            return None
+        closure = self._may_ask_closure(sender, now)
+        return Question(sender, tuple(fresh[:WANTED_MAX]), closure)
+
+    def found(self, digest: Digest) -> None:
+        """Notes that a block is here."""
+        self._missing.pop(digest, None)
+
+    def tell(self, peer: AccountId, theirs: tuple[int, ...], mine: tuple[int, ...]) -> bool:
+        """Takes in a neighbour's tips; returns whether it has blocks that we lack."""
+        known = self._peers.get(peer)
+        if known is not None:
+            known.tips = theirs
+        return _is_ahead(theirs, mine)
+
+    def ask_closure(self, peer: AccountId, now: int) -> Question | None:
+        """Returns a request for everything above our tips, unless one is under way."""
+        if peer in self._peers and self._may_ask_closure(peer, now):
+            return Question(peer, (), True)
+        return None
+
+    def answered(self, peer: AccountId, mine: tuple[int, ...]) -> bool:
+        """Notes a neighbour's answer; returns whether to ask it for more."""
+        known = self._peers.get(peer)
+        if known is None:
+            return False
+        known.closure_asked_at = None
+        return _is_ahead(known.tips, mine)
+
+    def may_answer(self, peer: AccountId, now: int) -> bool:
+        """Whether a neighbour's request is answered now; bounds what requests can cost us."""
+        known = self._peers.get(peer)
+        if known is None:
+            return False
+        past = known.answered_at
+        if past is not None and now < past + ANSWER_INTERVAL_MS * MILLISECOND:
+            return False
+        known.answered_at = now
+        return True
+
+    def summary_due(self, now: int) -> AccountId | None:
+        """Returns the neighbour to send a summary to, when one is due."""
+        if now < self._summary_at or not self._peers:
+            return None
+        self._summary_at = now + self._summary_wait_ms * MILLISECOND
+        return self._next_peer()
+
+    def retries(self, now: int) -> tuple[Question, ...]:
+        """Returns what to ask again, one peer for all that is overdue."""
+        overdue = [
+            digest
+            for digest, missing in self._missing.items()
+            if now >= missing.asked_at + RETRY_MS * MILLISECOND
+        ][:WANTED_MAX]
+        if not overdue or not self._peers:
+            return ()
+        for digest in overdue:
+            missing = self._missing[digest]
+            missing.asked_at = now
+            missing.tries += 1
+        peer = self._next_peer()
+        return (Question(peer, tuple(overdue), self._may_ask_closure(peer, now)),)
+
+    def forget(self, digests: tuple[Digest, ...]) -> None:
+        """Stops looking for blocks that are no longer needed."""
+        for digest in digests:
+            self._missing.pop(digest, None)
+
+    def next_time(self, now: int) -> int:
+        """Returns when this needs to be looked at again."""
+        if not self._peers:
+            return now + SUMMARY_MAX_MS * MILLISECOND
+        times = [self._summary_at]
+        times += [missing.asked_at + RETRY_MS * MILLISECOND for missing in self._missing.values()]
+        return min(times)
+
+    def _next_peer(self) -> AccountId:
+        peers = tuple(self._peers)
+        self._turn = (self._turn + 1) % len(peers)
+        return peers[self._turn]
+
+    def _may_ask_closure(self, peer: AccountId, now: int) -> bool:
+        known = self._peers[peer]
+        past = known.closure_asked_at
+        if past is not None and now < past + RETRY_MS * MILLISECOND:
+            return False
+        known.closure_asked_at = now
+        return True
+
+
+def _is_ahead(theirs: tuple[int, ...], mine: tuple[int, ...]) -> bool:
+    return any(other > own for other, own in zip(theirs, mine, strict=False))

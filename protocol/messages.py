@@ -1,0 +1,358 @@
+"""Every message, in the order in which a job produces them, then blocks and what peers exchange.
+
+Each type packs as an array of its fields (`protocol.encoding`). Sizes and ranges that no valid
+message can exceed stand here as types; what depends on the network's parameters is judged by the
+rules. Unions are told apart by the integer tag that leads each member.
+"""
+
+from typing import Annotated, Final
+
+from msgspec import Meta, Struct
+
+from protocol.encoding import decode, digest_of, encode
+from protocol.errors import Misuse, Reason, Rejected
+from protocol.parameters import Parameters
+from protocol.signing import OPERATION, Scheme
+from protocol.units import AccountId, Digest, JobId, Signature
+
+VERSION: Final = 1
+"""Version of the message formats; another one is refused, not guessed."""
+
+OPERATION_BYTES_MAX: Final = 600_000
+"""Format bound; evidence carries two whole block bodies. The parameters bound each kind."""
+
+Key = Annotated[AccountId, Meta(min_length=32, max_length=32)]
+Hash = Annotated[Digest, Meta(min_length=32, max_length=32)]
+Job = Annotated[JobId, Meta(min_length=32, max_length=32)]
+Seal = Annotated[Signature, Meta(min_length=64, max_length=64)]
+Salt = Annotated[bytes, Meta(min_length=32, max_length=32)]
+Proof = Annotated[bytes, Meta(max_length=80)]
+Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+Amount = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+PositiveAmount = Annotated[int, Meta(ge=1, le=2**63 - 1)]
+Position = Annotated[int, Meta(ge=0, le=2**53)]
+Member = Annotated[int, Meta(ge=0, le=63)]
+Text = Annotated[str, Meta(max_length=64)]
+
+
+# Operations on accounts
+
+
+class Transfer(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=1):
+    """Moves available credits to another account, which is created when it is new."""
+
+    recipient: Key
+    amount: PositiveAmount
+
+
+class StakeDeposit(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=2):
+    """Moves available credits into the account's stake."""
+
+    amount: PositiveAmount
+
+
+class StakeWithdrawal(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=3):
+    """Starts the unbonding of free stake; it stays slashable until the period ends."""
+
+    amount: PositiveAmount
+
+
+# Operations on jobs
+
+
+class Limits(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """What one run of a job may use; reaching a limit is a legal outcome."""
+
+    time_ms: Annotated[int, Meta(ge=1, le=2**31 - 1)]
+    memory_bytes: PositiveAmount
+    output_bytes: Annotated[int, Meta(ge=1, le=2**31 - 1)]
+    fuel: Amount
+
+
+class Offer(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=10):
+    """A requester's terms; the whole budget is locked when the operation is final."""
+
+    kind: Text
+    artefact: Hash
+    inputs: Annotated[tuple[Hash, ...], Meta(max_length=64)]
+    size_bytes: Amount
+    """Artefact and inputs together, for a bidder's decision."""
+    device: Text
+    """`any`, `cpu` or `cuda`."""
+    limits: Limits
+    result_class: Text
+    """`exact` or `class-exact`."""
+    tolerated_error_ppm: Annotated[int, Meta(ge=1, le=500_000)]
+    """Highest probability, in millionths, that an accepted result is wrong."""
+    replicas: Annotated[int, Meta(ge=1, le=64)]
+    replicas_max: Annotated[int, Meta(ge=1, le=64)]
+    price_cap: PositiveAmount
+    """Highest price in millionths of a credit per second."""
+    budget: PositiveAmount
+    bid_window_rounds: Annotated[int, Meta(ge=1, le=10_000)]
+    deadline_ms: Annotated[int, Meta(ge=1, le=2**31 - 1)]
+    """Ledger time from the draw to the commitment of each executor."""
+    speed_target_ms: Count
+    """Ledger time from the draw within which a commitment earns the speed bonus; 0 for none."""
+    tentative_ok: bool
+
+
+class Bid(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=11):
+    """A worker's price for a job; it says that the worker can fetch the artefact and run it."""
+
+    job: Job
+    price: PositiveAmount
+    """Millionths of a credit per second."""
+    device: Text
+    estimate_ms: Count
+    sandbox_level: Count
+
+
+class Decline(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=12):
+    """An executor says before the deadline that it cannot run the job; this costs nothing."""
+
+    job: Job
+    unavailable: bool
+    """True when the artefact or an input could not be fetched."""
+
+
+class Cancellation(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=13):
+    """The requester withdraws its offer while bidding is open."""
+
+    job: Job
+
+
+class Commitment(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=14):
+    """Binds its author to a result without showing it."""
+
+    job: Job
+    digest: Hash
+
+
+class Reveal(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=15):
+    """Opens a commitment."""
+
+    job: Job
+    outcome: Annotated[int, Meta(ge=0, le=8)]
+    """A value of `protocol.job.record.ResultOutcome`."""
+    output: Hash
+    """Content digest of the output; of no bytes when the run did not finish."""
+    elapsed_ms: Count
+    fuel: Amount
+    salt: Salt
+
+
+class EquivocationEvidence(
+    Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=20
+):
+    """Two block bodies that one member signed for one round of one epoch."""
+
+    first: bytes
+    first_signature: Seal
+    second: bytes
+    second_signature: Seal
+
+
+Payload = (
+    Transfer
+    | StakeDeposit
+    | StakeWithdrawal
+    | Offer
+    | Bid
+    | Decline
+    | Cancellation
+    | Commitment
+    | Reveal
+    | EquivocationEvidence
+)
+
+
+class Operation(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """What an account asks of the ledger, at one position of its chain."""
+
+    version: Annotated[int, Meta(ge=0, le=255)]
+    network: Hash
+    account: Key
+    nonce: Position
+    last_epoch: Position
+    """The operation is void after this epoch."""
+    payload: Payload
+
+
+class SignedOperation(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """The canonical bytes of an operation and its account's signature over their digest."""
+
+    body: bytes
+    signature: Seal
+
+
+class VerifiedOperation(Struct, frozen=True):
+    """An operation whose form, network and signature were checked.
+
+    Made only by `open_operation` and `sign_operation`; never sent in this form.
+    """
+
+    identifier: Digest
+    operation: Operation
+    raw: bytes
+
+
+def sign_operation(operation: Operation, seed: bytes, scheme: Scheme) -> VerifiedOperation:
+    """Signs an operation of our own account."""
+    if scheme.account_of(seed) != operation.account:
+        raise Misuse("the seed does not belong to the operation's account")
+    body = encode(operation)
+    identifier = digest_of(OPERATION, body)
+    signature = scheme.sign(seed, OPERATION, identifier)
+    return VerifiedOperation(identifier, operation, encode(SignedOperation(body, signature)))
+
+
+def open_operation(raw: bytes, network: Digest, scheme: Scheme) -> VerifiedOperation:
+    """Checks form, network and signature of an operation from outside.
+
+    Raises:
+        Rejected: with the first rule that it breaks.
+    """
+    signed = decode(raw, SignedOperation, OPERATION_BYTES_MAX)
+    operation = decode(signed.body, Operation, OPERATION_BYTES_MAX)
+    if operation.version != VERSION:
+        raise Rejected(Reason.WRONG_VERSION, str(operation.version))
+    if operation.network != network:
+        raise Rejected(Reason.WRONG_NETWORK)
+    identifier = digest_of(OPERATION, signed.body)
+    scheme.verify(operation.account, OPERATION, identifier, signed.signature)
+    return VerifiedOperation(identifier, operation, raw)
+
+
+# Blocks
+
+
+class Reference(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, order=True):
+    """Names one block of one author in one round."""
+
+    author: Member
+    round: Count
+    digest: Hash
+
+
+class Checkpoint(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """A member's vote that this commit left this state."""
+
+    index: Position
+    commit_digest: Hash
+    state_digest: Hash
+    signature: Seal
+
+
+class Block(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """One member's step in one round: what it has seen, and the operations that it adds."""
+
+    version: Annotated[int, Meta(ge=0, le=255)]
+    network: Hash
+    epoch: Position
+    round: Annotated[int, Meta(ge=1, le=2**31 - 1)]
+    author: Member
+    own: Reference
+    """The author's own previous block."""
+    parents: Annotated[tuple[Reference, ...], Meta(max_length=64)]
+    """Other authors' blocks of the previous round, ascending by author."""
+    weak: Annotated[tuple[Reference, ...], Meta(max_length=64)]
+    """Older blocks of other authors that the author has not referenced before, ascending."""
+    operations: Annotated[tuple[bytes, ...], Meta(max_length=4096)]
+    checkpoint: Checkpoint | None
+    proof: Proof
+    """The leader's proof of its random value; empty for everybody else."""
+    time_ms: Position
+    """The author's clock, milliseconds since genesis; only its weighted median is used."""
+
+
+class SignedBlock(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """The canonical bytes of a block and its author's signature over their digest."""
+
+    body: bytes
+    signature: Seal
+
+
+# Between peers
+
+
+class OperationBatch(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=30):
+    """Signed operations, gossiped or sent to one peer."""
+
+    operations: Annotated[tuple[bytes, ...], Meta(max_length=4096)]
+
+
+class BlockRequest(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=31):
+    """Asks for blocks by digest, and for the closure above what the asker has."""
+
+    epoch: Position
+    wanted: Annotated[tuple[Hash, ...], Meta(max_length=512)]
+    have: Annotated[tuple[Count, ...], Meta(max_length=64)]
+    """Highest round accepted from each member; empty when only `wanted` is asked for."""
+
+
+class BlockBatch(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=32):
+    """Signed blocks, ancestors first."""
+
+    blocks: Annotated[tuple[bytes, ...], Meta(max_length=4096)]
+
+
+class ChainTip(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """How far the pool of operations goes for one account."""
+
+    account: Key
+    next_nonce: Position
+    fingerprint: Annotated[bytes, Meta(min_length=8, max_length=8)]
+    """Exclusive or of the first bytes of the pooled identifiers: tells sets apart."""
+
+
+class Summary(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=33):
+    """What a node has, so that its peer can tell what either lacks."""
+
+    epoch: Position
+    tips: Annotated[tuple[Count, ...], Meta(max_length=64)]
+    """Highest round accepted from each member."""
+    chains: Annotated[tuple[ChainTip, ...], Meta(max_length=256)]
+    answer: bool
+    """True when sent in reply to a summary, so that two peers do not echo for ever."""
+
+
+PeerMessage = OperationBatch | BlockRequest | BlockBatch | Summary
+
+
+# Genesis
+
+
+class Validator(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """A member of the genesis committee."""
+
+    account: Key
+    vrf_key: Key
+    stake: PositiveAmount
+
+
+class Allocation(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """Available credits of an account at genesis."""
+
+    account: Key
+    amount: PositiveAmount
+
+
+class Genesis(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """Everything that the nodes of one network share before the first block."""
+
+    name: Text
+    time_ms: Position
+    """Unix time of genesis in milliseconds; every other time counts from here."""
+    seed: Salt
+    """First value of the beacon; also tells networks with equal terms apart."""
+    parameters: Parameters
+    validators: Annotated[tuple[Validator, ...], Meta(min_length=1, max_length=64)]
+    allocations: Annotated[tuple[Allocation, ...], Meta(max_length=65_536)]
+    faucet: Key | None
+    """An ordinary account whose holder gives small amounts to newcomers of a test network."""
+
+
+def network_of(genesis: Genesis) -> Digest:
+    """Names a network by everything that its nodes share."""
+    return digest_of(b"network", encode(genesis))

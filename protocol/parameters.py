@@ -1,0 +1,158 @@
+"""What all nodes of a network must share: part of genesis, and so of the network's name.
+
+What one operator may choose for itself is a setting of the node, never a parameter.
+"""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+from msgspec.structs import replace
+
+from protocol.units import CREDIT
+
+Whole = Annotated[int, Meta(ge=0, le=2**53)]
+Share = Annotated[int, Meta(ge=0, le=10_000)]
+Millionths = Annotated[int, Meta(ge=0, le=1_000_000)]
+
+
+class Parameters(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, kw_only=True):
+    """The constants of one network; every field has its unit in its name or docstring."""
+
+    # Blocks
+    block_bytes_max: Whole = 256 * 1024
+    """A block travels as one gossip message; larger ones would delay everybody's round."""
+    block_operations_max: Whole = 512
+    operation_bytes_max: Whole = 8 * 1024
+    """Largest operation except evidence, which holds two block bodies."""
+    gc_depth_rounds: Whole = 50
+    """Blocks this far below the last committed leader are dropped from memory and never ordered."""
+    churn_profile: bool = False
+    """False: quorum above 2/3 of the weight. True: above 3/5, for committees that come and go."""
+
+    # Pace
+    minimum_round_ms: Whole = 250
+    """Shortest time between two own blocks: gossip costs a millisecond a link and message."""
+    idle_round_ms: Whole = 5_000
+    """Time between own blocks while there is nothing to order."""
+    leader_timeout_ms: Whole = 1_000
+    """How long a round waits for its leader's block; doubles with the lag of commits."""
+    vote_grace_ms: Whole = 500
+    """How long a round waits for missing votes on an undecided leader."""
+    unseen_leader_rounds: Whole = 3
+    """A leader not seen for this many rounds is not waited for."""
+    rounds_ahead_max: Whole = 50
+    """Blocks further ahead of the own clock are refused; catch-up asks for what lies between."""
+    checkpoint_commits: Whole = 32
+    """Members vote on the state after every so many commits."""
+
+    # Ledger time
+    ledger_step_max_ms: Whole = 15_000
+    """A commit advances ledger time by at most this, so that a halt expires no deadline."""
+    ledger_gap_commits: Whole = 32
+    """After a gap, this many commits count their operations before deadlines are judged."""
+
+    # Accounts
+    operation_fee: Whole = CREDIT // 1_000
+    """Burned for each operation of an account that is not free of it."""
+    account_minimum: Whole = CREDIT // 10
+    """Smallest first transfer to a new account."""
+    chain_pool_max: Whole = 256
+    """Operations of one account that wait in a node's pool."""
+
+    # Stake
+    stake_minimum: Whole = 1_000 * CREDIT
+    unbonding_ms: Whole = 14 * 24 * 3_600 * 1_000
+    """Ledger time during which withdrawn stake can still be slashed."""
+    unbondings_max: Whole = 10
+    exposure_multiple: Whole = 20
+    """An executor pledges this many times the most that the job can pay it."""
+    lottery_stake_cap: Whole = 100_000 * CREDIT
+    """Free stake above this adds no weight to a bid."""
+    price_weight_max: Whole = 4
+    """A cheap bid weighs at most this many times one at the price cap."""
+    equivocation_slash_min: Share = 200
+    equivocation_slash_correlated: Whole = 3
+    """The slashed share is this many times the weight share slashed in the same window."""
+    slash_reporter_share: Share = 500
+    """Part of a slash that goes to whoever brought the evidence; the rest is burned."""
+
+    # Jobs
+    bid_window_rounds_min: Whole = 12
+    seed_delay_rounds: Whole = 3
+    """Leaders this near a close could still have been decided by the seed's leaders."""
+    seed_leaders: Whole = 3
+    """The beacon after this many committed leaders beyond the delay draws the executors."""
+    replicas_max: Whole = 16
+    commitment_grace_ms: Whole = 5_000
+    """Ledger time added to every deadline of an executor, for the ledger's own latency."""
+    reveal_window_ms: Whole = 30_000
+    """Ledger time in which a reveal is paid."""
+    forfeit_window_ms: Whole = 3_600_000
+    """Ledger time after which a commitment never opened forfeits its pledge."""
+    deadline_max_ms: Whole = 24 * 3_600 * 1_000
+    limit_time_max_ms: Whole = 24 * 3_600 * 1_000
+    limit_memory_max_bytes: Whole = 256 * 1024**3
+    limit_output_max_bytes: Whole = 64 * 1024**2
+    limit_fuel_max: Whole = 10**15
+    payload_bytes_max: Whole = 16 * 1024**3
+
+    # Trust
+    assumed_fault_share: Share = 2_000
+    """Share of results assumed wrong before anything is known of a worker."""
+    slash_error_ppm: Millionths = 1
+    """A conviction needs a confidence of one minus this."""
+    jury_size: Whole = 3
+    """Workers from outside the job that a conviction draws; 0 only in networks of a few nodes."""
+    audit_floor: Share = 500
+    """Lowest probability of an audit, whatever the worker's record."""
+    checks_before_alone: Whole = 10
+    """Passed cross-checks below which a worker never works unreplicated."""
+
+    # Money
+    fee_share: Share = 500
+    """Burned on top of all payouts of a job."""
+    uptime_bonus: Share = 2_500
+    speed_bonus: Share = 1_000
+    verified_bonus: Share = 500
+    audited_bonus: Share = 1_000
+    fuel_per_second: Whole = 500_000_000
+    """Fuel that is paid like one second, so that metering is equal on every machine."""
+
+
+def live() -> Parameters:
+    """The terms of a network with strangers and real stakes."""
+    return Parameters()
+
+
+def testnet() -> Parameters:
+    """Like `live`, with an hour of unbonding so that the whole cycle can be watched."""
+    return replace(live(), unbonding_ms=3_600_000, forfeit_window_ms=600_000)
+
+
+def local() -> Parameters:
+    """A handful of nodes on one machine: short windows, and conviction without a jury."""
+    return replace(
+        testnet(),
+        bid_window_rounds_min=8,
+        assumed_fault_share=1_000,
+        slash_error_ppm=20_000,
+        jury_size=0,
+        reveal_window_ms=10_000,
+        forfeit_window_ms=60_000,
+        audit_floor=1_000,
+    )
+
+
+def minimal() -> Parameters:
+    """The shortest windows that keep every rule in play, for simulations and tests."""
+    return replace(
+        local(),
+        bid_window_rounds_min=6,
+        gc_depth_rounds=24,
+        minimum_round_ms=100,
+        idle_round_ms=1_000,
+        leader_timeout_ms=400,
+        vote_grace_ms=200,
+        checkpoint_commits=8,
+        unbonding_ms=60_000,
+    )

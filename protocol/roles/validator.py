@@ -1,0 +1,165 @@
+"""A committee member's part: propose blocks, vote on states, and never contradict itself.
+
+After a start it first listens, because its store may be older than what it signed: it proposes
+only once it has heard from a quorum, and not at all in this epoch when the network shows a block
+of its own that its store does not know.
+"""
+
+from typing import Final
+
+from protocol.encoding import digest_of
+from protocol.ledger.block import VerifiedBlock, checkpoint_digest, leader_message, sign_block
+from protocol.ledger.ledger import Ledger
+from protocol.ledger.pool import OperationPool
+from protocol.ledger.proposing import Contents, Proposer
+from protocol.messages import Checkpoint
+from protocol.parameters import Parameters
+from protocol.signing import CHECKPOINT, Scheme
+from protocol.units import SECOND, AccountId, Digest, MemberIndex
+
+FRESH_WAIT: Final = 3 * SECOND
+"""In a network without any block, members that hear only some others begin after this long."""
+
+CHECKPOINTS_KEPT: Final = 64
+
+
+class Validator:
+    """The proposing side of one committee member.
+
+    Args:
+        ledger: The blocks and their order, shared with the core.
+        member: This node's index in the committee.
+        seeds: Signing seed and random-function seed.
+        network: The network's digest.
+        parameters: The network's terms.
+        scheme: Signature functions.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        member: MemberIndex,
+        seeds: tuple[bytes, bytes],
+        network: Digest,
+        parameters: Parameters,
+        scheme: Scheme,
+    ) -> None:
+        self.member = member
+        self._ledger = ledger
+        self._seed, self._vrf_seed = seeds
+        self._network = network
+        self._scheme = scheme
+        self._proposer = Proposer(ledger.committee, member, parameters, network)
+        self._heard: set[MemberIndex] = {member}
+        self._started_at: int | None = None
+        self._own: set[Digest] = set()
+        self._vote: Checkpoint | None = None
+        self.sits_out = False
+        self.seen_round = 0
+
+    @property
+    def last_round(self) -> int:
+        """Highest round that this node knows to have signed."""
+        return self._proposer.last_round
+
+    def restore(self, last_round: int) -> None:
+        """Takes in what the store knows of this node's own blocks."""
+        self._proposer.remember(last_round)
+
+    def hear(self, account: AccountId) -> None:
+        """Notes a sign of life of another member."""
+        member = self._ledger.committee.index_of(account)
+        if member is not None:
+            self._heard.add(member)
+
+    def notice(self, block: VerifiedBlock) -> bool:
+        """Notes an accepted block; returns True when it proves that the store forgot something."""
+        self._heard.add(block.block.author)
+        if block.block.author != self.member or self.sits_out:
+            return False
+        if block.digest in self._own or block.block.round <= self._proposer.last_round:
+            return False
+        self.sits_out = True
+        self.seen_round = block.block.round
+        return True
+
+    def exile(self, member: MemberIndex) -> None:
+        """Stops referring to a member that equivocated."""
+        self._proposer.exile(member)
+
+    def vote(self, index: int, commit_digest: Digest, state_digest: Digest) -> None:
+        """Puts a vote on a state into the next block."""
+        epoch = self._ledger.committee.epoch
+        digest = checkpoint_digest(self._network, epoch, index, commit_digest, state_digest)
+        signature = self._scheme.sign(self._seed, CHECKPOINT, digest)
+        self._vote = Checkpoint(index, commit_digest, state_digest, signature)
+
+    def due(self, busy: bool, now: int) -> int | None:
+        """Tells when the next block may be proposed; None when something else must happen first."""
+        if self._started_at is None:
+            self._started_at = now
+        if self.sits_out or not self._is_ready(now):
+            return None
+        last = self._ledger.last_commit
+        leader_round = last.leader_round if last is not None else 0
+        return self._proposer.due(self._ledger.dag, leader_round, busy, now)
+
+    def propose(self, pool: OperationPool, now: int) -> VerifiedBlock:
+        """Composes and signs the newest round's block; the caller keeps it before sending it."""
+        ledger = self._ledger
+        target = ledger.dag.clock_round
+        chosen = pool.select(ledger.committee, self.member, target)
+        proof, output = b"", b""
+        if ledger.committee.leader(target) == self.member:
+            beacon = ledger.committee.beacon_at_start
+            message = leader_message(self._network, ledger.committee.epoch, target, beacon)
+            proof = self._scheme.prove(self._vrf_seed, message)
+            vrf_key = self._scheme.vrf_key_of(self._vrf_seed)
+            output = self._scheme.verify_proof(vrf_key, message, proof)
+        contents = Contents(tuple(one.raw for one in chosen), self._vote, proof)
+        self._vote = None
+        block = self._proposer.compose(ledger.dag, contents, now)
+        signed = sign_block(block, self._seed, self._scheme, output)
+        self._own.add(signed.digest)
+        return signed
+
+    def _is_ready(self, now: int) -> bool:
+        committee = self._ledger.committee
+        heard = sum(committee.weight(member) for member in self._heard)
+        if heard >= committee.quorum:
+            return True
+        is_fresh = self._proposer.last_round == 0 and self._ledger.dag.clock_round <= 1
+        waited = self._started_at is not None and now >= self._started_at + FRESH_WAIT
+        return is_fresh and waited and len(self._heard) > 1
+
+
+class CheckpointWatch:
+    """Compares the members' votes on states with this node's own.
+
+    One differing vote may be a lie; when those that differ carry more than a faulty minority can,
+    an honest member computed another state, and nothing that follows can be trusted.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._own: dict[int, Digest] = {}
+        self._differing: dict[int, set[MemberIndex]] = {}
+
+    def keep(self, index: int, commit_digest: Digest, state_digest: Digest) -> None:
+        """Notes this node's own state after a commit."""
+        self._own[index] = digest_of(b"vote", commit_digest, state_digest)
+        if len(self._own) > CHECKPOINTS_KEPT:
+            oldest = next(iter(self._own))
+            del self._own[oldest]
+            self._differing.pop(oldest, None)
+
+    def contradicts(self, member: MemberIndex, vote: Checkpoint) -> bool:
+        """Takes in a vote; returns True when the ledger must halt."""
+        own = self._own.get(vote.index)
+        if own is None or own == digest_of(b"vote", vote.commit_digest, vote.state_digest):
+            return False
+        differing = self._differing.setdefault(vote.index, set())
+        differing.add(member)
+        committee = self._ledger.committee
+        weight = sum(committee.weight(one) for one in differing)
+        return weight > committee.total - committee.quorum

@@ -1,0 +1,49 @@
+import msgpack
+import pytest
+
+from p2pnode.execution import frames
+from p2pnode.interfaces import Failed, Finished, Limit, LimitReached, RunOutcome
+from tests.p2pnode.execution import builders
+
+
+def test_a_task_survives_its_frame() -> None:
+    task = builders.task(b"artefact", inputs=(b"", b"two"))
+    frame = frames.encode_task(task)
+    (length,) = frames.HEADER.unpack_from(frame)
+    assert length == len(frame) - frames.HEADER.size
+    assert frames.decode_task(frame[frames.HEADER.size :]) == task
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        Finished(b"output", 7, 5, 1000),
+        *(LimitReached(limit, 7, 3) for limit in Limit),
+        Failed("why", 7),
+    ],
+)
+def test_an_outcome_survives_its_frame(outcome: RunOutcome) -> None:
+    frame = frames.encode_outcome(outcome)
+    assert frames.decode_outcome(frame[frames.HEADER.size :], 7) == outcome
+
+
+def test_a_long_detail_is_cut() -> None:
+    frame = frames.encode_outcome(Failed("x" * 10_000, 0))
+    assert len(frame) < frames.OVERHEAD_BYTES
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        msgpack.packb(1),
+        msgpack.packb(["finished", b"", -1, 0]),
+        msgpack.packb(["finished", "text", 1, 0]),
+        msgpack.packb(["limit", "patience", 0]),
+        msgpack.packb(["failed", b"bytes"]),
+        msgpack.packb(["failed", "why", "more"]),
+    ],
+)
+def test_an_answer_that_is_no_outcome_is_refused(body: bytes) -> None:
+    with pytest.raises(frames.FrameError):
+        frames.decode_outcome(body, 0)
