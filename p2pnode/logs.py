@@ -11,8 +11,6 @@ from typing import TextIO
 
 import structlog
 
-from p2pnode.settings import LOG_FORMATS, LOG_LEVELS
-
 NOISY = ("libp2p", "hypercorn", "httpx", "httpcore", "multiaddr")
 """Libraries that say at `info` what only their authors want to know."""
 
@@ -25,8 +23,6 @@ def configure_logs(log_format: str, level: str, stream: TextIO | None = None) ->
         level: The least level that is shown: `debug`, `info`, `warning` or `error`.
         stream: Where to; the standard error stream by default.
     """
-    assert log_format in LOG_FORMATS, log_format
-    assert level in LOG_LEVELS, level
     target = sys.stderr if stream is None else stream
     first: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -62,7 +58,13 @@ def configure_logs(log_format: str, level: str, stream: TextIO | None = None) ->
 
 
 def _rendering(log_format: str, stream: TextIO) -> list[structlog.typing.Processor]:
+    """Show tracebacks without local variables, which may hold keys."""
     if log_format == "json":
-        return [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        tracebacks = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+        return [
+            structlog.processors.ExceptionRenderer(tracebacks),
+            structlog.processors.JSONRenderer(),
+        ]
     colours = stream.isatty() and not os.environ.get("NO_COLOR")
-    return [structlog.dev.ConsoleRenderer(colors=colours)]
+    plain = structlog.dev.plain_traceback
+    return [structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=plain)]

@@ -16,6 +16,10 @@ PREFIX = "P2PNODE_"
 """Begins the name of every environment variable that is read here."""
 CONFIG_NAME = "config.toml"
 """Read from the data folder when no file is named."""
+API_ADDRESS_NAME = "api-address"
+"""File in the data folder with the `HOST:PORT` that the running node serves."""
+API_TOKEN_NAME = "api-token"  # noqa: S105  the name of a file
+"""File in the data folder with the token, readable by its owner only."""
 CLIENT_VARIABLES = ("P2PNODE_TOKEN",)
 """Read by the commands that talk to a node, not by the node."""
 ROLES = ("worker", "validator", "requester", "checker")
@@ -87,8 +91,8 @@ def load_settings(flags: Mapping[str, object], environment: Mapping[str, str]) -
         found |= _file(config)
     for key, value in from_environment.items():
         found |= _read(key, value, f"environment variable {PREFIX}{key.upper()}")
-    for key, value in given.items():
-        found |= _read(key, value, f"--{key.replace('_', '-')}")
+    for key, choice in given.items():
+        found |= _read(key, choice, f"--{key.replace('_', '-')}")
     return Settings(**found)  # type: ignore[arg-type]  # the table maps each field to its reader
 
 

@@ -78,6 +78,8 @@ class Parameters(Struct, frozen=True, array_like=True, forbid_unknown_fields=Tru
 
     # Jobs
     bid_window_rounds_min: Whole = 12
+    bids_max: Whole = 1_024
+    """Bids that one job can hold; each bidder has a stake, so crowding others out costs one."""
     seed_delay_rounds: Whole = 3
     """Leaders this near a close could still have been decided by the seed's leaders."""
     seed_leaders: Whole = 3
@@ -107,6 +109,13 @@ class Parameters(Struct, frozen=True, array_like=True, forbid_unknown_fields=Tru
     """Lowest probability of an audit, whatever the worker's record."""
     checks_before_alone: Whole = 10
     """Passed cross-checks below which a worker never works unreplicated."""
+    check_period_ms: Whole = 600_000
+    """Ledger time in which one requester's jobs raise a worker's credibility only so often."""
+    checks_per_requester: Whole = 2
+    """How often in such a period; so credibility cannot be farmed by trading with oneself."""
+    back_off_ms: Whole = 30_000
+    """Ledger time for which a worker is not drawn after a missed deadline; doubles each time."""
+    back_off_max_ms: Whole = 24 * 3_600 * 1_000
 
     # Money
     fee_share: Share = 500

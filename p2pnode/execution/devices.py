@@ -6,15 +6,12 @@ machine without a usable GPU is normal, and the reason is kept in words an opera
 
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from typing import Any
 
 CPU = "cpu"
 """Identifier of the processor."""
@@ -173,7 +170,7 @@ def _gpu(library: Any, index: int) -> Device:  # noqa: ANN401 - an untyped modul
     )
 
 
-def _meter(library: Any, read: "Callable[[], Any]") -> int | None:  # noqa: ANN401
+def _meter(library: Any, read: Callable[[], Any]) -> int | None:  # noqa: ANN401
     """Read one value that not every GPU or driver has."""
     try:
         return int(read())

@@ -16,7 +16,6 @@ from google.protobuf.message import DecodeError
 from onnxruntime.capi import onnxruntime_pybind11_state as state
 
 from p2pnode.execution import tensors
-from p2pnode.execution.deadline import Deadline
 from p2pnode.execution.onnx_rules import refusal
 from p2pnode.interfaces import Failed, Finished, Limit, LimitReached, RunOutcome, Task
 
@@ -57,7 +56,7 @@ def load() -> None:
     session.run(None, {"x": np.zeros(1, np.float32)})
 
 
-def run(task: Task, device: str, deadline: Deadline) -> RunOutcome:
+def run(task: Task, device: str) -> RunOutcome:
     """Run a model on its inputs on `cpu` or `cuda:0`."""
     try:
         model = onnx.load_from_string(task.artefact)
@@ -69,12 +68,12 @@ def run(task: Task, device: str, deadline: Deadline) -> RunOutcome:
     del model
     try:
         feeds = _feeds(task.inputs)
-        outputs = _infer(task, device, deadline, feeds)
+        outputs = _infer(task, device, feeds)
         encoded = tensors.encode(outputs)
     except tensors.TensorError as error:
         return Failed(str(error), 0)
     except RUNTIME_ERRORS as error:
-        return _stopped(str(error), deadline)
+        return _stopped(str(error))
     return Finished(encoded, 0, 0, 0)
 
 
@@ -89,14 +88,10 @@ def _feeds(inputs: tuple[bytes, ...]) -> dict[str, object]:
     return feeds
 
 
-def _infer(
-    task: Task, device: str, deadline: Deadline, feeds: dict[str, object]
-) -> list[tensors.Tensor]:
+def _infer(task: Task, device: str, feeds: dict[str, object]) -> list[tensors.Tensor]:
     session = _session(task.artefact, device)
     names = [output.name for output in session.get_outputs()]
-    options = ort.RunOptions()
-    deadline.interrupt_with(lambda: setattr(options, "terminate", True))
-    results = session.run(names, feeds, options)
+    results = session.run(names, feeds)
     return [_tensor(name, array) for name, array in zip(names, results, strict=True)]
 
 
@@ -126,9 +121,7 @@ def _session(model: bytes, device: str) -> ort.InferenceSession:
     return session
 
 
-def _stopped(message: str, deadline: Deadline) -> RunOutcome:
+def _stopped(message: str) -> RunOutcome:
     if any(phrase in message.lower() for phrase in MEMORY_PHRASES):
         return LimitReached(Limit.MEMORY, 0, 0)
-    if deadline.passed:
-        return LimitReached(Limit.TIME, 0, 0)
     return Failed(f"the model could not be run: {' '.join(message.split())}", 0)

@@ -25,7 +25,6 @@ from wasmtime import (
     WasmtimeError,
 )
 
-from p2pnode.execution.deadline import Deadline
 from p2pnode.interfaces import Failed, Finished, Limit, LimitReached, RunOutcome, Task
 
 BINARY_PREFIX = b"\x00asm\x01\x00\x00\x00"
@@ -52,11 +51,10 @@ def load() -> None:
     Instance(Store(engine), Module(engine, EMPTY_MODULE), [])
 
 
-def run(task: Task, device: str, deadline: Deadline) -> RunOutcome:
+def run(task: Task, device: str) -> RunOutcome:
     """Run a module on its inputs; `device` is always the processor."""
     del device
     engine = Engine(_config())
-    deadline.interrupt_with(engine.increment_epoch)
     if not task.artefact.startswith(BINARY_PREFIX):
         return Failed("the artefact is not a binary WebAssembly module", 0)
     try:
@@ -68,11 +66,8 @@ def run(task: Task, device: str, deadline: Deadline) -> RunOutcome:
         return Failed(problem, 0)
     store = Store(engine)
     store.set_fuel(task.fuel_limit)
-    store.set_epoch_deadline(1)
     limit_bytes = min(task.memory_limit_bytes, MEMORY_BYTES_MAX)
     store.set_limits(limit_bytes, TABLE_ELEMENTS_MAX, instances=1, tables=16, memories=1)
-    if deadline.passed:
-        return LimitReached(Limit.TIME, 0, 0)
     return _Call(task, module, store, limit_bytes).outcome()
 
 
@@ -124,10 +119,9 @@ class _Call:
         code = trap.trap_code
         if code is TrapCode.OUT_OF_FUEL:
             return LimitReached(Limit.FUEL, 0, self._task.fuel_limit)
-        if code is TrapCode.INTERRUPT:
-            return LimitReached(Limit.TIME, 0, self._used_fuel())
         if self._memory_is_full():
-            return LimitReached(Limit.MEMORY, 0, self._used_fuel())
+            # Compiled code keeps the count in a register and a trap may lose the last of it.
+            return LimitReached(Limit.MEMORY, 0, 0)
         return Failed(f"the module trapped: {code.name if code else _first_line(trap)}", 0)
 
     def _memory_is_full(self) -> bool:
@@ -156,7 +150,6 @@ def pack_inputs(inputs: tuple[bytes, ...]) -> bytearray:
 def _config() -> Config:
     config = Config()
     config.consume_fuel = True
-    config.epoch_interruption = True
     config.cranelift_nan_canonicalization = True
     config.wasm_simd = True
     config.wasm_relaxed_simd = True

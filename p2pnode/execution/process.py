@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 import trio
 
@@ -41,33 +41,24 @@ class WorkerProcess:
             OSError: if the process or its folder cannot be made.
         """
         self.kind: Final = kind
-        self._folder = Path(tempfile.mkdtemp(prefix="p2pnode-task-"))
-        result_fd, child_result_fd = os.pipe()
-        try:
-            self._popen = subprocess.Popen(  # noqa: S603 - our own command, no shell
-                _command(kind, device, child_result_fd),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                cwd=self._folder,
-                env=_environment(device),
-                pass_fds=[child_result_fd],
-                start_new_session=True,
-            )
-        except OSError:
-            os.close(result_fd)
-            shutil.rmtree(self._folder, ignore_errors=True)
-            raise
-        finally:
-            os.close(child_result_fd)
-        self._pidfd = os.pidfd_open(self._popen.pid)
+        with contextlib.ExitStack() as undo:
+            self._folder = Path(tempfile.mkdtemp(prefix="p2pnode-task-"))
+            undo.callback(shutil.rmtree, self._folder, ignore_errors=True)
+            result_fd, child_result_fd = os.pipe()
+            undo.callback(os.close, result_fd)
+            try:
+                self._popen = _start(_command(kind, device, child_result_fd), device, self._folder)
+            finally:
+                os.close(child_result_fd)
+            undo.callback(self._popen.wait)
+            undo.callback(self._popen.kill)
+            self._pidfd = os.pidfd_open(self._popen.pid)
+            undo.pop_all()
         assert self._popen.stdin is not None
         assert self._popen.stderr is not None
-        self._stdin = trio.lowlevel.FdStream(os.dup(self._popen.stdin.fileno()))
-        self._stderr = trio.lowlevel.FdStream(os.dup(self._popen.stderr.fileno()))
+        self._stdin = _adopt(self._popen.stdin)
+        self._stderr = _adopt(self._popen.stderr)
         self._result = trio.lowlevel.FdStream(result_fd)
-        self._popen.stdin.close()
-        self._popen.stderr.close()
         self._complaints = bytearray()
         self._gone = False
 
@@ -160,6 +151,26 @@ class AnswerError(Exception):
     """A worker announces more bytes than its task may answer."""
 
 
+def _start(command: list[str], device: str, folder: Path) -> "subprocess.Popen[bytes]":
+    result_fd = int(command[-2])
+    return subprocess.Popen(  # noqa: S603 - our own command, no shell
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        cwd=folder,
+        env=_environment(device),
+        pass_fds=[result_fd],
+        start_new_session=True,
+    )
+
+
+def _adopt(pipe: IO[bytes]) -> trio.lowlevel.FdStream:
+    """Let trio own a pipe that the standard library opened."""
+    with pipe:
+        return trio.lowlevel.FdStream(os.dup(pipe.fileno()))
+
+
 def _command(kind: str, device: str, result_fd: int) -> list[str]:
     module = ["-P", "-B", "-m", "p2pnode.execution.worker"]
     return [sys.executable, *module, kind, device, str(result_fd), str(os.getpid())]
@@ -176,6 +187,9 @@ def _environment(device: str) -> dict[str, str]:
         "ORT_DISABLE_TELEMETRY": "1",
     }
     if device != "cpu":
+        # Without it CUDA counts the fastest first and the driver's library does not.
+        variables["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"
+        variables["CUDA_CACHE_DISABLE"] = "1"
         variables["CUDA_VISIBLE_DEVICES"] = device.partition(":")[2]
         variables |= {name: os.environ[name] for name in GPU_VARIABLES if name in os.environ}
     return variables

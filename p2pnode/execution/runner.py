@@ -21,9 +21,6 @@ KINDS = ("wasm", "onnx")
 START_SECONDS = 60
 """For a worker to load its libraries: seconds on a cold disk, where it takes half a second."""
 
-GRACE_SECONDS = 0.25
-"""Between the worker's own deadline and the kill; the worker can say what it used."""
-
 WATCH_SECONDS = 0.03
 """Between two looks at the resident memory: a worker writes about 100 MiB in that time."""
 
@@ -75,7 +72,10 @@ class Runner:
         """
         if kind not in KINDS or kind in self._warm:
             return
-        worker = WorkerProcess(kind, self._device(kind))
+        try:
+            worker = WorkerProcess(kind, self._device(kind))
+        except OSError:
+            return
         try:
             with trio.move_on_after(START_SECONDS):
                 if await worker.wait_ready() and kind not in self._warm:
@@ -122,7 +122,7 @@ async def _supervise(worker: WorkerProcess, task: Task) -> RunOutcome:
     watch = _Watch(worker.resident_bytes())
     body: bytes | None = None
     frame = frames.encode_task(task)
-    with trio.move_on_after(task.time_limit_ms / 1000 + GRACE_SECONDS) as timer:
+    with trio.move_on_after(task.time_limit_ms / 1000) as timer:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_watch_memory, worker, task, watch, nursery.cancel_scope)
             await worker.send(frame)

@@ -43,7 +43,7 @@ def detach(parent_pid: int) -> None:
 def forbid_files() -> None:
     """Deny every access to the file system where the kernel has Landlock.
 
-    It binds this thread and those it starts later, so it comes before any of them.
+    It binds this thread and those it starts later, so the runtimes must not have started any.
     """
     version = _libc.syscall(LANDLOCK_CREATE_RULESET, None, 0, LANDLOCK_VERSION_FLAG)
     if version < 1:

@@ -12,7 +12,6 @@ from dataclasses import replace
 from typing import Protocol, cast
 
 from p2pnode.execution import frames, sandbox
-from p2pnode.execution.deadline import Deadline
 from p2pnode.interfaces import Finished, Limit, LimitReached, RunOutcome, Task
 
 KIND_MODULES = {
@@ -28,7 +27,7 @@ class Kind(Protocol):
     def load(self) -> None:
         """Exercise the runtime once, so that nothing is left to load afterwards."""
 
-    def run(self, task: Task, device: str, deadline: Deadline) -> RunOutcome:
+    def run(self, task: Task, device: str) -> RunOutcome:
         """Run a task; times and peak memory are filled in by others."""
 
 
@@ -64,11 +63,10 @@ def _serve(kind: Kind, task: Task, device: str, status_fd: int) -> RunOutcome:
     needs_files = device != "cpu"
     if not needs_files:
         sandbox.forbid_files()
-    deadline = Deadline(task.time_limit_ms)
     growth_bytes = frames.allowance_bytes(task)
     sandbox.confine(status_fd, growth_bytes, task.time_limit_ms, device_files=needs_files)
     try:
-        outcome = kind.run(task, device, deadline)
+        outcome = kind.run(task, device)
     except MemoryError:
         return LimitReached(Limit.MEMORY, 0, 0)
     if isinstance(outcome, Finished) and len(outcome.output) > task.output_limit_bytes:

@@ -101,7 +101,7 @@ def check_transport(text: str, lowest_port: int = 0) -> str:
 
 
 def prefix_of(transport: str) -> str:
-    """The part of an address whose owners likely are one: /16 for IPv4, /32 for IPv6, else the name."""
+    """The part of an address that one owner likely has: /16 of IPv4, /32 of IPv6, or the name."""
     kind, host = transport.split("/")[1:3]
     if kind == "ip4":
         return ".".join(host.split(".")[:2])

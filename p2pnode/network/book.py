@@ -18,6 +18,7 @@ from p2pnode.network.limits import (
 from p2pnode.network.records import AddressRecord, decode_records, encode_records
 
 _MOST_DOUBLINGS = 8
+_GIVEN_UP_FAILURES = 20
 
 
 @dataclass(slots=True)
@@ -34,7 +35,7 @@ class Entry:
     not_before: float = 0.0
     """When it may be dialled again, in the node's own time."""
     wanted: bool = False
-    """It was a neighbour and was lost, so it is dialled beyond the target."""
+    """It was a neighbour and was lost, so for some minutes it is dialled beyond the target."""
 
     def transports(self) -> tuple[str, ...]:
         """Every known way to reach the account, its own words first."""
@@ -45,6 +46,7 @@ class Entry:
         """Wait longer before the next dial."""
         pause = BACKOFF_FIRST_SECONDS * 2 ** min(self.failures, _MOST_DOUBLINGS)
         self.failures += 1
+        self.wanted = self.wanted and self.failures < _GIVEN_UP_FAILURES
         share = random.uniform(0.5, 1.0)  # noqa: S311 - spreads dials, decides nothing
         self.not_before = now + share * min(pause, BACKOFF_CAP_SECONDS)
 

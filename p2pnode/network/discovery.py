@@ -12,7 +12,7 @@ from libp2p.peer.id import ID
 from multiaddr import Multiaddr
 
 from p2pnode.network import limits
-from p2pnode.network.addresses import DialAddress, parse_address, peer_id_of, prefix_of
+from p2pnode.network.addresses import parse_address, peer_id_of, prefix_of
 from p2pnode.network.book import AddressBook, Entry, write_whole
 from p2pnode.network.counters import Counters
 from p2pnode.network.errors import (
@@ -33,6 +33,7 @@ _TICK_SECONDS = 0.25
 _DIALS_AT_ONCE = 4
 _SHORT_LINK_SECONDS = 10.0
 _EXCHANGE_TIMEOUT_SECONDS = 5.0
+_EXCHANGE_RETRY_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,10 @@ class Discovery:
                 self._next_save = now + limits.SAVE_SECONDS
                 await self.save()
             await trio.sleep(_TICK_SECONDS)
+
+    def own_addresses(self) -> tuple[str, ...]:
+        """Where others can dial this node, as it tells them."""
+        return tuple(f"{text}/p2p/{peer_id_of(self._parts.own)}" for text in self._parts.transports)
 
     async def save(self) -> None:
         """Write the book, where there is a place for it."""
@@ -143,7 +148,7 @@ class Discovery:
                     await self._parts.swarm.dial_addr(Multiaddr(transport), peer_id)
             except STREAM_FAILURES as error:
                 self._parts.counters.add("dials_failed")
-                reason = f"{transport}: {error or type(error).__name__}"
+                reason = f"{transport}: {type(error).__name__} {error}"
                 continue
             return
         raise PeerUnreachable(f"cannot reach {peer_id} ({reason})")
@@ -200,6 +205,7 @@ class Discovery:
             self._learn(answer, link.account)
         except NetworkError:
             self._parts.counters.add("exchanges_failed")
+            link.next_exchange = trio.current_time() + _EXCHANGE_RETRY_SECONDS
 
     async def _answer_exchange(self, account: bytes, payload: bytes) -> bytes:
         try:
@@ -220,19 +226,25 @@ class Discovery:
 
     def _joined(self, link: Link) -> None:
         # One peer that came back is a sign that the network did: dial the other lost ones at once.
+        self._spread_soon()
         returned = self.book.get(link.account)
         if returned is not None and returned.wanted:
             for entry in self.book.entries():
                 if entry.wanted:
                     entry.reset()
-        if returned is not None:
-            returned.wanted = True
+
+    def _spread_soon(self) -> None:
+        # A newcomer's record reaches the whole network in some seconds instead of minutes.
+        soon = trio.current_time() + random.uniform(1, 3)  # noqa: S311
+        for link in self._parts.links.all():
+            link.next_exchange = min(link.next_exchange, soon)
 
     def _lost(self, link: Link) -> None:
         entry = self.book.get(link.account)
         if entry is None:
             return
         now = trio.current_time()
+        entry.wanted = entry.wanted or link.joined
         if link.joined and now - link.since > _SHORT_LINK_SECONDS:
             entry.reset()
         entry.failed(now)
@@ -275,8 +287,3 @@ def _known_transport(book: AddressBook, link: Link) -> str | None:
 
 def _crowding(entry: Entry, taken: list[str]) -> int:
     return taken.count(prefix_of(entry.transports()[0]))
-
-
-def dial_text(account: bytes, transport: str) -> str:
-    """An address with its peer id."""
-    return str(DialAddress(account, transport))

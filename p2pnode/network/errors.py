@@ -1,25 +1,25 @@
-"""What can go wrong for a caller of the network; nothing of the library below escapes this folder."""
+"""What can go wrong for a caller of the network; no error of the library leaves this folder."""
 
 
 class NetworkError(Exception):
     """The base of every error of this folder."""
 
 
-class BadAddress(NetworkError):
+class BadAddress(NetworkError):  # noqa: N818 - named for what happened
     """A text is not an address that this node could dial."""
 
 
-class PeerUnreachable(NetworkError):
-    """No connection could be made, or it broke: whether the peer acted on the message is unknown."""
+class PeerUnreachable(NetworkError):  # noqa: N818 - named for what happened
+    """No connection could be made, or it broke: whether the peer acted is unknown."""
 
 
-class RequestRefused(NetworkError):
+class RequestRefused(NetworkError):  # noqa: N818 - named for what happened
     """The peer answered that it will not answer; a handler raises it to say so."""
 
 
-class RequestTimedOut(NetworkError):
+class RequestTimedOut(NetworkError):  # noqa: N818 - named for what happened
     """No answer came within the time; whether the peer acted on the request is unknown."""
 
 
-class PayloadTooLarge(NetworkError):
+class PayloadTooLarge(NetworkError):  # noqa: N818 - named for what happened
     """The caller asked to send more than the limits of `p2pnode.network.limits` allow."""

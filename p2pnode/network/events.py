@@ -1,4 +1,4 @@
-"""The one way from the network to the driver: gossip may be dropped there, joins and leaves never."""
+"""The one way from the network to the driver: gossip may be dropped, joins and leaves never."""
 
 import math
 

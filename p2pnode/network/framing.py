@@ -94,7 +94,8 @@ def varint_framed(body: bytes) -> bytes:
 
 async def abandon(stream: INetStream) -> None:
     """Reset a stream whose fate no longer matters."""
-    with trio.move_on_after(1, shield=True):
+    with trio.move_on_after(1) as scope:
+        scope.shield = True
         try:
             await stream.reset()
         except STREAM_FAILURES:

@@ -12,10 +12,9 @@ The library's classes are subclassed here and nowhere else. What differs from th
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
 
 import trio
-from libp2p.abc import IHost, INetStream
+from libp2p.abc import IHost, INetConn, INetStream
 from libp2p.custom_types import TProtocol
 from libp2p.network.exceptions import SwarmException
 from libp2p.peer.id import ID
@@ -120,6 +119,12 @@ class Gossip(Pubsub):
             return False
         return any(peer_id in self.peer_topics.get(topic, ()) for topic in self.topic_ids)
 
+    def leave_connection(self, connection: INetConn, peer_id: ID) -> None:
+        """Open a new stream elsewhere if ours runs over this connection, which is to close."""
+        stream = self.peers.get(peer_id)
+        if stream is not None and stream.muxed_conn is connection.muxed_conn:
+            self._handle_dead_peer(peer_id)
+
     async def push_msg(self, msg_forwarder: ID, msg: rpc_pb2.Message) -> None:
         """Judge one message, cheapest question first, then deliver it and pass it on."""
         identity = msg.from_id + msg.seqno
@@ -215,6 +220,8 @@ class Gossip(Pubsub):
             queue._queue.max_size = GOSSIP_QUEUE_LIMIT
 
     def _forget_all_subscriptions(self, peer_id: ID) -> None:
+        # A new stream will replay the last seconds, which the broken one may have lost.
+        self._replayed_recent_topics.pop(peer_id, None)
         if peer_id not in self.inward:
             super()._forget_all_subscriptions(peer_id)
 
@@ -242,7 +249,7 @@ def make_router(guard: Guard, counters: Counters) -> Router:
     return router
 
 
-def make_gossip(host: IHost, router: Router, **parts: Any) -> Gossip:
+def make_gossip(host: IHost, router: Router, **parts: object) -> Gossip:
     """Publish and subscribe on a host; the parts are the attributes that `Gossip` declares."""
     gossip = Gossip(host, router, strict_signing=True, max_subscriptions_per_peer=64)
     for name, part in parts.items():

@@ -6,7 +6,7 @@ node. So each of these doors runs its work here, where a failure is counted, rep
 
 import logging
 from collections.abc import Awaitable, Callable
-from typing import TypeVar, TypeVarTuple, Unpack
+from typing import TypeVar, TypeVarTuple
 
 from p2pnode.network.counters import Counters
 
@@ -24,8 +24,8 @@ class Guard:
     async def contain(
         self,
         door: str,
-        work: Callable[[Unpack[_Arguments]], Awaitable[object]],
-        *arguments: Unpack[_Arguments],
+        work: Callable[[*_Arguments], Awaitable[object]],
+        *arguments: *_Arguments,
     ) -> bool:
         """Run the work; False when it raised. Cancellation passes."""
         try:
@@ -38,9 +38,9 @@ class Guard:
     def decide(
         self,
         door: str,
-        question: Callable[[Unpack[_Arguments]], _Result],
+        question: Callable[[*_Arguments], _Result],
         fallback: _Result,
-        *arguments: Unpack[_Arguments],
+        *arguments: *_Arguments,
     ) -> _Result:
         """Ask the question; the fallback when asking it raised."""
         try:

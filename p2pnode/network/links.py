@@ -174,6 +174,8 @@ class Links:
         """A connection is gone; the link ends when it was the last."""
         peer_id = connection.muxed_conn.peer_id
         if self._open_connections(peer_id):
+            if self.gossip is not None:
+                self.gossip.leave_connection(connection, peer_id)
             return
         link = self._by_account.pop(account_of_id(peer_id), None)
         if link is None:
@@ -360,7 +362,12 @@ class Links:
         )
         for _, connection in ranked[1:]:
             self._parts.counters.add("duplicate_connections")
-            self._parts.nursery.start_soon(self.close_connection, connection)
+            self._parts.nursery.start_soon(self._close_duplicate, connection)
+
+    async def _close_duplicate(self, connection: INetConn) -> None:
+        await self.close_connection(connection)
+        if self.gossip is not None:
+            self.gossip.leave_connection(connection, connection.muxed_conn.peer_id)
 
     def _dialler_is_higher(self, connection: INetConn, account: bytes) -> bool:
         dialler, other = self._parts.own, account

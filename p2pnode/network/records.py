@@ -1,9 +1,8 @@
-"""Signed address records: what an account says of itself, carried by others without being altered."""
+"""Signed address records: what an account says of itself, carried unaltered by others."""
 
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from nacl.exceptions import BadSignatureError
 from nacl.signing import SigningKey, VerifyKey
@@ -70,7 +69,7 @@ def decode_records(data: bytes, limit: int = RECORDS_PER_EXCHANGE) -> tuple[Addr
     return tuple(_decode_row(row) for row in rows)
 
 
-def _decode_row(row: Any) -> AddressRecord:
+def _decode_row(row: object) -> AddressRecord:
     match row:
         case [str() as account, list() as transports, int() as sequence, str() as signature]:
             pass

@@ -1,4 +1,4 @@
-"""Requests: one stream each, a kind and a payload one way, a verdict and an answer the other way."""
+"""Requests: a stream each, kind and payload one way, verdict and answer the other way."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -30,6 +30,7 @@ _KIND_LIMIT_BYTES = 64
 _REQUEST_LIMIT = limits.CONTROL_LIMIT_BYTES + _KIND_LIMIT_BYTES + 1
 _REFUSAL_LIMIT_BYTES = 500
 _BUCKETS_KEPT = 4096
+_ANSWER_SECONDS = limits.FRAME_SECONDS + limits.HANDLER_SECONDS
 
 
 @dataclass(slots=True)
@@ -106,13 +107,13 @@ class Requests:
             frame = await reader.frame(_REQUEST_LIMIT)
             self._counters.add("requests_in")
             answer = await self._verdict(account, frame)
-            with trio.fail_after(limits.FRAME_SECONDS + limits.HANDLER_SECONDS):
+            with trio.fail_after(_ANSWER_SECONDS):
                 await stream.write(framed(*answer))
                 await stream.close()
-                # A reset would overtake the answer's last bytes, so wait until the asker is done.
-                await reader.frame(0)
         except STREAM_FAILURES:
-            self._counters.add("request_streams_ended")
+            self._counters.add("answers_broken")
+            return
+        await _wait_for_end(reader)
 
     async def _verdict(self, account: bytes, frame: bytes) -> tuple[bytes, bytes]:
         link = self._links.get(account)
@@ -164,6 +165,14 @@ class Requests:
             return False
         bucket.tokens -= 1
         return True
+
+
+async def _wait_for_end(reader: FrameReader) -> None:
+    # A reset would overtake the answer's last bytes, so the asker ends the stream.
+    try:
+        await reader.frame(0, _ANSWER_SECONDS)
+    except STREAM_FAILURES:
+        return
 
 
 def _split(frame: bytes) -> tuple[str, bytes]:

@@ -12,7 +12,7 @@ import trio
 from p2pnode.network.limits import FRAME_SECONDS
 
 
-def shield_writes(session: Any) -> None:
+def shield_writes(session: Any) -> None:  # noqa: ANN401 - its method is replaced
     """Let each begun write of a session end before its task is cancelled."""
     write = session.write
 

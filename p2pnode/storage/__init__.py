@@ -1,1 +1,86 @@
-""""""
+"""What a node keeps on its disk: the only folder that knows the database library.
+
+- `folder`: what lies where in the data folder; `lock`: one process per data folder.
+- `keys`: the node's secret seeds.
+- `journal`: the durable log, opened first and acknowledged before anything is sent. It stands on
+  `journal_writer` (group commit), `journal_rows` (what a record writes), `journal_reader` (checked
+  reads, also beside a running node), `records` (the values) and `database` (tables and errors).
+- `artifacts`: content-addressed files, on `artifact_files` and `artifact_download`.
+- `errors`: everything that can go wrong, each with what to do about it; `disk`: durable writes.
+"""
+
+from p2pnode.storage.artifact_download import PAGE_BYTES, Download
+from p2pnode.storage.artifact_files import artifact_digest
+from p2pnode.storage.artifacts import ArtifactStore, open_artifacts
+from p2pnode.storage.errors import (
+    ArtifactMissing,
+    ArtifactTooLarge,
+    Contradiction,
+    DamagedData,
+    DataFolderExposed,
+    DataFolderLocked,
+    JournalMissing,
+    KeyFileExposed,
+    NewerSchema,
+    NotADataFolder,
+    StorageError,
+    StorageFailed,
+    WrongAccount,
+    WrongNetwork,
+)
+from p2pnode.storage.folder import DataFolder, default_root, layout, prepare_data_folder
+from p2pnode.storage.journal import Journal, open_journal
+from p2pnode.storage.journal_reader import JournalReader, open_readonly
+from p2pnode.storage.keys import NodeSeeds, load_or_create_seeds
+from p2pnode.storage.lock import locked
+from p2pnode.storage.records import (
+    FinalCommit,
+    JournalRecord,
+    JournalStatistics,
+    Note,
+    OwnOperation,
+    OwnSlot,
+    PreparedReveal,
+    StoredBlock,
+)
+
+__all__ = [
+    "PAGE_BYTES",
+    "ArtifactMissing",
+    "ArtifactStore",
+    "ArtifactTooLarge",
+    "Contradiction",
+    "DamagedData",
+    "DataFolder",
+    "DataFolderExposed",
+    "DataFolderLocked",
+    "Download",
+    "FinalCommit",
+    "Journal",
+    "JournalMissing",
+    "JournalReader",
+    "JournalRecord",
+    "JournalStatistics",
+    "KeyFileExposed",
+    "NewerSchema",
+    "NodeSeeds",
+    "NotADataFolder",
+    "Note",
+    "OwnOperation",
+    "OwnSlot",
+    "PreparedReveal",
+    "StorageError",
+    "StorageFailed",
+    "StoredBlock",
+    "WrongAccount",
+    "WrongNetwork",
+    "artifact_digest",
+    "default_root",
+    "layout",
+    "load_or_create_seeds",
+    "locked",
+    "open_artifacts",
+    "open_journal",
+    "open_readonly",
+    "prepare_data_folder",
+]

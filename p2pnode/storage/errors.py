@@ -3,6 +3,8 @@
 Nothing of the database library and no `OSError` leaves this folder: callers see only these types.
 """
 
+# ruff: noqa: N818  named for what happened, like the errors of the protocol
+
 
 class StorageError(Exception):
     """Base of every error of this folder; its text says what happened and what to do."""

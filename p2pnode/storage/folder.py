@@ -95,9 +95,14 @@ def prepare_data_folder(root: Path) -> DataFolder:
 
 
 def _claim(folder: DataFolder) -> None:
-    """Makes an empty folder ours; a crash may have left the unfinished version file only."""
+    """Makes a folder ours that is empty or holds only what an operator provides beforehand.
+
+    A crash in this function may have left an unfinished version file, too.
+    """
     temporary = folder.root / f".version.{os.getpid()}"
-    if any(not path.name.startswith(".version.") for path in folder.root.iterdir()):
+    provided = {folder.config, folder.genesis, folder.key}
+    others = set(folder.root.iterdir()) - provided
+    if any(not path.name.startswith(".version.") for path in others):
         raise NotADataFolder(str(folder.root))
     folder.root.chmod(PRIVATE_FOLDER)
     temporary.unlink(missing_ok=True)

@@ -22,6 +22,11 @@ from p2pnode.storage.records import (
     row_checksum,
 )
 
+_INSERT_SLOT = "INSERT INTO own_slot VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+_INSERT_OPERATION = "INSERT INTO own_operation VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+_INSERT_REVEAL = "INSERT INTO prepared_reveal VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+_INSERT_FINAL = "INSERT INTO final VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+
 WrittenRecord = JournalRecord | ForgottenBlock
 
 
@@ -89,34 +94,30 @@ def write_batch(
 def _write(connection: apsw.Connection, record: WrittenRecord, tally: Tally) -> Tally:
     match record:
         case StoredBlock():
-            return _write_block(connection, record, tally)
+            tally = _write_block(connection, record, tally)
         case OwnSlot():
-            values: tuple[Any, ...] = (record.epoch, record.round, record.digest)
-            statement = "INSERT INTO own_slot VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
-            new = _insert(connection, statement, "own_slot", values)
-            return replace(tally, own_slots=tally.own_slots + new)
+            slot = (record.epoch, record.round, record.digest)
+            new = _insert(connection, _INSERT_SLOT, "own_slot", slot)
+            tally = replace(tally, own_slots=tally.own_slots + new)
         case OwnOperation():
-            values = (record.identifier, record.nonce, record.raw)
-            statement = "INSERT INTO own_operation VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
-            new = _insert(connection, statement, "own_operation", values)
-            return replace(tally, own_operations=tally.own_operations + new)
+            operation = (record.identifier, record.nonce, record.raw)
+            new = _insert(connection, _INSERT_OPERATION, "own_operation", operation)
+            tally = replace(tally, own_operations=tally.own_operations + new)
         case PreparedReveal():
-            values = (record.job, record.raw)
-            statement = "INSERT INTO prepared_reveal VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
-            new = _insert(connection, statement, "prepared_reveal", values)
-            return replace(tally, prepared_reveals=tally.prepared_reveals + new)
+            reveal = (record.job, record.raw)
+            new = _insert(connection, _INSERT_REVEAL, "prepared_reveal", reveal)
+            tally = replace(tally, prepared_reveals=tally.prepared_reveals + new)
         case FinalCommit():
-            values = (record.index, record.digest, record.state_digest)
-            statement = "INSERT INTO final VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
-            new = _insert(connection, statement, "final", values)
-            return replace(tally, finals=tally.finals + new)
+            final = (record.index, record.digest, record.state_digest)
+            new = _insert(connection, _INSERT_FINAL, "final", final)
+            tally = replace(tally, finals=tally.finals + new)
         case Note():
-            return _write_note(connection, record, tally)
+            tally = _write_note(connection, record, tally)
         case ForgottenBlock():
             _forget_block(connection, record.digest)
-            return tally
         case _:
             assert_never(record)
+    return tally
 
 
 def _insert(

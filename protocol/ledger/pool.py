@@ -101,6 +101,11 @@ class OperationPool:
         waiting = self._index.get(identifier)
         return waiting.operation if waiting else None
 
+    def is_in_block(self, identifier: Digest) -> bool:
+        """Whether an accepted block holds a pooled operation."""
+        waiting = self._index.get(identifier)
+        return waiting is not None and waiting.block_round is not None
+
     def in_block(self, identifier: Digest, block_round: int) -> None:
         """Notes that an accepted block holds an operation, so that no other need bring it in."""
         waiting = self._index.get(identifier)

@@ -123,9 +123,19 @@ class Proposer:
         growth = 1 << min(LAG_DOUBLINGS_MAX, lag // LAG_STEP_ROUNDS)
         if self._misses_leader(dag, Round(clock - 1), lag):
             return parameters.leader_timeout_ms * growth
-        if dag.votes_are_missing(Round(clock - 2)):
+        if self._misses_votes(dag, Round(clock - 2)):
             return parameters.vote_grace_ms * growth
         return 0
+
+    def _misses_votes(self, dag: Dag, leader_round: Round) -> bool:
+        """Whether a few more votes could still decide a leader that has some already."""
+        if leader_round <= dag.gc_round:
+            return False
+        slot, committee = dag.slot(leader_round), self._committee
+        if slot.verdict is not None or not slot.votes:
+            return False
+        most = max(tally.weight for tally in slot.votes.values())
+        return most < committee.quorum and slot.blame.weight <= committee.total - committee.quorum
 
     def _misses_leader(self, dag: Dag, previous: Round, lag: int) -> bool:
         if previous < 1:
@@ -160,9 +170,7 @@ class Proposer:
             self._referenced[reference.author] = reference.round
         return tuple(parents), tuple(weak)
 
-    def _parents(
-        self, dag: Dag, target: Round, exiled: dict[MemberIndex, None]
-    ) -> list[Reference]:
+    def _parents(self, dag: Dag, target: Round, exiled: dict[MemberIndex, None]) -> list[Reference]:
         parents = []
         for index in range(len(self._committee.members)):
             author = MemberIndex(index)

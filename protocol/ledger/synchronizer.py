@@ -23,6 +23,9 @@ WANTED_MAX: Final = 256
 MISSING_MAX: Final = 4_096
 """Missing blocks tracked at a time; catch-up in bulk finds the rest."""
 
+FAR_AHEAD_ROUNDS: Final = 8
+"""A neighbour that leads by more than this has blocks that are not just on their way."""
+
 ANSWER_INTERVAL_MS: Final = 50
 """One peer's requests are answered at most this often: answers are far larger than requests."""
 
@@ -85,6 +88,10 @@ class Synchronizer:
         self._summary_wait_ms = SUMMARY_MIN_MS
         self._summary_at = min(self._summary_at, now)
 
+    def hurry_next(self) -> None:
+        """Makes summaries frequent again without sending one now: the last one differed."""
+        self._summary_wait_ms = SUMMARY_MIN_MS
+
     def relax(self) -> None:
         """Makes summaries rarer: the last one showed no difference."""
         self._summary_wait_ms = min(SUMMARY_MAX_MS, self._summary_wait_ms * 2)
@@ -106,11 +113,18 @@ class Synchronizer:
         self._missing.pop(digest, None)
 
     def tell(self, peer: AccountId, theirs: tuple[int, ...], mine: tuple[int, ...]) -> bool:
-        """Takes in a neighbour's tips; returns whether it has blocks that we lack."""
+        """Takes in a neighbour's tips; returns whether it has blocks that we lack.
+
+        Blocks on their way look missing for a moment, so a small lead counts only when the
+        neighbour had it at its previous summary already.
+        """
         known = self._peers.get(peer)
-        if known is not None:
-            known.tips = theirs
-        return _is_ahead(theirs, mine)
+        if known is None:
+            return False
+        previous, known.tips = known.tips, theirs
+        if not previous:
+            return _is_ahead(theirs, mine, 0)
+        return _is_ahead(previous, mine, 0) or _is_ahead(theirs, mine, FAR_AHEAD_ROUNDS)
 
     def ask_closure(self, peer: AccountId, now: int) -> Question | None:
         """Returns a request for everything above our tips, unless one is under way."""
@@ -124,7 +138,7 @@ class Synchronizer:
         if known is None:
             return False
         known.closure_asked_at = None
-        return _is_ahead(known.tips, mine)
+        return _is_ahead(known.tips, mine, 0)
 
     def may_answer(self, peer: AccountId, now: int) -> bool:
         """Whether a neighbour's request is answered now; bounds what requests can cost us."""
@@ -187,5 +201,5 @@ class Synchronizer:
         return True
 
 
-def _is_ahead(theirs: tuple[int, ...], mine: tuple[int, ...]) -> bool:
-    return any(other > own for other, own in zip(theirs, mine, strict=False))
+def _is_ahead(theirs: tuple[int, ...], mine: tuple[int, ...], margin: int) -> bool:
+    return any(other > own + margin for other, own in zip(theirs, mine, strict=False))

@@ -23,9 +23,10 @@ def unused(paths: list[str], ignore_names: list[str], ignore_decorators: list[st
 
 
 def _matters(item: Item) -> bool:
-    if item.typ == "variable":
-        return item.name.isupper() or item.confidence == 100
-    return item.typ != "attribute"
+    kind: str = item.typ
+    if kind == "variable":
+        return str(item.name).isupper()
+    return kind != "attribute"
 
 
 def _findings() -> Iterator[str]:

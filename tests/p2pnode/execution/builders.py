@@ -1,10 +1,11 @@
 """Tasks, modules and models for the tests, with every argument defaulted."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import onnx
+import trio
 from onnx import TensorProto, helper
 from wasmtime import wat2wasm
 
@@ -96,9 +97,7 @@ def hungry_model(elements: int = 4 * 2**30) -> bytes:
     one = helper.make_tensor("one", TensorProto.FLOAT, [1], [1.0])
     fill = helper.make_node("ConstantOfShape", ["shape"], ["ones"], value=one)
     total = helper.make_node("ReduceSum", ["ones"], ["sum"])
-    return model(
-        [fill, total, helper.make_node("Add", ["x", "sum"], ["y"])], initializers=[shape]
-    )
+    return model([fill, total, helper.make_node("Add", ["x", "sum"], ["y"])], initializers=[shape])
 
 
 def endless_model() -> bytes:
@@ -123,3 +122,17 @@ def endless_model() -> bytes:
     always = helper.make_tensor("always", TensorProto.BOOL, [], [True])
     loop = helper.make_node("Loop", ["trips", "always", "x"], ["y"], body=body)
     return model([loop], initializers=[trips, always])
+
+
+def is_dead(pid: int) -> bool:
+    """Gone, or a zombie that whoever adopted it has not reaped yet."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+async def wait_until(condition: Callable[[], bool], *, seconds: float) -> None:
+    with trio.fail_after(seconds):
+        while not condition():  # noqa: ASYNC110 - the kernel sets no event
+            await trio.sleep(0.01)

@@ -1,0 +1,103 @@
+"""Prints records: as JSON for programs, as aligned text for people.
+
+Text that came from the network is stripped of control characters before a terminal sees it.
+"""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from p2pnode.cli.endings import CannotWrite
+from p2pnode.money import format_credits
+
+AMOUNTS = frozenset(
+    "amount available budget escrow fee pay payout pending pledged price price_cap price_expected "
+    "price_max refund staked".split()
+)
+"""Names of fields that hold millionths of a credit."""
+
+
+def print_json(value: object) -> None:
+    """Print for programs."""
+    print(json.dumps(value, indent=2))
+
+
+def print_record(record: Mapping[str, object]) -> None:
+    """Print one field a line."""
+    width = max((len(name) for name in record), default=0)
+    for name, value in record.items():
+        lines = _lines(name, value)
+        print(f"{name:<{width}}  {lines[0]}")
+        for line in lines[1:]:
+            print(f"{'':<{width}}  {line}")
+
+
+def print_table(rows: Sequence[Mapping[str, object]], empty: str) -> None:
+    """Print one record a line under the names of the fields, or a sentence if there is none."""
+    if not rows:
+        print(empty)
+        return
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    cells = [[_cell(name, row.get(name)) for name in names] for row in rows]
+    widths = [max(map(len, column)) for column in zip(names, *cells, strict=True)]
+    for line in [names, *cells]:
+        texts = (text.ljust(width) for text, width in zip(line, widths, strict=True))
+        print("  ".join(texts).rstrip())
+
+
+def printable(value: object) -> str:
+    """Make a text safe for a terminal."""
+    return "".join(sign if sign.isprintable() else "?" for sign in str(value))
+
+
+def complain(sentence: str) -> None:
+    """Tell people what went wrong and what to do."""
+    print(f"p2pnode: {printable(sentence)}", file=sys.stderr)
+
+
+def write_output(content: bytes, path: Path | None) -> None:
+    """Write the output of a job to a file, or as it is to the standard output.
+
+    Raises:
+        CannotWrite: The file cannot be written, or bytes would garble a terminal.
+    """
+    if path is not None:
+        try:
+            path.write_bytes(content)
+        except OSError as error:
+            raise CannotWrite(f"{path}: {error.strerror}: choose another --out") from error
+        return
+    if sys.stdout.isatty() and not _is_text(content):
+        raise CannotWrite("the output is not text: name a file with --out")
+    sys.stdout.flush()
+    sys.stdout.buffer.write(content)
+    sys.stdout.buffer.flush()
+
+
+def _lines(name: str, value: object) -> list[str]:
+    if isinstance(value, list | tuple) and value:
+        return [_cell(name, item) for item in value]
+    return [_cell(name, value)]
+
+
+def _cell(name: str, value: object) -> str:
+    if value is None or value in ([], {}):
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int) and name in AMOUNTS:
+        return format_credits(value)
+    if isinstance(value, Mapping):
+        return ", ".join(f"{printable(key)} {_cell(key, item)}" for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(_cell(name, item) for item in value)
+    return printable(value)
+
+
+def _is_text(content: bytes) -> bool:
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        return False
+    return all(sign.isprintable() or sign in "\n\t" for sign in text)

@@ -1,0 +1,76 @@
+"""The one parser of the node's options and of the commands against a running node."""
+
+import argparse
+from pathlib import Path
+
+from p2pnode import __version__
+from p2pnode.cli import accounts, jobs, views
+from p2pnode.cli.groups import GROUPS
+
+NODE_FLAGS = (
+    "allow_artefact",
+    "api",
+    "bootstrap",
+    "config",
+    "data_dir",
+    "device",
+    "listen",
+    "log_format",
+    "log_level",
+    "network",
+    "role",
+    "unsafe_run_anything",
+)
+"""Options of the node, by the names that settings have."""
+
+EXIT_CODES = """exit codes:
+  0 done          1 failed        2 usage or bad input      3 cannot reach a node
+  4 timed out     5 refused by the protocol                 6 job ended without a result"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Build the whole parser; without a command it describes how to run a node."""
+    groups = "\n".join(f"  {name:<10}{group.summary}" for name, group in GROUPS.items())
+    parser = argparse.ArgumentParser(
+        prog="p2pnode",
+        usage="p2pnode [options]              run a node until interrupted\n"
+        "       p2pnode COMMAND [options]      talk to a running node, or work offline",
+        description="A node of a decentralised market for computing.",
+        epilog=f"more groups, each with its own --help:\n{groups}\n\n{EXIT_CODES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"p2pnode {__version__}")
+    _add_node_options(parser)
+    commands = parser.add_subparsers(title="commands against a running node", metavar="COMMAND")
+    views.add_commands(commands)
+    accounts.add_commands(commands)
+    jobs.add_commands(commands)
+    return parser
+
+
+def _add_node_options(parser: argparse.ArgumentParser) -> None:
+    options = parser.add_argument_group("options of the node")
+    options.add_argument(
+        "--bootstrap", metavar="MULTIADDR", action="append", help="a node to know first; repeatable"
+    )
+    options.add_argument(
+        "--listen", metavar="MULTIADDR", action="append", help="where to listen; repeatable"
+    )
+    options.add_argument("--data-dir", metavar="DIR", type=Path, help="all that the node keeps")
+    options.add_argument("--network", metavar="HASH|FILE", help="the network, or its genesis file")
+    options.add_argument("--api", metavar="HOST:PORT", help="where to serve programs")
+    options.add_argument("--role", metavar="ROLE,...", help="worker,validator,requester,checker")
+    options.add_argument("--device", metavar="DEVICE,...", help="auto, or cpu,cuda:0 and so on")
+    options.add_argument("--log-format", metavar="FORMAT", help="console or json")
+    options.add_argument("--log-level", metavar="LEVEL", help="debug, info, warning or error")
+    options.add_argument("--config", metavar="FILE", type=Path, help="TOML file with settings")
+    options.add_argument(
+        "--allow-artefact", metavar="DIGEST", action="append", help="let it run here; repeatable"
+    )
+    options.add_argument(
+        "--unsafe-run-anything",
+        action="store_true",
+        default=None,
+        help="run artefacts of strangers; only the sandbox then protects this machine",
+    )

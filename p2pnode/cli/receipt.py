@@ -1,0 +1,59 @@
+"""A job's receipt for people: who worked and why they were drawn, what it cost, what came back."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from p2pnode.cli.output import printable
+from p2pnode.money import format_credits
+
+
+def receipt_lines(record: Mapping[str, object]) -> Iterator[str]:
+    """Write a receipt line by line."""
+    state, finality = record.get("state"), record.get("finality")
+    yield f"job {printable(record.get('id'))}"
+    yield f"  state       {printable(state)} ({printable(finality)})"
+    if reason := record.get("reason"):
+        yield f"  because     {printable(reason)}"
+    if digest := record.get("result_digest"):
+        yield f"  result      blake2b:{printable(digest)}"
+    if isinstance(confidence := record.get("confidence"), int):
+        replicas = printable(record.get("replicas", "?"))
+        yield f"  confidence  {confidence // 100}.{confidence % 100:02d} % from {replicas} replicas"
+    yield from _people("executors", record.get("executors"))
+    yield from _people("spares", record.get("spares"))
+    yield from _moves("payouts", record.get("payouts"))
+    yield from _moves("slashes", record.get("slashes"))
+    for name in ("fee", "refund"):
+        if isinstance(amount := record.get(name), int):
+            yield f"  {name:<10}  {format_credits(amount)}"
+
+
+def phase_lines(record: Mapping[str, object]) -> list[str]:
+    """Write the phases that a job has gone through, one a line."""
+    return [
+        f"{printable(step.get('phase'))} (round {printable(step.get('round'))})"
+        for step in _records(record.get("timeline"))
+    ]
+
+
+def _people(title: str, value: object) -> Iterator[str]:
+    rows = value if isinstance(value, Sequence) and not isinstance(value, str) else ()
+    for position, row in enumerate(rows):
+        account = row.get("account") if isinstance(row, Mapping) else row
+        why = row.get("reason") or row.get("why") if isinstance(row, Mapping) else None
+        name = title if position == 0 else ""
+        yield f"  {name:<10}  {printable(account)}" + (f": {printable(why)}" if why else "")
+
+
+def _moves(title: str, value: object) -> Iterator[str]:
+    for position, row in enumerate(_records(value)):
+        name = title if position == 0 else ""
+        amount = row.get("amount")
+        text = format_credits(amount) if isinstance(amount, int) else printable(amount)
+        yield (
+            f"  {name:<10}  {text} {printable(row.get('account'))}: {printable(row.get('reason'))}"
+        )
+
+
+def _records(value: object) -> list[Mapping[str, object]]:
+    rows = value if isinstance(value, list | tuple) else ()
+    return [row for row in rows if isinstance(row, Mapping)]

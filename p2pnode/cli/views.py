@@ -1,0 +1,46 @@
+"""Commands that only look: status, peers, devices."""
+
+import argparse
+from typing import TYPE_CHECKING
+
+from p2pnode.cli.arguments import add_command
+from p2pnode.cli.endings import Ending
+from p2pnode.cli.output import print_json, print_record, print_table
+
+if TYPE_CHECKING:
+    from p2pnode.cli.arguments import Commands
+    from p2pnode.client import Client
+
+
+def add_commands(commands: "Commands") -> None:
+    """Add this group to the parser."""
+    add_command(commands, "status", show_status, "show where a running node stands")
+    add_command(commands, "peers", show_peers, "list the connected peers")
+    add_command(commands, "devices", show_devices, "list the devices that the node found")
+
+
+def show_status(client: "Client", arguments: argparse.Namespace) -> int:
+    """Show where the node and its network stand."""
+    status = client.status()
+    (print_json if arguments.json else print_record)(status)
+    return Ending.DONE
+
+
+def show_peers(client: "Client", arguments: argparse.Namespace) -> int:
+    """List the connected peers."""
+    peers = client.peers()
+    if arguments.json:
+        print_json(peers)
+    else:
+        print_table(peers, "no peer is connected: add one with --bootstrap")
+    return Ending.DONE
+
+
+def show_devices(client: "Client", arguments: argparse.Namespace) -> int:
+    """List the devices that the node found at start."""
+    devices = client.devices()
+    if arguments.json:
+        print_json(devices)
+    else:
+        print_table(devices, "the node found no device")
+    return Ending.DONE

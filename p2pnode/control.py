@@ -1,0 +1,328 @@
+"""What the HTTP interface may ask of this node; the only caller of requests on the core."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from itertools import count
+from typing import Final
+
+import trio
+
+from p2pnode import __version__
+from p2pnode.content import Content, ContentUnavailable
+from p2pnode.driver import Driver
+from p2pnode.execution import Devices
+from p2pnode.facts import FactLog, plain
+from p2pnode.faucet import ask_faucet
+from p2pnode.interfaces import ControlError, JobRequest
+from p2pnode.latency import Latencies
+from p2pnode.network import Network, NetworkError
+from p2pnode.settings import Settings
+from p2pnode.storage import ArtifactStore, ArtifactTooLarge, StorageError
+from p2pnode.views import account_view, find_job, job_line, ledger_view
+from protocol import events as ev
+from protocol.core import Core
+from protocol.errors import Reason, Rejected
+from protocol.job.offer import paid_limit_ms, smallest_budget
+from protocol.job.record import ResultOutcome
+from protocol.messages import (
+    Cancellation,
+    Limits,
+    Offer,
+    Payload,
+    StakeDeposit,
+    StakeWithdrawal,
+    Transfer,
+)
+from protocol.units import AccountId, Digest, JobId
+
+OPERATION_SECONDS: Final = 10.0
+"""For the core and the store to answer; longer means that the store is failing."""
+QUORUM_SILENCE_SECONDS: Final = 15.0
+RESULT_BYTES_MAX: Final = 64 * 1024 * 1024
+
+
+class NodeControl:
+    """One running node, as its operator and local programs see it."""
+
+    def __init__(
+        self,
+        core: Core,
+        driver: Driver,
+        network: Network,
+        facts: FactLog,
+        content: Content,
+        store: ArtifactStore,
+    ) -> None:
+        self._core = core
+        self._driver = driver
+        self._network = network
+        self._facts = facts
+        self._content = content
+        self._store = store
+        self._tickets = count(1)
+        self._answers: dict[int, tuple[trio.Event, list[Digest | ControlError]]] = {}
+        self.latencies = Latencies()
+        self.settings: Settings | None = None
+        self.device_records: Devices | None = None
+        self._last_commit_at = trio.current_time()
+
+    # What the world reports
+
+    def commit_applied(self) -> None:
+        """Notes that finality moved."""
+        self._last_commit_at = trio.current_time()
+
+    def operation_seen(self, ticket: int, identifier: Digest) -> None:
+        """Answers a request with the identifier of its operation."""
+        self.latencies.begin(identifier)
+        self._answer(ticket, identifier)
+
+    def operation_refused(self, ticket: int, reason: Reason, detail: str) -> None:
+        """Answers a request that cannot be done."""
+        text = f"{reason.value}: {detail}" if detail else reason.value
+        self._answer(ticket, ControlError(reason.name.lower(), text))
+
+    # Reading
+
+    def status(self) -> Mapping[str, object]:
+        """Where this node and its network stand."""
+        core = self._core
+        settings, devices = self.settings, self.device_records
+        silence = trio.current_time() - self._last_commit_at
+        return ledger_view(core) | {
+            "version": __version__,
+            "peer_id": self._network_peer_id(),
+            "account": core.account.hex(),
+            "addresses": list(self._network.addresses),
+            "network": core.network.hex(),
+            "network_name": core.genesis.name,
+            "roles": list(settings.roles) if settings else [],
+            "devices": list(self.devices()),
+            "why_no_gpu": devices.why_no_gpu if devices else None,
+            "connected_peers": len(core.peers),
+            "quorum": silence < QUORUM_SILENCE_SECONDS and not core.halted,
+            "finality_p50_ms": self.latencies.percentile_ms(50),
+            "finality_p99_ms": self.latencies.percentile_ms(99),
+            "open_jobs": len(core.state.open_jobs),
+        }
+
+    def peers(self) -> Sequence[Mapping[str, object]]:
+        """The connected peers."""
+        neighbours = set(self._core.peers)
+        return [
+            {str(key): plain(getattr(peer, key)) for key in type(peer).__slots__}
+            | {"same_network": peer.account in neighbours}
+            for peer in self._network.peers()
+        ]
+
+    def devices(self) -> Sequence[Mapping[str, object]]:
+        """The devices found at start."""
+        if self.device_records is None:
+            return []
+        return [
+            {str(key): plain(getattr(device, key)) for key in type(device).__slots__}
+            for device in self.device_records.devices
+        ]
+
+    def account(self, account: bytes | None) -> Mapping[str, object]:
+        """Balances of an account; of the node's own for None."""
+        return account_view(self._core, AccountId(account) if account else self._core.account)
+
+    def jobs(self, limit: int) -> Sequence[Mapping[str, object]]:
+        """Newest jobs first."""
+        newest = list(self._core.state.jobs.values())[-limit:]
+        return [job_line(job) for job in reversed(newest)]
+
+    def job(self, job: bytes) -> Mapping[str, object]:
+        """One job with its receipt."""
+        found = find_job(self._core, JobId(job))
+        if found is None:
+            raise ControlError("unknown_job", "no such job is known to this node", 404)
+        return found
+
+    def operation(self, identifier: bytes) -> Mapping[str, object]:
+        """How far an operation got, and why it was refused if it was."""
+        digest = Digest(identifier)
+        if digest in self._core.pool:
+            level = "in_block" if self._core.pool.is_in_block(digest) else "seen"
+            return {"id": digest.hex(), "finality": level}
+        for record in reversed(self._facts.about(digest.hex())):
+            if record["fact"] == "operation_applied":
+                return {"id": digest.hex(), "finality": "final"} | record
+            if record["fact"] == "operation_failed":
+                return {"id": digest.hex(), "finality": "rejected"} | record
+        raise ControlError("unknown_operation", "this node remembers no such operation", 404)
+
+    def why(self, identifier: bytes) -> Mapping[str, object]:
+        """Everything remembered of an identifier, with the job's transcript if it is one."""
+        facts = list(self._facts.about(identifier.hex()))
+        job = find_job(self._core, JobId(identifier))
+        if not facts and job is None:
+            raise ControlError("unknown_identifier", "nothing is remembered of this", 404)
+        return {"id": identifier.hex(), "facts": facts, "job": job}
+
+    def metrics(self) -> Mapping[str, float]:
+        """Counters and gauges by name."""
+        core = self._core
+        gauges = {
+            "round": core.ledger.clock_round,
+            "final_index": core.state.index,
+            "pending_operations": len(core.pool),
+            "connected_peers": len(core.peers),
+            "inbox_dropped_total": self._driver.dropped,
+        }
+        gauges |= {f"fact_{name}_total": value for name, value in self._facts.counts.items()}
+        gauges |= {f"network_{name}_total": value for name, value in self._network.counters().items()}
+        return {name: float(value) for name, value in gauges.items()}
+
+    @asynccontextmanager
+    async def facts(self) -> AsyncIterator[AsyncIterator[Mapping[str, object]]]:
+        """Follows what happens in this node."""
+        try:
+            async with self._facts.follow() as following:
+                yield following
+        except trio.WouldBlock:
+            raise ControlError("too_many_followers", "too many event streams", 429) from None
+
+    # Doing
+
+    async def store(self, content: bytes) -> bytes:
+        """Puts an artefact or an input into the node's store."""
+        try:
+            return await self._store.put(content)
+        except ArtifactTooLarge as error:
+            raise ControlError("too_large", str(error), 413) from error
+        except StorageError as error:
+            raise ControlError("storage_failed", str(error), 503) from error
+
+    async def submit(self, request: JobRequest) -> bytes:
+        """Signs, persists and gossips an offer; returns the job's identifier."""
+        for digest in (request.artefact, *request.inputs):
+            if not self._store.has(digest):
+                text = f"the content {digest.hex()} is not in this node's store: send it first"
+                raise ControlError("artefact_missing", text, 404)
+        return await self._do(self._offer(request))
+
+    def quote(self, request: JobRequest) -> Mapping[str, object]:
+        """What a job would cost: expected, and at most."""
+        offer = self._offer(request)
+        parameters = self._core.parameters
+        smallest = smallest_budget(offer, parameters)
+        seconds_ms = paid_limit_ms(offer, parameters)
+        expected = offer.price_cap * seconds_ms * offer.replicas // 1_000
+        return {
+            "replicas": offer.replicas,
+            "replicas_max": offer.replicas_max,
+            "smallest_budget": smallest,
+            "highest_price": smallest,
+            "expected_price": expected + expected * parameters.fee_share // 10_000,
+            "audit_floor_bp": parameters.audit_floor,
+            "bid_window_rounds": offer.bid_window_rounds,
+            "tolerated_error_ppm": offer.tolerated_error_ppm,
+        }
+
+    async def cancel(self, job: bytes) -> bytes:
+        """Withdraws an offer whose bidding is open."""
+        return await self._do(Cancellation(JobId(job)))
+
+    async def transfer(self, recipient: bytes, amount: int) -> bytes:
+        """Sends credits."""
+        return await self._do(Transfer(AccountId(recipient), amount))
+
+    async def stake(self, amount: int) -> bytes:
+        """Moves credits into stake."""
+        return await self._do(StakeDeposit(amount))
+
+    async def unstake(self, amount: int) -> bytes:
+        """Starts to unbond stake."""
+        return await self._do(StakeWithdrawal(amount))
+
+    async def ask_faucet(self) -> Mapping[str, object]:
+        """Asks the network's faucet for credits."""
+        try:
+            amount = await ask_faucet(self._core, self._network)
+        except NetworkError as error:
+            raise ControlError("faucet_refused", str(error)) from error
+        return {"amount": amount, "account": self._core.account.hex()}
+
+    async def result(self, job: bytes) -> bytes:
+        """The accepted output of a job, fetched when it is not here yet."""
+        record = self._core.state.jobs.get(JobId(job))
+        if record is None:
+            raise ControlError("unknown_job", "no such job is known to this node", 404)
+        accepted = record.accepted
+        if accepted is None:
+            ended = record.ending.value if record.ending else f"it is {record.phase.value}"
+            raise ControlError("no_result", f"the job has no accepted result: {ended}")
+        if accepted.outcome is not ResultOutcome.FINISHED:
+            text = f"the executors agree that the run ended with {accepted.outcome.name.lower()}"
+            raise ControlError("no_output", text)
+        try:
+            return await self._content.fetch(accepted.output, accepted.members, RESULT_BYTES_MAX)
+        except ContentUnavailable as error:
+            raise ControlError("result_unavailable", str(error), 503) from error
+
+    # Small change
+
+    def _offer(self, request: JobRequest) -> Offer:
+        parameters = self._core.parameters
+        offer = Offer(
+            kind=request.kind,
+            artefact=Digest(request.artefact),
+            inputs=tuple(Digest(one) for one in request.inputs),
+            size_bytes=request.size_bytes,
+            device=request.device,
+            limits=Limits(
+                time_ms=request.time_limit_ms,
+                memory_bytes=request.memory_limit_bytes,
+                output_bytes=request.output_limit_bytes,
+                fuel=request.fuel_limit,
+            ),
+            result_class=request.result_class,
+            tolerated_error_ppm=request.tolerated_error_ppm,
+            replicas=request.replicas,
+            replicas_max=request.replicas_max,
+            price_cap=request.price_cap,
+            budget=max(1, request.budget),
+            bid_window_rounds=request.bid_window_rounds or parameters.bid_window_rounds_min,
+            deadline_ms=request.deadline_ms,
+            speed_target_ms=request.speed_target_ms,
+            tentative_ok=request.tentative_ok,
+        )
+        if request.budget:
+            return offer
+        from msgspec.structs import replace  # noqa: PLC0415
+
+        return replace(offer, budget=smallest_budget(offer, parameters))
+
+    async def _do(self, payload: Payload) -> bytes:
+        """Hands a payload to the core and waits until it is durable or refused."""
+        ticket = next(self._tickets)
+        done, answer = trio.Event(), list[Digest | ControlError]()
+        self._answers[ticket] = (done, answer)
+        try:
+            with trio.fail_after(OPERATION_SECONDS):
+                await self._driver.put(ev.OperationRequested(ticket, payload))
+                await done.wait()
+        except trio.TooSlowError:
+            text = "the node cannot make anything durable just now: see its log; it may be done yet"
+            raise ControlError("storage_failed", text, 503) from None
+        except Rejected as refusal:
+            raise ControlError(refusal.reason.name.lower(), str(refusal)) from refusal
+        finally:
+            del self._answers[ticket]
+        found = answer[0]
+        if isinstance(found, ControlError):
+            raise found
+        return found
+
+    def _answer(self, ticket: int, answer: Digest | ControlError) -> None:
+        waiting = self._answers.get(ticket)
+        if waiting is not None:
+            waiting[1].append(answer)
+            waiting[0].set()
+
+    def _network_peer_id(self) -> str:
+        from p2pnode.network import peer_id_of  # noqa: PLC0415
+
+        return peer_id_of(self._core.account)

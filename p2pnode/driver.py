@@ -1,0 +1,157 @@
+"""The node's twin of the simulator's world: one task that steps the core and obeys it.
+
+For each batch of events: step all, make durable what must be, then send. Whatever waits (the
+network, the disk, a run) is a task elsewhere that puts an event into the inbox when it is done.
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import structlog
+import trio
+
+from p2pnode.clock import NodeClock
+from protocol import effects as fx
+from protocol import events as ev
+from protocol.core import Core
+
+INBOX_EVENTS = 4_096
+"""Events waiting for the core; gossip beyond it is dropped, since it can be fetched later."""
+BATCH_EVENTS = 256
+LAZY_RECORDS_MAX = 64
+LAZY_SECONDS = 0.5
+"""Other nodes' blocks are written together: they could be fetched again."""
+RETRY_SECONDS = 1.0
+
+log = structlog.get_logger(__name__)
+
+
+class StoreRefused(Exception):  # noqa: N818  the store's answer, as the driver knows it
+    """The store could not make something durable; trying again may work."""
+
+
+class World(Protocol):
+    """What the driver asks of the node's adapters; none of it waits for the core."""
+
+    async def keep(self, records: tuple[fx.Persist, ...]) -> None:
+        """Makes records durable, all or none.
+
+        Raises:
+            StoreRefused: nothing was written.
+        """
+
+    async def perform(self, effect: fx.Effect) -> None:
+        """Does one effect that is neither a record, a wake time nor a report."""
+
+    def report(self, fact: fx.Fact) -> None:
+        """Takes note of a fact."""
+
+
+class Driver:
+    """Owns a running core: the only caller of `Core.step`."""
+
+    def __init__(self, core: Core, world: World, clock: NodeClock) -> None:
+        self.core = core
+        self.clock = clock
+        self._world = world
+        self._send, self._inbox = trio.open_memory_channel[ev.Event](INBOX_EVENTS)
+        self._wake_at = clock.now()
+        self._lazy: list[fx.Persist] = []
+        self._lazy_since = 0.0
+        self.dropped = 0
+        self.busy_seconds = 0.0
+
+    async def put(self, event: ev.Event) -> None:
+        """Hands an event to the core, waiting while the inbox is full."""
+        await self._send.send(event)
+
+    def put_nowait(self, event: ev.Event) -> bool:
+        """Hands over an event that may be dropped; returns False when it was."""
+        try:
+            self._send.send_nowait(event)
+        except trio.WouldBlock:
+            self.dropped += 1
+            return False
+        return True
+
+    async def run(self) -> None:
+        """Steps the core until cancelled; what is unwritten then is written first."""
+        try:
+            while True:
+                batch = await self._next_batch()
+                effects: list[fx.Effect] = []
+                for event in batch:
+                    effects += self.core.step(event, self.clock.now())
+                await self._obey(effects)
+        finally:
+            with trio.move_on_after(2) as scope:
+                scope.shield = True
+                await self._write_lazy()
+
+    async def _next_batch(self) -> list[ev.Event]:
+        """Waits for an event, or for the time that the core asked for."""
+        batch: list[ev.Event] = []
+        with trio.move_on_after(self.clock.seconds_until(self._wake_at)):
+            batch.append(await self._inbox.receive())
+        while batch and len(batch) < BATCH_EVENTS:
+            try:
+                batch.append(self._inbox.receive_nowait())
+            except trio.WouldBlock:
+                break
+        return batch or [ev.Tick()]
+
+    async def _obey(self, effects: list[fx.Effect]) -> None:
+        records: list[fx.Persist] = []
+        actions: list[Callable[[], object] | fx.Effect] = []
+        for effect in effects:
+            if isinstance(effect, fx.Persist):
+                records.append(effect)
+            elif isinstance(effect, fx.WakeAt):
+                self._wake_at = effect.time
+            elif isinstance(effect, fx.Report):
+                self._world.report(effect.fact)
+            else:
+                actions.append(effect)
+        await self._persist(records)
+        for action in actions:
+            await self._world.perform(action)  # type: ignore[arg-type]  # only effects were added
+
+    async def _persist(self, records: list[fx.Persist]) -> None:
+        """Writes at once what anything sent may depend on, the rest soon."""
+        now = trio.current_time()
+        if not self._lazy:
+            self._lazy_since = now
+        self._lazy += records
+        urgent = any(not isinstance(one, (fx.PersistBlock, fx.PersistCommit)) for one in records)
+        is_old = bool(self._lazy) and now >= self._lazy_since + LAZY_SECONDS
+        if urgent or is_old or len(self._lazy) >= LAZY_RECORDS_MAX:
+            await self._write_until_done()
+
+    async def _write_until_done(self) -> None:
+        """Holds everything that depends on the store until the store has answered."""
+        try:
+            await self._write_lazy()
+            return
+        except StoreRefused as refusal:
+            log.error("store_failed", detail=str(refusal), consequence="nothing is signed")
+        self._stop_signing()
+        while True:
+            await trio.sleep(RETRY_SECONDS)
+            try:
+                await self._write_lazy()
+                break
+            except StoreRefused:
+                continue
+        log.info("store_recovered")
+        await self._obey(list(self.core.step(ev.StoreRecovered(), self.clock.now())))
+
+    def _stop_signing(self) -> None:
+        for effect in self.core.step(ev.StoreFailed(), self.clock.now()):
+            if isinstance(effect, fx.Report):
+                self._world.report(effect.fact)
+
+    async def _write_lazy(self) -> None:
+        if self._lazy:
+            records = tuple(self._lazy)
+            await self._world.keep(records)
+            del self._lazy[: len(records)]

@@ -1,0 +1,74 @@
+"""Small gifts to newcomers of a test network, from an ordinary account and within caps."""
+
+from typing import Final
+
+import trio
+
+from p2pnode.driver import Driver
+from p2pnode.network import Network, NetworkError, RequestRefused
+from protocol import events as ev
+from protocol.core import Core
+from protocol.messages import Transfer
+from protocol.units import CREDIT, AccountId
+
+FAUCET_KIND: Final = "faucet"
+GIFT: Final = 2_000 * CREDIT
+"""Enough for the minimum stake and a few jobs."""
+GIFTS_EACH: Final = 1
+"""Per account and hour; the account is the peer's identity, so it cannot ask for others."""
+GIFTS_AN_HOUR: Final = 100
+HOUR_SECONDS: Final = 3_600.0
+ASK_SECONDS: Final = 10.0
+
+
+class Faucet:
+    """Answers askers when this node holds the network's faucet account."""
+
+    def __init__(self, core: Core, driver: Driver) -> None:
+        self._core = core
+        self._driver = driver
+        self._gifts: dict[bytes, list[float]] = {}
+
+    def serve(self, network: Network) -> None:
+        """Starts to answer."""
+        network.serve(FAUCET_KIND, self._answer)
+
+    async def _answer(self, account: bytes, payload: bytes) -> bytes:
+        if self._core.genesis.faucet != self._core.account:
+            raise RequestRefused("this node does not hold the network's faucet")
+        self._admit(account)
+        transfer = Transfer(AccountId(account), GIFT)
+        await self._driver.put(ev.OperationRequested(0, transfer))
+        return GIFT.to_bytes(8, "big")
+
+    def _admit(self, account: bytes) -> None:
+        """Counts a gift, or refuses it."""
+        now = trio.current_time()
+        for known in list(self._gifts):
+            self._gifts[known] = [at for at in self._gifts[known] if now - at < HOUR_SECONDS]
+            if not self._gifts[known]:
+                del self._gifts[known]
+        if len(self._gifts.get(account, ())) >= GIFTS_EACH:
+            raise RequestRefused("this account was given credits within the last hour")
+        if sum(len(times) for times in self._gifts.values()) >= GIFTS_AN_HOUR:
+            raise RequestRefused("the faucet has given all that it may within an hour")
+        self._gifts.setdefault(account, []).append(now)
+
+
+async def ask_faucet(core: Core, network: Network) -> int:
+    """Asks the faucet's holder, or else every neighbour, for a gift; returns its amount.
+
+    Raises:
+        RequestRefused: nobody gave, with the first reason.
+    """
+    faucet = core.genesis.faucet
+    if faucet is None:
+        raise RequestRefused("this network has no faucet: ask an account holder for a transfer")
+    reasons = []
+    for account in (faucet, *core.peers):
+        try:
+            raw = await network.request(account, FAUCET_KIND, b"", ASK_SECONDS)
+            return int.from_bytes(raw[:8], "big")
+        except NetworkError as error:
+            reasons.append(str(error))
+    raise RequestRefused(reasons[0] if reasons else "no peer to ask")

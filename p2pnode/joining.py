@@ -1,0 +1,160 @@
+"""Which network this node belongs to: pinned at the first start, and never changed silently.
+
+A node without a pinned network makes a development network of its own, or fetches genesis from
+the peer that it was told to start from. Whoever insists with a hash or a file is never given
+another network.
+"""
+
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from p2pnode.genesis import (
+    PRESETS,
+    Founder,
+    GenesisError,
+    make_genesis,
+    open_genesis,
+    read_genesis,
+    write_genesis,
+)
+from p2pnode.network import BadAddress, NetworkError, NetworkSettings, open_network, parse_address
+from protocol import vrf
+from protocol.encoding import encode
+from protocol.messages import Genesis, network_of
+from protocol.signing import account_of
+from protocol.units import Digest
+
+GENESIS_KIND: Final = "genesis"
+FETCH_SECONDS: Final = 10.0
+HASH_DIGITS_MIN: Final = 8
+
+log = structlog.get_logger(__name__)
+
+
+class JoinRefused(Exception):  # noqa: N818  the answer to a start, with what to do about it
+    """The node cannot tell which network to join, or must not join the one that it found."""
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """The network that this node belongs to."""
+
+    genesis: Genesis
+    network: Digest
+    is_new: bool
+    """Made by this start: a development network with this node as its only validator."""
+    is_verified: bool
+    """The operator named the network's hash or file, now or when it was pinned."""
+
+
+@dataclass(frozen=True, slots=True)
+class JoinRequest:
+    """How a start names its network."""
+
+    pinned: Path
+    """Where the data folder keeps genesis."""
+    insisted: str
+    """A hash, a prefix of one, or the path of a genesis file; may be empty."""
+    bootstrap: tuple[str, ...]
+    signing_seed: bytes
+    vrf_seed: bytes
+
+
+async def join(request: JoinRequest) -> Joined:
+    """Finds the network of this node and pins it.
+
+    Raises:
+        JoinRefused: with what is wrong and what to do.
+    """
+    try:
+        return await _join(request)
+    except GenesisError as error:
+        raise JoinRefused(str(error)) from error
+
+
+async def _join(request: JoinRequest) -> Joined:
+    verified_mark = request.pinned.with_suffix(".verified")
+    if request.pinned.exists():
+        genesis = read_genesis(request.pinned)
+        is_verified = _check(request.insisted, genesis) or verified_mark.exists()
+        return Joined(genesis, network_of(genesis), False, is_verified)
+    if request.insisted and Path(request.insisted).is_file():
+        genesis, is_new = read_genesis(Path(request.insisted)), False
+    elif request.bootstrap:
+        genesis, is_new = await _fetch(request), False
+    elif request.insisted:
+        raise JoinRefused(
+            f"the network {request.insisted} is not known here: name a peer with --bootstrap, or "
+            "give the path of its genesis file"
+        )
+    else:
+        genesis, is_new = _development(request), True
+    is_verified = _check(request.insisted, genesis) or is_new
+    network = write_genesis(request.pinned, genesis)
+    if is_verified:
+        verified_mark.touch()
+    return Joined(genesis, network, is_new, is_verified)
+
+
+def _check(insisted: str, genesis: Genesis) -> bool:
+    """Whether the operator confirmed this network; refuses when another one was named."""
+    if not insisted:
+        return False
+    found = network_of(genesis).hex()
+    if Path(insisted).is_file():
+        named = network_of(read_genesis(Path(insisted))).hex()
+    else:
+        named = insisted.lower()
+        if len(named) < HASH_DIGITS_MIN or set(named) - set("0123456789abcdef"):
+            raise JoinRefused(
+                f"--network takes at least {HASH_DIGITS_MIN} digits of a network's hash, or the "
+                f"path of a genesis file; {insisted!r} is neither"
+            )
+    if not found.startswith(named):
+        raise JoinRefused(
+            f"wrong network: the one found is {found}, the one asked for is {named}. Use another "
+            "data folder (--data-dir) for another network"
+        )
+    return True
+
+
+def _development(request: JoinRequest) -> Genesis:
+    """Makes a network whose only validator and faucet is this node."""
+    account = account_of(request.signing_seed)
+    founder = Founder(account, vrf.public_key(request.vrf_seed))
+    return make_genesis("development", PRESETS["local"](), [founder], account)
+
+
+async def _fetch(request: JoinRequest) -> Genesis:
+    """Asks the peers to start from for their genesis, one after another."""
+    for address in request.bootstrap:
+        try:
+            parse_address(address)
+        except BadAddress as error:
+            raise JoinRefused(f"bad address for --bootstrap: {error}") from error
+    settings = NetworkSettings(
+        listen=("/ip4/127.0.0.1/tcp/0",), bootstrap=(), topics=(), address_book=None
+    )
+    refusals = []
+    passing_seed = secrets.token_bytes(32)  # the real identity appears once it has a network
+    async with open_network(settings, passing_seed, lambda *_: False) as network:
+        for address in request.bootstrap:
+            try:
+                account = await network.connect(address)
+                raw = await network.request(account, GENESIS_KIND, b"", FETCH_SECONDS)
+                return open_genesis(raw)
+            except NetworkError as error:
+                refusals.append(f"{address}: {error}")
+    raise JoinRefused(
+        "no peer given with --bootstrap could be reached; check that it runs and that its address "
+        f"is the one it prints ({'; '.join(refusals)})"
+    )
+
+
+def serve_genesis(genesis: Genesis) -> bytes:
+    """Returns what a node answers to peers that ask for genesis."""
+    return encode(genesis)

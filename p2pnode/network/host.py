@@ -1,0 +1,220 @@
+"""Puts a network together from the library's host and this folder's parts, and takes it apart."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import cast
+
+import trio
+from libp2p import new_host
+from libp2p.abc import IHost, INetConn, INetStream, INetwork, INotifee
+from libp2p.crypto.ed25519 import create_new_key_pair
+from libp2p.crypto.x25519 import create_new_key_pair as create_session_key_pair
+from libp2p.custom_types import TProtocol
+from libp2p.network.config import ConnectionConfig, RetryConfig
+from libp2p.network.swarm import Swarm
+from libp2p.security.noise.transport import PROTOCOL_ID as NOISE_ID
+from libp2p.security.noise.transport import Transport as NoiseTransport
+from libp2p.stream_muxer.yamux.yamux import PROTOCOL_ID as YAMUX_ID
+from libp2p.stream_muxer.yamux.yamux import Yamux
+from libp2p.tools.anyio_service import background_trio_service
+from multiaddr import Multiaddr
+
+from p2pnode.network import limits
+from p2pnode.network.addresses import check_transport
+from p2pnode.network.counters import Counters
+from p2pnode.network.discovery import Discovery, DiscoveryParts, own_transports
+from p2pnode.network.events import Events
+from p2pnode.network.gossip import (
+    Gate,
+    Gossip,
+    Router,
+    account_of_id,
+    clear_deliveries,
+    make_gossip,
+    make_router,
+)
+from p2pnode.network.guard import Guard
+from p2pnode.network.link_filter import LinkShaper
+from p2pnode.network.links import DIRECT_PROTOCOL, LinkParts, Links
+from p2pnode.network.network import Network, NetworkParts
+from p2pnode.network.requests import REQUEST_PROTOCOL, Requests
+from p2pnode.network.settings import NetworkSettings
+
+_SPARE_CONNECTIONS = 56
+"""Connections beyond the links: newcomers that only ask for addresses, and duplicates."""
+
+
+class _Doorbell(INotifee):
+    """Tells the links of connections; the library calls it for much more."""
+
+    def __init__(self, links: Links, guard: Guard) -> None:
+        self._links = links
+        self._guard = guard
+
+    async def connected(self, network: INetwork, conn: INetConn) -> None:
+        await self._guard.contain("connected", self._links.connected, conn)
+
+    async def disconnected(self, network: INetwork, conn: INetConn) -> None:
+        await self._guard.contain("disconnected", self._links.disconnected, conn)
+
+    async def opened_stream(self, network: INetwork, stream: INetStream) -> None:
+        return
+
+    async def closed_stream(self, network: INetwork, stream: INetStream) -> None:
+        return
+
+    async def listen(self, network: INetwork, multiaddr: Multiaddr) -> None:
+        return
+
+    async def listen_close(self, network: INetwork, multiaddr: Multiaddr) -> None:
+        return
+
+
+@asynccontextmanager
+async def run_network(settings: NetworkSettings, seed: bytes, gate: Gate) -> AsyncIterator[Network]:
+    """Run a network until the block ends; see `open_network`."""
+    listen = [Multiaddr(check_transport(text)) for text in settings.listen]
+    host = _make_host(settings, seed, listen)
+    async with trio.open_nursery() as nursery:
+        core = _build(settings, host, gate, nursery)
+        async with (
+            host.run(listen_addrs=listen),
+            background_trio_service(core.router),
+            background_trio_service(core.gossip),
+        ):
+            # It would dial whom it likes, without regard to links, back-off and duplicates.
+            await core.swarm.auto_connector.stop()
+            await core.gossip.wait_until_ready()
+            for topic in settings.topics:
+                await core.gossip.subscribe(topic)
+            discovery = _discover(settings, seed, core)
+            nursery.start_soon(discovery.run)
+            nursery.start_soon(clear_deliveries, core.gossip, core.router)
+            try:
+                yield _present(core, discovery)
+            finally:
+                with trio.CancelScope(shield=True):
+                    await _take_apart(core, discovery)
+                core.events.close()
+                nursery.cancel_scope.cancel()
+
+
+@dataclass(frozen=True, slots=True)
+class _Core:
+    """Everything below discovery."""
+
+    swarm: Swarm
+    nursery: trio.Nursery
+    counters: Counters
+    events: Events
+    shaper: LinkShaper
+    links: Links
+    router: Router
+    gossip: Gossip
+    requests: Requests
+    own: bytes
+    host: IHost
+
+
+def _build(settings: NetworkSettings, host: IHost, gate: Gate, nursery: trio.Nursery) -> _Core:
+    counters = Counters()
+    guard = Guard(counters)
+    events = Events(counters)
+    shaper = LinkShaper(nursery)
+    swarm = cast(Swarm, host.get_network())
+    own = account_of_id(host.get_id())
+    links = Links(
+        LinkParts(host, swarm, own, nursery, counters, guard, events, shaper, settings.most_links)
+    )
+    # Before gossip registers itself, so that a link exists when its streams arrive.
+    swarm.register_notifee(_Doorbell(links, guard))
+    router = make_router(guard, counters)
+    gossip = make_gossip(
+        host,
+        router,
+        guard=guard,
+        counters=counters,
+        events=events,
+        gate=gate,
+        settle=links.settle,
+        count_frame=links.count_frame,
+        reject=links.reject,
+    )
+    links.gossip = gossip
+    requests = Requests(host, links, counters, guard)
+    host.set_stream_handler(DIRECT_PROTOCOL, links.handle_stream)
+    host.set_stream_handler(REQUEST_PROTOCOL, requests.handle_stream)
+    return _Core(
+        swarm, nursery, counters, events, shaper, links, router, gossip, requests, own, host
+    )
+
+
+def _discover(settings: NetworkSettings, seed: bytes, core: _Core) -> Discovery:
+    listening = tuple(str(address) for address in core.host.get_transport_addrs())
+    parts = DiscoveryParts(
+        swarm=core.swarm,
+        links=core.links,
+        requests=core.requests,
+        shaper=core.shaper,
+        counters=core.counters,
+        nursery=core.nursery,
+        seed=seed,
+        own=core.own,
+        transports=own_transports(listening, settings.announce),
+        target_links=settings.target_links,
+        book_path=settings.address_book,
+    )
+    return Discovery(parts, settings.bootstrap)
+
+
+def _present(core: _Core, discovery: Discovery) -> Network:
+    return Network(
+        NetworkParts(
+            account=core.own,
+            addresses=discovery.own_addresses(),
+            events=core.events.receiver,
+            gossip=core.gossip,
+            links=core.links,
+            requests=core.requests,
+            discovery=discovery,
+            shaper=core.shaper,
+            counters=core.counters,
+        )
+    )
+
+
+async def _take_apart(core: _Core, discovery: Discovery) -> None:
+    """Save the book and close every connection at once; one after another would take seconds."""
+    with trio.move_on_after(limits.CLOSE_SECONDS):
+        await discovery.save()
+    with trio.move_on_after(limits.CLOSE_SECONDS * 1.5):
+        async with trio.open_nursery() as nursery:
+            for connection in core.swarm.get_connections():
+                nursery.start_soon(core.links.close_connection, connection)
+
+
+def _make_host(settings: NetworkSettings, seed: bytes, listen: list[Multiaddr]) -> IHost:
+    key_pair = create_new_key_pair(seed)
+    session_key = create_session_key_pair().private_key
+    most = settings.most_links + _SPARE_CONNECTIONS
+    host = new_host(
+        key_pair=key_pair,
+        listen_addrs=listen,
+        # Without these two options the library would also accept plain text and older muxers.
+        sec_opt={NOISE_ID: NoiseTransport(key_pair, noise_privkey=session_key)},
+        muxer_opt={TProtocol(YAMUX_ID): Yamux},
+        disable_identify_address_discovery=True,
+        connection_config=ConnectionConfig(
+            max_connections=most,
+            high_watermark=most,
+            low_watermark=0,
+            min_connections=0,
+            dial_timeout=limits.DIAL_SECONDS,
+            inbound_upgrade_timeout=limits.DIAL_SECONDS,
+            outbound_upgrade_timeout=limits.DIAL_SECONDS,
+        ),
+    )
+    swarm = cast(Swarm, host.get_network())
+    swarm.retry_config = RetryConfig(max_retries=0)
+    return host

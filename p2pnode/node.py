@@ -1,0 +1,324 @@
+"""A whole node: opens every adapter in order, ties them to a driver, and takes them down again."""
+
+import secrets
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+import trio
+
+from p2pnode import execution
+from p2pnode.api import ApiSettings, serve_api
+from p2pnode.clock import NodeClock
+from p2pnode.content import Content
+from p2pnode.control import NodeControl
+from p2pnode.driver import Driver
+from p2pnode.executions import Executions, Run
+from p2pnode.facts import FactLog
+from p2pnode.faucet import Faucet
+from p2pnode.interfaces import Gossiped, PeerJoined, PeerLeft, Received
+from p2pnode.joining import GENESIS_KIND, Joined, JoinRefused, JoinRequest, join, serve_genesis
+from p2pnode.logs import configure_logs
+from p2pnode.network import BadAddress, Network, NetworkError, NetworkSettings, open_network
+from p2pnode.settings import Settings
+from p2pnode.storage import (
+    DataFolder,
+    Journal,
+    NodeSeeds,
+    StorageError,
+    load_or_create_seeds,
+    locked,
+    open_artifacts,
+    open_journal,
+    prepare_data_folder,
+)
+from p2pnode.world import BLOCKS_TOPIC, OPERATIONS_TOPIC, NodeWorld, topic_of
+from protocol import events as ev
+from protocol.core import Core, Identity
+from protocol.encoding import decode, digest_of
+from protocol.messages import OPERATION_BYTES_MAX, SignedBlock
+from protocol.signing import BLOCK, account_of
+from protocol.units import AccountId, Digest
+
+ARTEFACT_BYTES_MAX: Final = 2 * 1024**3
+STORE_BYTES_MAX: Final = 20 * 1024**3
+RESTORE_BATCH: Final = 500
+NETWORK_KIND: Final = "network"
+GREETING_SECONDS: Final = 5.0
+STOP_SECONDS: Final = 4.0
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """Where a laboratory wraps a node; an operator's node has none of these."""
+
+    wrap_run: Callable[[Run], Run] | None = None
+    on_network: Callable[[Network], None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The adapters of one running node."""
+
+    settings: Settings
+    folder: DataFolder
+    seeds: NodeSeeds
+    joined: Joined
+    core: Core
+    journal: Journal
+    network: Network
+
+
+def run(settings: Settings, hooks: Hooks | None = None) -> int:
+    """Runs a node until it is interrupted.
+
+    Returns:
+        The exit code: 0 after a clean stop, 1 when the node could not start or had to stop.
+    """
+    configure_logs(settings.log_format, settings.log_level)
+    try:
+        trio.run(_run, settings, hooks or Hooks(), strict_exception_groups=True)
+    except* (StorageError, JoinRefused, NetworkError, OSError) as group:
+        for error in _leaves(group):
+            log.error("node_cannot_run", detail=_explain(error, settings))
+        return 1
+    return 0
+
+
+async def _run(settings: Settings, hooks: Hooks) -> None:
+    folder = prepare_data_folder(settings.data_dir)
+    with locked(folder.lock):
+        seeds = load_or_create_seeds(folder.key)
+        joined = await join(
+            JoinRequest(
+                pinned=folder.genesis,
+                insisted=settings.network,
+                bootstrap=settings.bootstrap,
+                signing_seed=seeds.signing,
+                vrf_seed=seeds.randomness,
+            )
+        )
+        async with _open(settings, folder, seeds, joined) as opened:
+            await _serve(opened, hooks)
+
+
+@asynccontextmanager
+async def _open(
+    settings: Settings, folder: DataFolder, seeds: NodeSeeds, joined: Joined
+) -> AsyncIterator[Opened]:
+    """Opens journal and network around a core that has replayed the journal."""
+    core = Core(joined.genesis, Identity(seeds.signing, seeds.randomness))
+    account = account_of(seeds.signing)
+    blocks, operations = (topic_of(name, joined.network) for name in _TOPICS)
+
+    def gate(topic: str, peer: bytes, payload: bytes) -> bool:
+        if topic == blocks:
+            return core.screen_block(payload)
+        return topic == operations and core.screen_operations(payload)
+
+    network_settings = NetworkSettings(
+        listen=settings.listen,
+        bootstrap=settings.bootstrap,
+        topics=(blocks, operations),
+        address_book=folder.address_book,
+    )
+    async with (
+        open_journal(folder.root, joined.network, account, hash_block=_block_digest) as journal,
+        open_network(network_settings, seeds.signing, gate) as network,
+    ):
+        yield Opened(settings, folder, seeds, joined, core, journal, network)
+
+
+_TOPICS: Final = (BLOCKS_TOPIC, OPERATIONS_TOPIC)
+
+
+async def _serve(opened: Opened, hooks: Hooks) -> None:
+    """Ties the adapters together and runs them until a signal comes."""
+    settings, folder, core, network = (
+        opened.settings,
+        opened.folder,
+        opened.core,
+        opened.network,
+    )
+    clock = NodeClock(opened.joined.genesis.time_ms)
+    facts = FactLog()
+    store = await open_artifacts(folder.artifacts, ARTEFACT_BYTES_MAX, STORE_BYTES_MAX)
+    content = Content(store, network, lambda: core.peers)
+    devices = await trio.to_thread.run_sync(execution.discover)
+    runner = execution.Runner(devices)
+    stop = trio.Event()
+    async with trio.open_nursery() as nursery:
+        world = NodeWorld(
+            opened.journal, network, content, facts, nursery, opened.joined.network
+        )
+        driver = Driver(core, world, clock)
+        run_task = hooks.wrap_run(runner.run) if hooks.wrap_run else runner.run
+        world.executions = Executions(run_task, content, store, driver.put)
+        if hooks.on_network:
+            hooks.on_network(network)
+        await _restore(opened, driver)
+        control = NodeControl(opened, driver, world, facts, store, content, devices)
+        _serve_peers(opened, driver)
+        await driver.put(_offer(settings, devices))
+        nursery.start_soon(driver.run)
+        nursery.start_soon(_pump, network, driver, nursery, opened.joined.network)
+        api = ApiSettings(settings.api_host, settings.api_port, _token(folder))
+        address = await nursery.start(serve_api, control, api, stop)
+        folder.api_address.write_text(f"{address}\n")
+        _announce(opened, str(address), devices.why_no_gpu)
+        await _wait_for_signal()
+        log.info("stopping")
+        stop.set()
+        with trio.move_on_after(STOP_SECONDS):
+            await runner.cool()
+        folder.api_address.unlink(missing_ok=True)
+        nursery.cancel_scope.cancel()
+
+
+async def _restore(opened: Opened, driver: Driver) -> None:
+    """Replays the journal through the core, before anything new can happen."""
+    journal, core, clock = opened.journal, opened.core, driver.clock
+    batch: list[bytes] = []
+    count = 0
+    for _, block in journal.blocks():
+        batch.append(block.raw)
+        count += 1
+        if len(batch) >= RESTORE_BATCH:
+            core.step(ev.BlocksRestored(tuple(batch)), clock.now())
+            batch.clear()
+            await trio.lowlevel.checkpoint()
+    core.step(ev.BlocksRestored(tuple(batch)), clock.now())
+    epoch = core.ledger.committee.epoch
+    slots = [slot.round for slot in journal.own_slots() if slot.epoch == epoch]
+    operations = tuple(one.raw for one in journal.own_operations())
+    reveals = tuple(one.raw for one in journal.prepared_reveals())
+    if count:
+        log.info("journal_replayed", blocks=count, final_index=core.state.index)
+    await driver.put(ev.Restored(max(slots, default=0), operations, reveals))
+
+
+async def _pump(
+    network: Network, driver: Driver, nursery: trio.Nursery, network_digest: bytes
+) -> None:
+    """Turns what the network brings into events."""
+    blocks = topic_of(BLOCKS_TOPIC, network_digest)
+    async for event in network.events:
+        match event:
+            case PeerJoined(account=account):
+                nursery.start_soon(_greet, network, driver, account, network_digest)
+            case PeerLeft(account=account):
+                await driver.put(ev.PeerLeft(AccountId(account)))
+            case Gossiped(topic=topic, account=account, payload=payload):
+                peer = AccountId(account)
+                is_block = topic == blocks
+                driver.put_nowait(
+                    ev.BlockReceived(peer, payload) if is_block else ev.MessageReceived(peer, payload)
+                )
+            case Received(account=account, payload=payload):
+                driver.put_nowait(ev.MessageReceived(AccountId(account), payload))
+
+
+async def _greet(
+    network: Network, driver: Driver, account: bytes, network_digest: bytes
+) -> None:
+    """Makes a peer a neighbour once it has named the same network."""
+    try:
+        answer = await network.request(account, NETWORK_KIND, b"", GREETING_SECONDS)
+    except NetworkError as error:
+        log.debug("greeting_failed", account=account.hex(), detail=str(error))
+        return
+    if answer == network_digest:
+        await driver.put(ev.PeerJoined(AccountId(account)))
+    else:
+        log.warning("peer_of_another_network", account=account.hex(), network=answer.hex())
+
+
+def _serve_peers(opened: Opened, driver: Driver) -> None:
+    """Answers what peers ask outside the protocol's own messages."""
+    genesis = serve_genesis(opened.joined.genesis)
+
+    async def answer_genesis(account: bytes, payload: bytes) -> bytes:
+        return genesis
+
+    async def answer_network(account: bytes, payload: bytes) -> bytes:
+        return opened.joined.network
+
+    opened.network.serve(GENESIS_KIND, answer_genesis)
+    opened.network.serve(NETWORK_KIND, answer_network)
+    Faucet(opened.core, driver).serve(opened.network)
+
+
+def _offer(settings: Settings, devices: execution.Devices) -> ev.WorkerOffered:
+    """What this operator lets others run here."""
+    if "worker" not in settings.roles:
+        return ev.WorkerOffered(frozenset(), frozenset(), 0, frozenset(), 0, 0)
+    found = {device.identifier.partition(":")[0] for device in devices.devices}
+    if settings.devices != ("auto",):
+        found &= {name.partition(":")[0] for name in settings.devices}
+    allowed = frozenset(Digest(one) for one in settings.allowed_artefacts)
+    return ev.WorkerOffered(
+        kinds=frozenset(execution.KINDS),
+        devices=frozenset(found),
+        price=settings.price,
+        allowed=None if settings.unsafe_run_anything else allowed,
+        parallel=settings.parallel,
+        sandbox_level=0,
+    )
+
+
+def _announce(opened: Opened, api: str, why_no_gpu: str | None) -> None:
+    """Says what an operator needs to know to use this node and to let others join."""
+    network, core = opened.joined.network.hex(), opened.core
+    address = opened.network.addresses[0] if opened.network.addresses else ""
+    log.info("node_started", account=core.account.hex(), network=network, api=api)
+    for one in opened.network.addresses:
+        log.info("listening", address=one)
+    if why_no_gpu:
+        log.info("no_gpu", detail=why_no_gpu)
+    if opened.joined.is_new:
+        log.info("development_network_made", faucet=core.account.hex())
+    if not opened.joined.is_verified:
+        log.warning("network_not_verified", network=network, advice="confirm with --network HASH")
+    members = len(core.ledger.committee.members)
+    if members < 4:  # noqa: PLR2004  three members and fewer tolerate no fault at all
+        log.warning("no_fault_tolerated", validators=members, detail="every one must stay online")
+    log.info("join_with", command=f"p2pnode --bootstrap {address} --network {network[:16]}")
+
+
+async def _wait_for_signal() -> None:
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async for _ in signals:
+            return
+
+
+def _token(folder: DataFolder) -> str:
+    """Reads the API's secret, or makes it at the first start."""
+    if not folder.api_token.exists():
+        folder.api_token.touch(mode=0o600)
+        folder.api_token.write_text(secrets.token_urlsafe(32))
+    return folder.api_token.read_text().strip()
+
+
+def _block_digest(raw: bytes) -> bytes:
+    return digest_of(BLOCK, decode(raw, SignedBlock, OPERATION_BYTES_MAX).body)
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
+    found: list[BaseException] = []
+    for error in group.exceptions:
+        found += _leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
+    return found
+
+
+def _explain(error: BaseException, settings: Settings) -> str:
+    if isinstance(error, BadAddress):
+        return f"bad address: {error}"
+    if isinstance(error, OSError) and not isinstance(error, StorageError):
+        listen = ", ".join(settings.listen)
+        return f"{error.strerror or error} (listening on {listen}; choose another with --listen)"
+    return str(error)

@@ -1,0 +1,198 @@
+"""What people and programs are shown of a core: plain mappings, ready for JSON.
+
+Accounts and digests are lower-case hexadecimal, money is integer millionths of a credit.
+"""
+
+from collections.abc import Mapping
+
+from p2pnode.facts import plain
+from protocol.core import Core
+from protocol.job.record import Executor, Job, Milestone, Status
+from protocol.messages import Offer, VerifiedOperation
+from protocol.units import AccountId, JobId
+
+ABSENT = (Status.DECLINED, Status.MISSED)
+
+
+def ledger_view(core: Core) -> dict[str, object]:
+    """Where this node's ledger stands."""
+    last = core.ledger.last_commit
+    committee = core.ledger.committee
+    return {
+        "round": core.ledger.clock_round,
+        "final_index": core.state.index,
+        "final_digest": last.digest.hex() if last else "",
+        "final_leader_round": last.leader_round if last else 0,
+        "state_digest": core.state.digest.hex(),
+        "ledger_time_ms": core.state.ledger_time_ms,
+        "committee": len(committee.members),
+        "quorum_weight": committee.quorum,
+        "total_weight": committee.total,
+        "is_validator": core.validator is not None,
+        "halted": core.halted,
+        "pending_operations": len(core.pool),
+        "blocks_in_memory": len(core.ledger.dag),
+    }
+
+
+def account_view(core: Core, account: AccountId) -> dict[str, object]:
+    """Balances of one account as of the last final commit; zeros for one that is unknown."""
+    pending = len(core.pool.operations(account)) if account in core.state.accounts else 0
+    base: dict[str, object] = {
+        "account": account.hex(),
+        "exists": account in core.state.accounts,
+        "available": 0,
+        "staked": 0,
+        "pledged": 0,
+        "free_stake": 0,
+        "unbonding": [],
+        "escrow": 0,
+        "nonce": 0,
+        "pending": pending,
+        "conflicting_nonces": list(core.pool.conflicts(account)),
+        "final": True,
+    }
+    if account not in core.state.accounts:
+        return base
+    held = core.state.accounts.of(account)
+    escrow = sum(
+        core.state.accounts.escrow_of(identifier)
+        for identifier, job in core.state.open_jobs.items()
+        if job.requester == account
+    )
+    return base | {
+        "available": held.available,
+        "staked": held.staked,
+        "pledged": held.pledged,
+        "free_stake": held.free_stake,
+        "unbonding": [plain(list(entry)) for entry in held.unbonding],
+        "escrow": escrow,
+        "nonce": held.nonce,
+    }
+
+
+def job_line(job: Job) -> dict[str, object]:
+    """One job in a list."""
+    return {
+        "id": job.identifier.hex(),
+        "state": job.phase.value,
+        "kind": job.offer.kind,
+        "requester": job.requester.hex(),
+        "budget": job.offer.budget,
+        "confidence": job.confidence_bp,
+        "opened_ms": job.timeline[0].time_ms if job.timeline else 0,
+    }
+
+
+def pending_job_view(operation: VerifiedOperation, in_block: bool) -> dict[str, object]:
+    """A job whose offer is not final yet."""
+    body = operation.operation
+    assert isinstance(body.payload, Offer), "only offers open jobs"
+    return {
+        "id": operation.identifier.hex(),
+        "state": "offered",
+        "finality": "in_block" if in_block else "seen",
+        "kind": body.payload.kind,
+        "requester": body.account.hex(),
+        "budget": body.payload.budget,
+        "executors": [],
+        "spares": [],
+        "timeline": [],
+    }
+
+
+def job_view(job: Job) -> dict[str, object]:
+    """One job with its receipt: who was drawn and why, what they found, who was paid what."""
+    accepted = job.accepted
+    return job_line(job) | {
+        "finality": "final",
+        "ending": job.ending.name.lower() if job.ending else None,
+        "explanation": job.ending.value if job.ending else None,
+        "tolerated_error_ppm": job.offer.tolerated_error_ppm,
+        "result_class": job.offer.result_class,
+        "replicas": sum(1 for one in job.executors if one.status not in ABSENT),
+        "executors": [_executor_view(job, one) for one in job.executors],
+        "spares": [account.hex() for account in job.spares],
+        "bids": [plain(_fields(bid)) for bid in job.bids],
+        "draw": _draw_view(job),
+        "audit": _audit_view(job),
+        "groups": [plain(_fields(group)) for group in job.groups],
+        "outcome": accepted.outcome.name.lower() if accepted else None,
+        "result_digest": accepted.output.hex() if accepted else None,
+        "payouts": [plain(_fields(one)) for one in job.payouts],
+        "slashes": [plain(_fields(one)) for one in job.slashes],
+        "fee": job.fee,
+        "refund": job.refund,
+        "timeline": [_milestone_view(one) for one in job.timeline],
+    }
+
+
+def find_job(core: Core, identifier: JobId) -> dict[str, object] | None:
+    """Returns a job, final or pending; None when it is unknown."""
+    job = core.state.jobs.get(identifier)
+    if job is not None:
+        return job_view(job)
+    operation = core.pool.get(identifier)
+    if operation is None or not isinstance(operation.operation.payload, Offer):
+        return None
+    return pending_job_view(operation, core.pool.is_in_block(identifier))
+
+
+def _executor_view(job: Job, executor: Executor) -> dict[str, object]:
+    weights: Mapping[AccountId, int] = {}
+    if job.draw is not None:
+        weights = {one.account: one.weight for one in job.draw.candidates}
+    reveal = executor.reveal
+    return {
+        "account": executor.account.hex(),
+        "duty": executor.duty.value,
+        "status": executor.status.value,
+        "price": executor.price,
+        "weight": weights.get(executor.account),
+        "total_weight": sum(weights.values()),
+        "exposure": executor.exposure,
+        "checks": executor.checks,
+        "output": reveal.output.hex() if reveal else None,
+        "elapsed_ms": reveal.elapsed_ms if reveal else None,
+        "fuel": reveal.fuel if reveal else None,
+    }
+
+
+def _draw_view(job: Job) -> dict[str, object] | None:
+    draw = job.draw
+    if draw is None:
+        return None
+    return {
+        "index": draw.index,
+        "beacon": draw.beacon.hex(),
+        "seed": draw.seed.hex(),
+        "candidates": [plain(_fields(one)) for one in draw.candidates],
+        "order": [account.hex() for account in draw.order],
+        "passed_over": [plain(_fields(one)) for one in draw.passed_over],
+    }
+
+
+def _audit_view(job: Job) -> dict[str, object] | None:
+    audit = job.audit
+    if audit is None:
+        return None
+    return {
+        "beacon": audit.beacon.hex(),
+        "number": audit.number,
+        "numerator": audit.numerator,
+        "denominator": audit.denominator,
+        "auditors": [account.hex() for account in audit.drawn.order] if audit.drawn else [],
+    }
+
+
+def _milestone_view(milestone: Milestone) -> dict[str, object]:
+    return {
+        "phase": milestone.phase.value,
+        "round": milestone.leader_round,
+        "at_ms": milestone.time_ms,
+    }
+
+
+def _fields(value: object) -> dict[str, object]:
+    slots = type(value).__slots__  # type: ignore[attr-defined]  # every value here is slotted
+    return {name: getattr(value, name) for name in slots}

@@ -1,0 +1,173 @@
+"""Performs the core's effects with the node's adapters: journal, network, runner, facts."""
+
+from typing import Final, assert_never
+
+import structlog
+import trio
+
+from p2pnode.content import Content, ContentUnavailable
+from p2pnode.driver import StoreRefused
+from p2pnode.executions import Executions
+from p2pnode.facts import FactLog
+from p2pnode.network import Network, NetworkError
+from p2pnode.storage import (
+    FinalCommit,
+    Journal,
+    JournalRecord,
+    OwnOperation,
+    OwnSlot,
+    PreparedReveal,
+    StorageError,
+    StoredBlock,
+)
+from protocol import effects as fx
+from protocol.encoding import encode
+from protocol.messages import BlockBatch
+
+BLOCKS_TOPIC: Final = "blocks"
+OPERATIONS_TOPIC: Final = "operations"
+OUTPUT_BYTES_MAX: Final = 64 * 1024 * 1024
+FETCH_ATTEMPTS: Final = 5
+FETCH_PAUSE_SECONDS: Final = 2.0
+
+_LOUD: Final = (fx.Halted, fx.SittingOut, fx.EquivocationSeen)
+_QUIET: Final = (fx.BlockProposed, fx.CommitApplied, fx.OperationSeen, fx.OperationInBlock)
+
+log = structlog.get_logger(__name__)
+
+
+def topic_of(name: str, network: bytes) -> str:
+    """Returns the gossip topic of one network, so that networks do not mix."""
+    return f"p2pnode/{network.hex()[:16]}/{name}"
+
+
+class NodeWorld:
+    """The real world of one driver.
+
+    Attributes:
+        executions: Set by the node once the driver exists, which the executions report to.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        network: Network,
+        content: Content,
+        facts: FactLog,
+        nursery: trio.Nursery,
+        network_digest: bytes,
+    ) -> None:
+        self._journal = journal
+        self._network = network
+        self._content = content
+        self._facts = facts
+        self._nursery = nursery
+        self._blocks_topic = topic_of(BLOCKS_TOPIC, network_digest)
+        self._operations_topic = topic_of(OPERATIONS_TOPIC, network_digest)
+        self._now_ms = 0
+        self.executions: Executions | None = None
+
+    def at(self, now: int) -> None:
+        """Says what time it is for the facts that follow, in nanoseconds since genesis."""
+        self._now_ms = now // 1_000_000
+
+    async def keep(self, records: tuple[fx.Persist, ...]) -> None:
+        """Makes records durable in one transaction.
+
+        Raises:
+            StoreRefused: nothing was written.
+        """
+        try:
+            await self._journal.append([_stored(record) for record in records])
+        except StorageError as error:
+            raise StoreRefused(str(error)) from error
+
+    async def perform(self, effect: fx.Effect) -> None:
+        """Does one effect; what takes time becomes a task of its own."""
+        match effect:
+            case fx.GossipBlock(raw):
+                await self._publish(self._blocks_topic, raw)
+            case fx.GossipOperations(raw):
+                await self._publish(self._operations_topic, raw)
+            case fx.Send(peer, raw):
+                self._network.send(peer, raw)
+            case fx.SendStoredBlocks():
+                self._nursery.start_soon(self._send_stored, effect)
+            case fx.Execute():
+                assert self.executions is not None, "the node sets the executions before it starts"
+                self._nursery.start_soon(self.executions.execute, effect)
+            case fx.StopExecution(job):
+                assert self.executions is not None, "the node sets the executions before it starts"
+                self.executions.stop(job)
+            case fx.FetchOutput():
+                self._nursery.start_soon(self._fetch_output, effect)
+            case (
+                fx.PersistBlock()
+                | fx.PersistSlot()
+                | fx.PersistOperation()
+                | fx.PersistReveal()
+                | fx.PersistCommit()
+                | fx.WakeAt()
+                | fx.Report()
+            ):
+                raise AssertionError("the driver does this itself")
+            case _:
+                assert_never(effect)
+
+    def report(self, fact: fx.Fact) -> None:
+        """Counts, remembers and logs a fact."""
+        record = self._facts.add(fact, self._now_ms)
+        fields = {key: value for key, value in record.items() if key != "fact"}
+        if isinstance(fact, _LOUD):
+            log.error(str(record["fact"]), **fields)
+        elif isinstance(fact, _QUIET):
+            log.debug(str(record["fact"]), **fields)
+        else:
+            log.info(str(record["fact"]), **fields)
+
+    async def _publish(self, topic: str, raw: bytes) -> None:
+        try:
+            await self._network.publish(topic, raw)
+        except NetworkError as error:
+            log.warning("gossip_failed", topic=topic, detail=str(error))
+
+    async def _send_stored(self, effect: fx.SendStoredBlocks) -> None:
+        left = effect.limit_bytes
+        raws: dict[bytes, None] = {}
+        try:
+            for digest in effect.wanted:
+                block = await self._journal.block(digest)
+                if block is not None and left > len(block.raw):
+                    raws[block.raw] = None
+                    left -= len(block.raw)
+            if effect.have:
+                for block in await self._journal.blocks_beyond(effect.have, left):
+                    raws[block.raw] = None
+        except StorageError as error:
+            log.error("stored_blocks_unreadable", detail=str(error))
+        if raws:
+            self._network.send(effect.peer, encode(BlockBatch(tuple(raws))))
+
+    async def _fetch_output(self, effect: fx.FetchOutput) -> None:
+        for attempt in range(FETCH_ATTEMPTS):
+            try:
+                await self._content.fetch(effect.output, effect.holders, OUTPUT_BYTES_MAX)
+                log.info("result_here", job=effect.job.hex(), output=effect.output.hex())
+                return
+            except ContentUnavailable as error:
+                log.warning("result_unavailable", job=effect.job.hex(), detail=str(error))
+            await trio.sleep(FETCH_PAUSE_SECONDS * (attempt + 1))
+
+
+def _stored(record: fx.Persist) -> JournalRecord:
+    match record:
+        case fx.PersistBlock(digest=digest, epoch=epoch, round=block_round, author=author, raw=raw):
+            return StoredBlock(digest=digest, author=author, round=block_round, epoch=epoch, raw=raw)
+        case fx.PersistSlot(epoch=epoch, round=block_round, digest=digest):
+            return OwnSlot(epoch=epoch, round=block_round, digest=digest)
+        case fx.PersistOperation(identifier=identifier, nonce=nonce, raw=raw):
+            return OwnOperation(identifier=identifier, nonce=nonce, raw=raw)
+        case fx.PersistReveal(job=job, raw=raw):
+            return PreparedReveal(job=job, raw=raw)
+        case fx.PersistCommit(index=index, digest=digest, state_digest=state_digest):
+            return FinalCommit(index=index, digest=digest, state_digest=state_digest)

@@ -1,0 +1,455 @@
+"""The one door of the protocol: an event and the time go in, effects come out.
+
+`Core.step` runs admit, order, apply, react, in that order, and asks to be woken when something
+will be due. It reads no clock, does no I/O and draws no random number, so a list of events with
+their times replays to the same effects.
+"""
+
+from dataclasses import dataclass
+from typing import assert_never
+
+from protocol import effects as fx
+from protocol import events as ev
+from protocol.encoding import encode
+from protocol.errors import Reason, Rejected
+from protocol.ledger.admission import Admission
+from protocol.ledger.block import VerifiedBlock
+from protocol.ledger.committee import Committee
+from protocol.ledger.evidence import make_evidence
+from protocol.ledger.ledger import Acceptance, Ledger
+from protocol.ledger.ordering import Commit
+from protocol.ledger.pool import OperationPool
+from protocol.messages import Genesis, OperationBatch, Payload, VerifiedOperation, network_of
+from protocol.roles.account import OwnAccount
+from protocol.roles.neighbour import Neighbour
+from protocol.roles.requester import Requester
+from protocol.roles.validator import CheckpointWatch, Validator
+from protocol.roles.worker import Worker
+from protocol.signing import REAL, Scheme
+from protocol.state import OperationApplied, OperationFailed, State, StateFact
+from protocol.units import MILLISECOND, AccountId, Digest
+
+GOSSIP_INTERVAL_MS = 250
+"""Operations are gossiped in batches at most this often: a message costs more than its content."""
+
+BATCH_BYTES_MAX = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The secrets of one node."""
+
+    seed: bytes
+    """32-byte signing seed: account, block signatures and libp2p identity."""
+    vrf_seed: bytes
+    """32-byte seed of the verifiable random function; never the same as `seed`."""
+
+
+class Core:
+    """One node's protocol.
+
+    Args:
+        genesis: What the network shares.
+        identity: This node's secrets.
+        scheme: Signature functions; the real ones except in simulations.
+
+    Attributes:
+        network: The network's digest.
+        account: This node's account.
+        state: Jobs and balances as of the last final commit; read-only for others.
+        ledger: Blocks and their order; read-only for others.
+        pool: Operations that are not final yet; read-only for others.
+        halted: Why the ledger must not go on, or an empty text.
+    """
+
+    def __init__(self, genesis: Genesis, identity: Identity, scheme: Scheme = REAL) -> None:
+        self.network = network_of(genesis)
+        self.genesis = genesis
+        self.parameters = genesis.parameters
+        committee = Committee.of_genesis(genesis)
+        self.ledger = Ledger(committee, self.network, self.parameters)
+        self.state = State(genesis, committee, scheme)
+        self.pool = OperationPool(self.parameters, self.state.next_nonce)
+        self.admission = Admission(committee, self.network, self.parameters, scheme)
+        self.own = OwnAccount(identity.seed, self.network, self.state, self.pool, scheme)
+        self.account: AccountId = self.own.account
+        self.halted = ""
+        self._neighbour = Neighbour(self.ledger, self.pool)
+        self._worker = Worker(self.account, self.state)
+        self._requester = Requester(self.account, self.state)
+        self._watch = CheckpointWatch(self.ledger)
+        self._validator = self._make_validator(identity, scheme)
+        self._effects: list[fx.Effect] = []
+        self._facts: list[StateFact] = []
+        self._outbox: list[bytes] = []
+        self._outbox_at = 0
+        self._is_live = False
+        self._is_durable = True
+
+    @property
+    def validator(self) -> Validator | None:
+        """The proposing side, when this node is a member of the committee."""
+        return self._validator
+
+    @property
+    def peers(self) -> tuple[AccountId, ...]:
+        """The neighbours that messages can be sent to."""
+        return self._neighbour.peers
+
+    def screen_block(self, raw: bytes) -> bool:
+        """Whether a gossiped block may be passed on; changes nothing but caches."""
+        try:
+            self.admission.block(raw)
+        except Rejected:
+            return False
+        return True
+
+    def screen_operations(self, raw: bytes) -> bool:
+        """Whether gossiped operations may be passed on; changes nothing but caches."""
+        try:
+            batch = self._neighbour.open(raw)
+            if not isinstance(batch, OperationBatch):
+                return False
+            for one in batch.operations:
+                opened = self.admission.operation(one)
+                if self.state.next_nonce(opened.operation.account) is None:
+                    return False
+        except Rejected:
+            return False
+        return True
+
+    def step(self, event: ev.Event, now: int) -> tuple[fx.Effect, ...]:
+        """Takes in one event.
+
+        Args:
+            event: What happened.
+            now: Nanoseconds since genesis; never less than at the step before.
+
+        Returns:
+            What the world shall do, in this order.
+        """
+        self._effects = []
+        self._take(event, now)
+        if self._is_live:
+            self._react(now)
+        taken = self._effects
+        self._effects = []
+        return tuple(taken)
+
+    # Events
+
+    def _take(self, event: ev.Event, now: int) -> None:
+        match event:
+            case ev.BlockReceived(peer, raw):
+                self._receive_block(peer, raw, now)
+            case ev.MessageReceived(peer, raw):
+                self._receive_message(peer, raw, now)
+            case ev.Tick():
+                pass
+            case ev.PeerJoined(peer):
+                self._effects += self._neighbour.join(peer, now)
+            case ev.PeerLeft(peer):
+                self._neighbour.leave(peer)
+            case ev.OperationRequested(ticket, payload):
+                self._request(ticket, payload, now)
+            case ev.OperationSubmitted(ticket, raw):
+                self._submit(ticket, raw, now)
+            case ev.ExecutionEnded() | ev.ExecutionImpossible():
+                self._end_execution(event, now)
+            case ev.WorkerOffered():
+                self._worker.offer(event)
+            case ev.BlocksRestored(blocks):
+                for raw in blocks:
+                    self._accept(self.admission.stored_block(raw), self.account, now)
+            case ev.Restored():
+                self._restore(event, now)
+            case ev.StoreFailed():
+                self._is_durable = False
+            case ev.StoreRecovered():
+                self._is_durable = True
+            case _:
+                assert_never(event)
+
+    def _receive_block(self, peer: AccountId, raw: bytes, now: int) -> None:
+        try:
+            block = self.admission.block(raw)
+            if block.digest not in self.ledger.dag:
+                self._accept(block, peer, now)
+        except Rejected as refusal:
+            self._refuse(peer, refusal)
+
+    def _receive_message(self, peer: AccountId, raw: bytes, now: int) -> None:
+        try:
+            message = self._neighbour.open(raw)
+            if isinstance(message, OperationBatch):
+                self._receive_operations(peer, message)
+                return
+            heard, sent = self._neighbour.take(message, peer, now)
+            if heard and self._validator is not None:
+                self._validator.hear(peer)
+            self._effects += sent.effects
+            for block in sent.blocks:
+                self._receive_block(peer, block, now)
+            self._effects += self._neighbour.after(sent, peer, now)
+        except Rejected as refusal:
+            self._refuse(peer, refusal)
+
+    def _receive_operations(self, peer: AccountId, batch: OperationBatch) -> None:
+        for raw in batch.operations:
+            try:
+                self.pool.add(self.admission.operation(raw), self.ledger.clock_round)
+            except Rejected as refusal:
+                if refusal.reason is not Reason.STALE_NONCE:
+                    self._refuse(peer, refusal)
+
+    def _request(self, ticket: int, payload: Payload, now: int) -> None:
+        try:
+            self.state.preview(self.account, payload)
+            operation = self._sign(payload, now)
+        except Rejected as refusal:
+            self._report(fx.OperationRefused(ticket, refusal.reason, refusal.detail))
+        else:
+            self._report(fx.OperationSeen(ticket, operation.identifier))
+
+    def _submit(self, ticket: int, raw: bytes, now: int) -> None:
+        try:
+            operation = self.admission.operation(raw)
+            self.pool.add(operation, self.ledger.clock_round, own=True)
+        except Rejected as refusal:
+            self._report(fx.OperationRefused(ticket, refusal.reason, refusal.detail))
+            return
+        self._send_out(operation, now)
+        self._report(fx.OperationSeen(ticket, operation.identifier))
+
+    def _end_execution(self, event: ev.ExecutionEnded | ev.ExecutionImpossible, now: int) -> None:
+        for reveal, payload in self._worker.ended(event, self.own.salt):
+            if reveal is not None:
+                self._effects.append(fx.PersistReveal(reveal.job, encode(reveal)))
+            self._sign_quietly(payload, now)
+
+    def _restore(self, event: ev.Restored, now: int) -> None:
+        if self._validator is not None:
+            self._validator.restore(event.last_round)
+        for raw in event.operations:
+            try:
+                operation = self.admission.operation(raw)
+                if self.pool.add(operation, self.ledger.clock_round, own=True):
+                    self._send_out(operation, now)
+            except Rejected:
+                continue  # already final, so nothing is left to do for it
+        pending = [one.operation.payload for one in self.pool.operations(self.account)]
+        self._worker.restore(event.reveals, pending)
+        self._is_live = True
+
+    # Order and apply
+
+    def _accept(self, block: VerifiedBlock, peer: AccountId, now: int) -> None:
+        acceptance = self.ledger.accept(block)
+        self._effects += self._neighbour.miss(acceptance.missing, peer, now)
+        for accepted in acceptance.accepted:
+            self._take_in(accepted, now)
+        self._note_equivocations(acceptance, now)
+        for commit in acceptance.commits:
+            self._apply(commit)
+        if self.ledger.broken and not self.halted:
+            slot = self.ledger.broken.round
+            self._halt(f"two verdicts for the leader of round {slot}: too many members lie")
+
+    def _take_in(self, block: VerifiedBlock, now: int) -> None:
+        """Keeps a block that joined the graph and the operations that it brings."""
+        body = block.block
+        if self._is_live:
+            self._effects.append(
+                fx.PersistBlock(block.digest, body.epoch, body.round, body.author, block.raw)
+            )
+        self._neighbour.found(block.digest)
+        for raw in body.operations:
+            self._note_in_block(raw, body.round)
+        if self._validator is not None and self._is_live and self._validator.notice(block):
+            validator = self._validator
+            self._report(fx.SittingOut(validator.last_round, validator.seen_round))
+        vote = body.checkpoint
+        if vote is not None and self._watch.contradicts(body.author, vote):
+            self._halt(f"members computed another state at commit {vote.index}")
+
+    def _note_in_block(self, raw: bytes, block_round: int) -> None:
+        try:
+            operation = self.admission.operation(raw)
+            self.pool.add(operation, block_round)
+        except Rejected:
+            return  # ordered all the same, and judged again when it is final
+        self.pool.in_block(operation.identifier, block_round)
+        if operation.operation.account == self.account:
+            self._report(fx.OperationInBlock(operation.identifier))
+
+    def _note_equivocations(self, acceptance: Acceptance, now: int) -> None:
+        for first, second in acceptance.equivocations:
+            author = self.ledger.committee.members[first.block.author].account
+            self._report(fx.EquivocationSeen(author, first.block.round))
+            if self._validator is not None and self._is_live:
+                self._validator.exile(first.block.author)
+                self._sign_quietly(make_evidence(first, second), now)
+
+    def _apply(self, commit: Commit) -> None:
+        raws = [raw for block in commit.blocks for raw in block.block.operations]
+        facts = self.state.apply(commit, [self._open(raw) for raw in raws])
+        for fact in facts:
+            self._settle_pool(fact)
+        self.pool.prune(self.ledger.gc_round)
+        index, state_digest = commit.index, self.state.digest
+        if index % self.parameters.checkpoint_commits == 0:
+            self._watch.keep(index, commit.digest, state_digest)
+            if self._validator is not None:
+                self._validator.vote(index, commit.digest, state_digest)
+        if not self._is_live:
+            return
+        self._facts += facts
+        self._effects.append(fx.PersistCommit(index, commit.digest, state_digest))
+        self._report(
+            fx.CommitApplied(
+                index, commit.digest, state_digest, commit.leader_round, len(raws), commit.time_ms
+            )
+        )
+
+    def _open(self, raw: bytes) -> VerifiedOperation | None:
+        try:
+            return self.admission.operation(raw)
+        except Rejected:
+            return None
+
+    def _settle_pool(self, fact: StateFact) -> None:
+        match fact:
+            case OperationFailed(identifier=identifier, reason=Reason.NONCE_GAP):
+                self.pool.return_from_block(identifier)
+            case OperationApplied(account=account) | OperationFailed(account=account):
+                nonce = self.state.next_nonce(account)
+                if nonce is not None:
+                    self.pool.settle(account, nonce)
+            case _:
+                pass
+
+    # React
+
+    def _react(self, now: int) -> None:
+        facts, self._facts = self._facts, []
+        for fact in facts:
+            self._report(fact)
+        if self._is_durable and not self.halted:
+            self._act(facts, now)
+            self._propose(now)
+        self._effects += self._neighbour.tick(now)
+        self._flush(now)
+        self._effects.append(fx.WakeAt(self._wake_time(now)))
+
+    def _act(self, facts: list[StateFact], now: int) -> None:
+        """Lets the roles answer what became final."""
+        worker = self._worker.react(facts)
+        self._effects += worker.effects
+        for payload in worker.operations:
+            self._sign_quietly(payload, now)
+        self._effects += self._requester.react(facts)
+
+    def _propose(self, now: int) -> None:
+        validator = self._validator
+        if validator is None:
+            return
+        due = validator.due(self._is_busy, now)
+        if due is None or due > now:
+            return
+        block = validator.propose(self.pool, now)
+        body = block.block
+        self._effects.append(fx.PersistSlot(body.epoch, body.round, block.digest))
+        self._accept(block, self.account, now)
+        self._effects.append(fx.GossipBlock(block.raw))
+        self._report(fx.BlockProposed(body.round, block.digest, len(body.operations)))
+        self._act(self._drain_facts(), now)
+
+    def _drain_facts(self) -> list[StateFact]:
+        facts, self._facts = self._facts, []
+        for fact in facts:
+            self._report(fact)
+        return facts
+
+    @property
+    def _is_busy(self) -> bool:
+        return self.pool.busy or self.state.awaiting_ledger
+
+    def _wake_time(self, now: int) -> int:
+        times = [self._neighbour.next_time(now)]
+        if self._outbox:
+            times.append(self._outbox_at)
+        if self._validator is not None and self._is_durable and not self.halted:
+            due = self._validator.due(self._is_busy, now)
+            if due is not None:
+                times.append(due)
+        return max(now, min(times))
+
+    # Own operations
+
+    def _sign(self, payload: Payload, now: int) -> VerifiedOperation:
+        """Signs, keeps and sends out an operation of this node's account.
+
+        Raises:
+            Rejected: when the account does not exist or too many of its operations wait.
+        """
+        operation = self.own.sign(payload, self.ledger.clock_round)
+        self.admission.keep(operation)
+        self._effects.append(
+            fx.PersistOperation(operation.identifier, operation.operation.nonce, operation.raw)
+        )
+        self._send_out(operation, now)
+        return operation
+
+    def _sign_quietly(self, payload: Payload, now: int) -> None:
+        """Signs what a role asks for; what cannot be signed now is asked for again later."""
+        try:
+            self._sign(payload, now)
+        except Rejected as refusal:
+            self._report(fx.OperationRefused(0, refusal.reason, refusal.detail))
+
+    def _send_out(self, operation: VerifiedOperation, now: int) -> None:
+        """Puts an operation into the next gossip batch, unless the next own block carries it."""
+        if self._validator is not None and self._proposes_soon(now):
+            return
+        if not self._outbox:
+            self._outbox_at = max(self._outbox_at, now)
+        self._outbox.append(operation.raw)
+
+    def _proposes_soon(self, now: int) -> bool:
+        assert self._validator is not None
+        due = self._validator.due(True, now)
+        return due is not None and due <= now + GOSSIP_INTERVAL_MS * MILLISECOND
+
+    def _flush(self, now: int) -> None:
+        if not self._outbox or now < self._outbox_at:
+            return
+        size, count = 0, 0
+        for raw in self._outbox:
+            size += len(raw)
+            if count and size > BATCH_BYTES_MAX:
+                break
+            count += 1
+        batch, self._outbox = self._outbox[:count], self._outbox[count:]
+        self._outbox_at = now + GOSSIP_INTERVAL_MS * MILLISECOND
+        self._effects.append(fx.GossipOperations(encode(OperationBatch(tuple(batch)))))
+
+    # Small change
+
+    def _make_validator(self, identity: Identity, scheme: Scheme) -> Validator | None:
+        member = self.ledger.committee.index_of(self.account)
+        if member is None:
+            return None
+        seeds = (identity.seed, identity.vrf_seed)
+        return Validator(self.ledger, member, seeds, self.network, self.parameters, scheme)
+
+    def _report(self, fact: fx.Fact) -> None:
+        if self._is_live:
+            self._effects.append(fx.Report(fact))
+
+    def _refuse(self, peer: AccountId, refusal: Rejected) -> None:
+        self._report(fx.PeerRefused(peer, refusal.reason, refusal.detail))
+
+    def _halt(self, explanation: str) -> None:
+        if not self.halted:
+            self.halted = explanation
+            self._report(fx.Halted(explanation))

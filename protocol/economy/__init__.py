@@ -1,0 +1,1 @@
+"""Pure rules of stake, reputation, pay and punishment; none of them moves a credit itself."""

@@ -1,0 +1,47 @@
+"""Rules of putting stake in and taking it out.
+
+Withdrawn stake unbonds for a time during which evidence still reaches it; stake that is pledged to
+a job cannot be withdrawn at all. So nobody escapes a punishment by leaving.
+"""
+
+from protocol.accounts import Account, Available, Move, Movement, Released, Staked
+from protocol.errors import Reason, Rejected
+from protocol.parameters import Parameters
+from protocol.units import AccountId, Credits, Milliseconds
+
+
+def deposit(
+    identifier: AccountId, account: Account, amount: Credits, parameters: Parameters
+) -> tuple[Movement, ...]:
+    """Decides a stake deposit.
+
+    Raises:
+        Rejected: `BELOW_MINIMUM` when the stake would stay below the network's minimum.
+    """
+    if account.staked + amount < parameters.stake_minimum:
+        raise Rejected(Reason.BELOW_MINIMUM, "the stake would be below the minimum")
+    return (Move(Available(identifier), Staked(identifier), amount),)
+
+
+def withdraw(
+    identifier: AccountId,
+    account: Account,
+    amount: Credits,
+    ledger_ms: Milliseconds,
+    parameters: Parameters,
+) -> tuple[Movement, ...]:
+    """Decides a stake withdrawal: free stake starts to unbond.
+
+    Raises:
+        Rejected: `INSUFFICIENT_STAKE` for more than the free stake, `BELOW_MINIMUM` when a
+            remainder below the minimum would be left, `TOO_MANY_UNBONDINGS`.
+    """
+    if amount > account.free_stake:
+        raise Rejected(Reason.INSUFFICIENT_STAKE, f"{account.free_stake} millionths are free")
+    if 0 < account.staked - amount < parameters.stake_minimum:
+        raise Rejected(Reason.BELOW_MINIMUM, "leave the minimum or nothing")
+    release_ms = Milliseconds(ledger_ms + parameters.unbonding_ms)
+    pending = {entry.release_ms for entry in account.unbonding} | {release_ms}
+    if len(pending) > parameters.unbondings_max:
+        raise Rejected(Reason.TOO_MANY_UNBONDINGS, f"at most {parameters.unbondings_max}")
+    return (Move(Staked(identifier), Released(identifier, release_ms), amount),)

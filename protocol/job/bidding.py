@@ -1,0 +1,134 @@
+"""Bids: which ones count, what each weighs in the lottery, and what its bidder would pledge."""
+
+from dataclasses import dataclass, replace
+
+from protocol.accounts import Account
+from protocol.economy.reputation import Reputation, score
+from protocol.economy.rewards import most_pay, paid_limit_ms
+from protocol.errors import Reason, Rejected
+from protocol.job.record import (
+    Candidate,
+    Change,
+    Circumstances,
+    Job,
+    PassedOver,
+    Phase,
+    PlacedBid,
+)
+from protocol.messages import Bid
+from protocol.parameters import Parameters
+from protocol.units import CREDIT, AccountId, Credits, Milliseconds
+
+PRICE_SCALE = 1 << 16
+"""Fixed point of the price's part in a weight; 2**16 keeps the whole below 2**64."""
+WEIGHT_MAX = 2**64 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """Who can be drawn among a job's bidders, and who cannot."""
+
+    candidates: tuple[Candidate, ...]
+    passed_over: tuple[PassedOver, ...]
+
+
+def place_bid(job: Job, account: AccountId, bid: Bid, circumstances: Circumstances) -> Change:
+    """Decides a bid.
+
+    Raises:
+        Rejected: `WRONG_PHASE` after the close, `OWN_JOB`, `ALREADY_DONE`, `PRICE_TOO_HIGH`,
+            `BAD_TERMS`, `INSUFFICIENT_STAKE` or `TOO_MANY_BIDS`.
+    """
+    if job.phase is not Phase.BIDDING:
+        raise Rejected(Reason.WRONG_PHASE, job.phase.value)
+    if account == job.requester:
+        raise Rejected(Reason.OWN_JOB)
+    if job.bid_of(account) is not None:
+        raise Rejected(Reason.ALREADY_DONE, "one bid for each job")
+    if bid.price > job.offer.price_cap:
+        raise Rejected(Reason.PRICE_TOO_HIGH, f"at most {job.offer.price_cap}")
+    if not bid.estimate_ms:
+        raise Rejected(Reason.BAD_TERMS, "an estimate is at least one millisecond")
+    if job.offer.device not in ("any", bid.device):
+        raise Rejected(Reason.BAD_TERMS, f"the job needs {job.offer.device}")
+    if circumstances.account_of(account).staked < circumstances.parameters.stake_minimum:
+        raise Rejected(Reason.INSUFFICIENT_STAKE, "below the minimum stake")
+    if len(job.bids) >= circumstances.parameters.bids_max:
+        raise Rejected(Reason.TOO_MANY_BIDS)
+    placed = PlacedBid(
+        account, Credits(bid.price), bid.device, Milliseconds(bid.estimate_ms), bid.sandbox_level
+    )
+    return Change(replace(job, bids=(*job.bids, placed)))
+
+
+def exposure_of(price: Credits, limit_ms: Milliseconds, parameters: Parameters) -> Credits:
+    """Computes the stake that a bidder pledges when it is drawn.
+
+    Args:
+        price: Its bid, in millionths of a credit per second.
+        limit_ms: The longest time that one run can be paid for.
+        parameters: The network's terms.
+    """
+    return Credits(parameters.exposure_multiple * most_pay(price, limit_ms, parameters))
+
+
+def weight_of(
+    free_stake: Credits, reputation: int, price: Credits, cap: Credits, parameters: Parameters
+) -> int:
+    """Computes a bid's weight in the lottery, from 1 to 2**64 - 1; 0 for one without stake.
+
+    Linear in stake, which cannot be split to advantage; a bid at half the cap weighs twice, up to
+    `price_weight_max`. Rounded down.
+    """
+    whole_credits = min(free_stake, parameters.lottery_stake_cap) // CREDIT
+    price_factor = min(parameters.price_weight_max * PRICE_SCALE, cap * PRICE_SCALE // price)
+    if not whole_credits:
+        return 0
+    return max(1, min(WEIGHT_MAX, whole_credits * reputation * price_factor))
+
+
+def field_of(
+    job: Job, circumstances: Circumstances, excluded: frozenset[AccountId] = frozenset()
+) -> Field:
+    """Weighs all of a job's bids as things stand now.
+
+    Args:
+        job: The job after its close.
+        circumstances: Where stake and reputation are read.
+        excluded: Accounts that already have a part in the job.
+    """
+    candidates: list[Candidate] = []
+    passed_over: list[PassedOver] = []
+    for bid in job.bids:
+        if bid.account in excluded:
+            continue
+        obstacle = obstacle_to(job, bid, circumstances)
+        if obstacle is not None:
+            passed_over.append(PassedOver(bid.account, obstacle))
+            continue
+        account = circumstances.account_of(bid.account)
+        reputation = circumstances.reputation_of(bid.account)
+        candidates.append(_candidate(bid, account, reputation, job, circumstances.parameters))
+    return Field(tuple(candidates), tuple(passed_over))
+
+
+def obstacle_to(job: Job, bid: PlacedBid, circumstances: Circumstances) -> Reason | None:
+    """Says why a bidder cannot be drawn now; None when it can."""
+    resting_until_ms = circumstances.reputation_of(bid.account).resting_until_ms
+    if resting_until_ms > circumstances.position.ledger_ms:
+        return Reason.RESTING
+    free_stake = circumstances.account_of(bid.account).free_stake
+    limit_ms = paid_limit_ms(job.offer, circumstances.parameters)
+    exposure = exposure_of(bid.price, limit_ms, circumstances.parameters)
+    if free_stake < max(exposure, CREDIT):
+        return Reason.INSUFFICIENT_STAKE
+    return None
+
+
+def _candidate(
+    bid: PlacedBid, account: Account, reputation: Reputation, job: Job, parameters: Parameters
+) -> Candidate:
+    standing = score(reputation)
+    cap = Credits(job.offer.price_cap)
+    weight = weight_of(account.free_stake, standing, bid.price, cap, parameters)
+    return Candidate(bid.account, weight, account.free_stake, standing, bid.price)

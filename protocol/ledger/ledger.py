@@ -1,0 +1,175 @@
+"""The replicated ledger behind one door: valid blocks in, final commits out."""
+
+from collections import deque
+from dataclasses import dataclass
+
+from protocol.errors import Misuse
+from protocol.ledger.block import VerifiedBlock, open_block
+from protocol.ledger.commit_rule import CommitRule, PathCounts
+from protocol.ledger.committee import Committee
+from protocol.ledger.dag import Committed, Contradiction, Dag
+from protocol.ledger.ordering import Commit, CommitSummary, Ordering
+from protocol.ledger.pending import Pending
+from protocol.parameters import Parameters
+from protocol.signing import Scheme
+from protocol.units import Digest, MemberIndex, Round
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """What one block changed.
+
+    Attributes:
+        accepted: Blocks newly in the DAG, ancestors first; empty while the block waits.
+        missing: Ancestors to fetch, of this and of all other waiting blocks.
+        commits: Newly final, in order.
+        equivocations: Two blocks of one author and round, the first time that they are seen.
+    """
+
+    accepted: tuple[VerifiedBlock, ...] = ()
+    missing: tuple[Digest, ...] = ()
+    commits: tuple[Commit, ...] = ()
+    equivocations: tuple[tuple[VerifiedBlock, VerifiedBlock], ...] = ()
+
+
+NOTHING = Acceptance()
+
+
+class Ledger:
+    """One committee's ledger as this node knows it.
+
+    Attributes:
+        committee: Who votes.
+        dag: The accepted blocks.
+    """
+
+    __slots__ = (
+        "_equivocations",
+        "_network",
+        "_ordering",
+        "_parameters",
+        "_pending",
+        "_rule",
+        "_scheme",
+        "committee",
+        "dag",
+    )
+
+    def __init__(
+        self, committee: Committee, network: Digest, parameters: Parameters, scheme: Scheme
+    ) -> None:
+        if committee.network != network:
+            raise Misuse("the committee serves another network")
+        self.committee = committee
+        self.dag = Dag(committee)
+        self._network = network
+        self._parameters = parameters
+        self._scheme = scheme
+        self._pending = Pending(self.dag, parameters)
+        self._rule = CommitRule(self.dag)
+        self._ordering = Ordering(self.dag, parameters.gc_depth_rounds)
+        self._equivocations: dict[tuple[MemberIndex, Round], None] = {}
+
+    @property
+    def last_commit(self) -> CommitSummary | None:
+        """The newest commit without its blocks, or None before the first."""
+        return self._ordering.last
+
+    @property
+    def gc_round(self) -> Round:
+        """Blocks of this round and below are dropped; nothing needs them any more."""
+        return self.dag.gc_round
+
+    @property
+    def clock_round(self) -> Round:
+        """The lowest round in which one may propose."""
+        return self.dag.clock_round
+
+    @property
+    def next_leader_round(self) -> Round:
+        """The first slot that is not yet decided."""
+        return self._rule.next_round
+
+    @property
+    def paths(self) -> PathCounts:
+        """How the slots so far were decided."""
+        return self._rule.paths
+
+    @property
+    def broken(self) -> Contradiction | None:
+        """What proved that too much weight is Byzantine; nothing is final after it."""
+        return self.dag.contradiction
+
+    def open(self, raw: bytes) -> VerifiedBlock:
+        """Checks a block from outside, as `open_block` does for this ledger's committee.
+
+        Raises:
+            Rejected: with the first rule that it breaks.
+        """
+        return open_block(raw, self.committee, self._network, self._parameters, self._scheme)
+
+    def missing(self) -> tuple[Digest, ...]:
+        """Lists the blocks to fetch for those that wait."""
+        return self._pending.missing()
+
+    def accept(self, block: VerifiedBlock) -> Acceptance:
+        """Takes a valid block, whether its ancestors are here or not.
+
+        A block that is known already, or lies below the horizon, changes nothing.
+
+        Raises:
+            Rejected: `BAD_REFERENCE`, or an admission limit: `TOO_FAR_AHEAD`,
+                `TOO_MANY_VARIANTS`, `TOO_MANY_PENDING`.
+        """
+        digest = block.digest
+        if digest in self.dag or digest in self._pending or block.block.round <= self.gc_round:
+            return NOTHING
+        equivocations = self._equivocation(block)
+        ready = deque(self._pending.insert(block))
+        if equivocations:
+            self._equivocations[MemberIndex(block.block.author), Round(block.block.round)] = None
+        accepted: list[VerifiedBlock] = []
+        commits: list[Commit] = []
+        while ready:
+            resolved = ready.popleft()
+            if resolved.block.round <= self.gc_round:
+                continue
+            self.dag.add(resolved)
+            accepted.append(resolved)
+            newly = self._finalise()
+            if newly:
+                commits += newly
+            if newly and self._pending:
+                ready.extend(self._pending.release(self.gc_round))
+        missing = self._pending.missing() if self._pending else ()
+        return Acceptance(tuple(accepted), missing, tuple(commits), equivocations)
+
+    def _finalise(self) -> list[Commit]:
+        """Commits what the newest block decided, and drops what lies below the new horizon."""
+        if self.dag.contradiction is not None:
+            return []
+        decided = self._rule.advance()
+        commits = [
+            self._ordering.commit(slot.verdict.leader)
+            for slot in decided
+            if isinstance(slot.verdict, Committed)
+        ]
+        if commits and self._ordering.gc_round > self.dag.gc_round:
+            self._drop_below(self._ordering.gc_round)
+        return commits
+
+    def _drop_below(self, gc_round: Round) -> None:
+        self.dag.prune(gc_round)
+        for slot in [slot for slot in self._equivocations if slot[1] <= gc_round]:
+            del self._equivocations[slot]
+
+    def _equivocation(
+        self, block: VerifiedBlock
+    ) -> tuple[tuple[VerifiedBlock, VerifiedBlock], ...]:
+        author, block_round = MemberIndex(block.block.author), Round(block.block.round)
+        first = self.dag.first(author, block_round)
+        if first is None:
+            first = next(self._pending.variants(author, block_round), None)
+        if first is None or (author, block_round) in self._equivocations:
+            return ()
+        return ((first, block),)

@@ -1,0 +1,49 @@
+"""This node's own account: the next place in its chain, and its signature."""
+
+from typing import Final
+
+from protocol.encoding import digest_of
+from protocol.ledger.pool import OperationPool
+from protocol.messages import VERSION, Operation, Payload, VerifiedOperation, sign_operation
+from protocol.signing import Scheme
+from protocol.state import State
+from protocol.units import AccountId, Digest, JobId
+
+OPERATION_EPOCHS: Final = 144
+"""An own operation is void after this many epochs: a day of ten-minute epochs."""
+
+
+class OwnAccount:
+    """Signs operations in one chain without gaps."""
+
+    def __init__(
+        self, seed: bytes, network: Digest, state: State, pool: OperationPool, scheme: Scheme
+    ) -> None:
+        self.account: AccountId = scheme.account_of(seed)
+        self._seed = seed
+        self._network = network
+        self._state = state
+        self._pool = pool
+        self._scheme = scheme
+
+    def sign(self, payload: Payload, clock_round: int) -> VerifiedOperation:
+        """Signs the next operation of the chain and puts it into the pool.
+
+        Raises:
+            Rejected: `UNKNOWN_ACCOUNT` or `POOL_FULL`.
+        """
+        operation = Operation(
+            version=VERSION,
+            network=self._network,
+            account=self.account,
+            nonce=self._pool.next_own_nonce(self.account),
+            last_epoch=OPERATION_EPOCHS,
+            payload=payload,
+        )
+        signed = sign_operation(operation, self._seed, self._scheme)
+        self._pool.add(signed, clock_round, own=True)
+        return signed
+
+    def salt(self, job: JobId) -> bytes:
+        """Derives the secret salt of a commitment, equal again after a restart."""
+        return digest_of(b"salt", self._seed, self._network, job)

@@ -1,0 +1,185 @@
+"""A node's part towards its neighbours: ask for what is missing, answer what they ask."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from protocol import effects as fx
+from protocol.encoding import decode, encode
+from protocol.ledger.block import VerifiedBlock
+from protocol.ledger.ledger import Ledger
+from protocol.ledger.pool import OperationPool
+from protocol.ledger.synchronizer import Question, Synchronizer
+from protocol.messages import (
+    BlockBatch,
+    BlockRequest,
+    OperationBatch,
+    PeerMessage,
+    Summary,
+)
+from protocol.units import AccountId, Digest, Round
+
+MESSAGE_BYTES_MAX = 1024 * 1024
+"""Largest message between two peers, as the network carries it."""
+
+ANSWER_BYTES_MAX = 768 * 1024
+"""Blocks or operations in one answer; leaves room for framing."""
+
+CHAINS_MAX = 256
+"""Accounts in one summary."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a neighbour's message leads to."""
+
+    effects: tuple[fx.Effect, ...] = ()
+    blocks: tuple[bytes, ...] = ()
+    is_answer: bool = False
+
+
+class Neighbour:
+    """Summaries, requests and answers between this node and its neighbours."""
+
+    def __init__(self, ledger: Ledger, pool: OperationPool) -> None:
+        self._ledger = ledger
+        self._pool = pool
+        self._synchronizer = Synchronizer()
+
+    @property
+    def peers(self) -> tuple[AccountId, ...]:
+        """The neighbours that messages can be sent to."""
+        return self._synchronizer.peers
+
+    def open(self, raw: bytes) -> PeerMessage:
+        """Decodes a message between peers.
+
+        Raises:
+            Rejected: `TOO_LARGE`, `MALFORMED` or `NOT_CANONICAL`.
+        """
+        kind: type[PeerMessage] = PeerMessage  # type: ignore[assignment]  # a union is its own type form
+        return decode(raw, kind, MESSAGE_BYTES_MAX)
+
+    def join(self, peer: AccountId, now: int) -> tuple[fx.Effect, ...]:
+        """Greets a new neighbour with a summary."""
+        self._synchronizer.join(peer, now)
+        return (self._summary(peer, answer=False),)
+
+    def leave(self, peer: AccountId) -> None:
+        """Forgets a neighbour."""
+        self._synchronizer.leave(peer)
+
+    def take(self, message: PeerMessage, peer: AccountId, now: int) -> tuple[bool, Taken]:
+        """Answers a message; returns whether it tells that the peer is up to date with itself."""
+        match message:
+            case Summary():
+                return True, Taken(self._compare(message, peer, now))
+            case BlockRequest(epoch=epoch, wanted=wanted, have=have):
+                if epoch != self._ledger.committee.epoch:
+                    return False, Taken()
+                if not self._synchronizer.may_answer(peer, now):
+                    return False, Taken()
+                return False, Taken((self._answer(peer, wanted, have),))
+            case BlockBatch(blocks=blocks):
+                return False, Taken(blocks=blocks, is_answer=True)
+            case OperationBatch():
+                return False, Taken()
+
+    def after(self, taken: Taken, peer: AccountId, now: int) -> tuple[fx.Effect, ...]:
+        """Asks for more once an answer's blocks have been taken in."""
+        if not taken.is_answer or not taken.blocks:
+            return ()
+        if self._synchronizer.answered(peer, self._ledger.dag.tips()):
+            question = self._synchronizer.ask_closure(peer, now)
+            return self._ask(question)
+        return ()
+
+    def miss(
+        self, digests: tuple[Digest, ...], sender: AccountId, now: int
+    ) -> tuple[fx.Effect, ...]:
+        """Asks the sender of a block for ancestors that are not here."""
+        if not digests:
+            return ()
+        return self._ask(self._synchronizer.miss(digests, sender, now))
+
+    def found(self, digest: Digest) -> None:
+        """Stops looking for a block."""
+        self._synchronizer.found(digest)
+
+    def tick(self, now: int) -> tuple[fx.Effect, ...]:
+        """Sends the summary and repeats the questions that are due."""
+        sent: list[fx.Effect] = []
+        peer = self._synchronizer.summary_due(now)
+        if peer is not None:
+            sent.append(self._summary(peer, answer=False))
+        for question in self._synchronizer.retries(now):
+            sent += self._ask(question)
+        return tuple(sent)
+
+    def next_time(self, now: int) -> int:
+        """Returns when `tick` has something to do."""
+        return self._synchronizer.next_time(now)
+
+    def _answer(
+        self, peer: AccountId, wanted: tuple[Digest, ...], have: tuple[int, ...]
+    ) -> fx.Effect:
+        """Answers from memory when all that is asked for is there, else from the store."""
+        dag = self._ledger.dag
+        blocks = [dag.get(digest) for digest in wanted]
+        is_recent = not have or min(have) >= dag.gc_round
+        if not is_recent or any(block is None for block in blocks):
+            return fx.SendStoredBlocks(peer, wanted, have, ANSWER_BYTES_MAX)
+        raws, left = [], ANSWER_BYTES_MAX
+        chosen = [block for block in blocks if block is not None]
+        for block in (*chosen, *self._above(have)):
+            left -= len(block.raw)
+            if left < 0:
+                break
+            raws.append(block.raw)
+        return fx.Send(peer, encode(BlockBatch(tuple(raws))))
+
+    def _above(self, have: tuple[int, ...]) -> Iterator[VerifiedBlock]:
+        """Yields the blocks above the rounds that a peer has, lower rounds first."""
+        dag = self._ledger.dag
+        if not have:
+            return
+        for block_round in range(min(have) + 1, max(dag.tips()) + 1):
+            for block in dag.blocks_of_round(Round(block_round)):
+                author = block.block.author
+                if author >= len(have) or block_round > have[author]:
+                    yield block
+
+    def _compare(self, summary: Summary, peer: AccountId, now: int) -> tuple[fx.Effect, ...]:
+        """Finds what either side lacks, asks for the one and sends or announces the other."""
+        if summary.epoch != self._ledger.committee.epoch:
+            return ()
+        mine = self._ledger.dag.tips()
+        sent: list[fx.Effect] = []
+        if self._synchronizer.tell(peer, summary.tips, mine):
+            sent += self._ask(self._synchronizer.ask_closure(peer, now))
+        lacking = self._pool.lacking(summary.chains, ANSWER_BYTES_MAX)
+        if lacking:
+            sent.append(fx.Send(peer, encode(OperationBatch(lacking))))
+        differs = summary.tips != mine or bool(lacking)
+        if not summary.answer:
+            sent.append(self._summary(peer, answer=True))
+        if differs:
+            self._synchronizer.hurry_next()
+        else:
+            self._synchronizer.relax()
+        return tuple(sent)
+
+    def _summary(self, peer: AccountId, answer: bool) -> fx.Effect:
+        summary = Summary(
+            self._ledger.committee.epoch,
+            self._ledger.dag.tips(),
+            self._pool.tips(CHAINS_MAX),
+            answer,
+        )
+        return fx.Send(peer, encode(summary))
+
+    def _ask(self, question: Question | None) -> tuple[fx.Effect, ...]:
+        if question is None:
+            return ()
+        have = self._ledger.dag.tips() if question.closure else ()
+        request = BlockRequest(self._ledger.committee.epoch, question.wanted, have)
+        return (fx.Send(question.peer, encode(request)),)

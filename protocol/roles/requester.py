@@ -1,0 +1,36 @@
+"""A requester's part: bring the accepted output of its own jobs home."""
+
+from collections.abc import Sequence
+
+from protocol import effects as fx
+from protocol.job.record import Job, Phase, ResultOutcome
+from protocol.state import JobAdvanced, State, StateFact
+from protocol.units import AccountId
+
+
+class Requester:
+    """Decides for one account."""
+
+    def __init__(self, account: AccountId, state: State) -> None:
+        self._account = account
+        self._state = state
+
+    def react(self, facts: Sequence[StateFact]) -> tuple[fx.Effect, ...]:
+        """Asks for the output of each own job that was just settled."""
+        return tuple(
+            self._fetch(self._state.jobs[fact.job])
+            for fact in facts
+            if isinstance(fact, JobAdvanced)
+            and fact.phase is Phase.SETTLED
+            and self._has_output(self._state.jobs[fact.job])
+        )
+
+    def _has_output(self, job: Job) -> bool:
+        accepted = job.accepted
+        is_own = job.requester == self._account
+        return is_own and accepted is not None and accepted.outcome is ResultOutcome.FINISHED
+
+    def _fetch(self, job: Job) -> fx.Effect:
+        accepted = job.accepted
+        assert accepted is not None, "only settled jobs are fetched"
+        return fx.FetchOutput(job.identifier, accepted.output, accepted.members)

@@ -1,0 +1,191 @@
+"""A worker's part: bid for what it may run, run what it is drawn for, commit, then reveal.
+
+Auditors are workers drawn later, with the same duties. Everything is decided by looking at the
+final state again after each commit, so a restart needs no memory but the prepared reveals.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from protocol import effects as fx
+from protocol import events as ev
+from protocol.encoding import decode
+from protocol.job.bidding import exposure_of
+from protocol.job.commit_reveal import commitment_digest
+from protocol.job.record import Job, Phase, Status
+from protocol.messages import OPERATION_BYTES_MAX, Bid, Commitment, Decline, Payload, Reveal
+from protocol.state import JobAdvanced, State, StateFact
+from protocol.units import AccountId, JobId
+
+BIDS_EACH = 4
+"""Open bids for each job that can run at the same time: most bids are not drawn."""
+
+
+@dataclass(slots=True)
+class Answer:
+    """What a worker does about what became final."""
+
+    effects: list[fx.Effect] = field(default_factory=list)
+    operations: list[Payload] = field(default_factory=list)
+
+
+NO_WORK = ev.WorkerOffered(frozenset(), frozenset(), 0, frozenset(), 0, 0)
+
+
+class Worker:
+    """Decides for one account; signs and sends nothing itself."""
+
+    def __init__(self, account: AccountId, state: State) -> None:
+        self._account = account
+        self._state = state
+        self._offered = NO_WORK
+        self._sent: dict[tuple[JobId, type], None] = {}
+        self._running: dict[JobId, None] = {}
+        self._reveals: dict[JobId, Reveal] = {}
+        self._followed: dict[JobId, None] = {}
+
+    def offer(self, offered: ev.WorkerOffered) -> None:
+        """Takes in what the operator allows from now on."""
+        self._offered = offered
+
+    def restore(self, reveals: Sequence[bytes], pending: Sequence[Payload]) -> None:
+        """Takes in what was prepared and sent before a restart."""
+        for raw in reveals:
+            reveal = decode(raw, Reveal, OPERATION_BYTES_MAX)
+            self._reveals[reveal.job] = reveal
+        for payload in pending:
+            if isinstance(payload, Bid | Commitment | Reveal | Decline):
+                self._sent[payload.job, type(payload)] = None
+        for identifier, job in self._state.open_jobs.items():
+            if job.bid_of(self._account) or job.executor(self._account):
+                self._followed[identifier] = None
+
+    def react(self, facts: Sequence[StateFact]) -> Answer:
+        """Looks at the jobs that moved, and at all that this account has to do with."""
+        answer = Answer()
+        if not facts:
+            return answer
+        for fact in facts:
+            if isinstance(fact, JobAdvanced) and fact.phase is Phase.BIDDING:
+                self._consider(self._state.jobs[fact.job], answer)
+        for identifier in list(self._followed):
+            self._follow(self._state.jobs[identifier], answer)
+        return answer
+
+    def ended(
+        self,
+        event: ev.ExecutionEnded | ev.ExecutionImpossible,
+        salt_of: Callable[[JobId], bytes],
+    ) -> tuple[tuple[Reveal | None, Payload], ...]:
+        """Turns the end of a run into operations, each with the reveal to keep before it."""
+        self._running.pop(event.job, None)
+        job = self._state.jobs.get(event.job)
+        own = job.executor(self._account) if job is not None else None
+        if job is None or own is None or own.status is not Status.RUNNING or job.terminal:
+            return ()
+        if isinstance(event, ev.ExecutionImpossible):
+            return ((None, self._once(Decline(event.job, event.unavailable))),)
+        reveal = Reveal(
+            job=event.job,
+            outcome=event.outcome,
+            output=event.output,
+            elapsed_ms=event.elapsed_ms,
+            fuel=event.fuel,
+            salt=salt_of(event.job),
+        )
+        self._reveals[event.job] = reveal
+        commitment = Commitment(event.job, commitment_digest(self._account, reveal))
+        return ((reveal, self._once(commitment)),)
+
+    def _consider(self, job: Job, answer: Answer) -> None:
+        """Bids for a job, or says why not."""
+        if job.requester == self._account or (job.identifier, Bid) in self._sent:
+            return
+        obstacle = self._obstacle(job)
+        if obstacle:
+            if self._offered.parallel:
+                answer.effects.append(fx.Report(fx.NotBidding(job.identifier, obstacle)))
+            return
+        self._followed[job.identifier] = None
+        bid = Bid(
+            job=job.identifier,
+            price=self._offered.price,
+            device=self._device_for(job),
+            estimate_ms=job.offer.limits.time_ms,
+            sandbox_level=self._offered.sandbox_level,
+        )
+        answer.operations.append(self._once(bid))
+
+    def _obstacle(self, job: Job) -> str:
+        """Why this account does not bid; empty when it does."""
+        offered, offer = self._offered, job.offer
+        if len(self._followed) >= offered.parallel * BIDS_EACH:
+            return "this node has as many bids open as it can serve"
+        if offer.kind not in offered.kinds:
+            return f"this node does not run the kind {offer.kind!r}"
+        if not self._device_for(job):
+            return f"this node has no device of the class {offer.device!r}"
+        if offered.allowed is not None and offer.artefact not in offered.allowed:
+            return (
+                f"the artefact {offer.artefact.hex()} is not on this node's allow-list: start it "
+                "with --allow-artefact, or with --unsafe-run-anything"
+            )
+        if offered.price > offer.price_cap:
+            return "this node's price is above the offer's cap"
+        exposure = exposure_of(offered.price, offer.limits.time_ms, self._state.parameters)
+        if self._account not in self._state.accounts:
+            return "this account does not exist yet: it has never been funded"
+        account = self._state.accounts.of(self._account)
+        if account.staked < self._state.parameters.stake_minimum:
+            return "this account has staked less than the network's minimum"
+        if account.free_stake < exposure:
+            return "this account's free stake does not cover the job's exposure"
+        return ""
+
+    def _device_for(self, job: Job) -> str:
+        wanted = job.offer.device
+        if wanted == "any":
+            return min(self._offered.devices, default="")
+        return wanted if wanted in self._offered.devices else ""
+
+    def _follow(self, job: Job, answer: Answer) -> None:
+        """Does what is due for a job that this account has bid for."""
+        identifier = job.identifier
+        own = job.executor(self._account)
+        if own is not None and own.status in (Status.COMMITTED, Status.UNOPENED):
+            self._open(job, answer)
+            return
+        if job.terminal or (own is not None and own.status is not Status.RUNNING):
+            self._leave(job, answer)
+            return
+        if own is None or identifier in self._running:
+            return
+        reveal = self._reveals.get(identifier)
+        if reveal is None:
+            self._running[identifier] = None
+            answer.effects.append(fx.Execute(identifier, job.offer, job.requester))
+        elif (identifier, Commitment) not in self._sent:
+            digest = commitment_digest(self._account, reveal)
+            answer.operations.append(self._once(Commitment(identifier, digest)))
+
+    def _open(self, job: Job, answer: Answer) -> None:
+        """Reveals as soon as it cannot help a copier any more."""
+        reveal = self._reveals.get(job.identifier)
+        is_time = job.phase is Phase.REVEALING or job.terminal
+        if reveal is None or not is_time or (job.identifier, Reveal) in self._sent:
+            return
+        answer.operations.append(self._once(reveal))
+
+    def _leave(self, job: Job, answer: Answer) -> None:
+        if job.identifier in self._running:
+            del self._running[job.identifier]
+            answer.effects.append(fx.StopExecution(job.identifier))
+        if job.terminal:
+            del self._followed[job.identifier]
+            self._reveals.pop(job.identifier, None)
+            for kind in (Bid, Commitment, Reveal, Decline):
+                self._sent.pop((job.identifier, kind), None)
+
+    def _once(self, payload: Bid | Commitment | Reveal | Decline) -> Payload:
+        self._sent[payload.job, type(payload)] = None
+        return payload

@@ -1,0 +1,110 @@
+"""One node's store: what was written is kept only once it was synced.
+
+A crash keeps a batch of writes whole or not at all, as a database transaction does.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from protocol import effects as fx
+from protocol import events as ev
+from protocol.encoding import encode
+from protocol.messages import BlockBatch
+from protocol.units import CommitIndex, Digest, JobId
+
+RESTORED_BLOCKS: Final = 256
+"""Blocks in one event of a start."""
+
+FRAMING_BYTES: Final = 8
+"""What a batch adds to each block."""
+
+
+@dataclass(slots=True)
+class Disk:
+    """The stable storage of one node.
+
+    Attributes:
+        contradictions: Slots for which a second block was to be remembered; must stay empty.
+        lost: Writes that crashes took.
+    """
+
+    contradictions: list[tuple[int, int]] = field(default_factory=list)
+    lost: int = 0
+    _unsynced: list[fx.Persist] = field(default_factory=list)
+    _blocks: dict[Digest, fx.PersistBlock] = field(default_factory=dict)
+    _slots: dict[tuple[int, int], Digest] = field(default_factory=dict)
+    _operations: dict[Digest, fx.PersistOperation] = field(default_factory=dict)
+    _reveals: dict[JobId, bytes] = field(default_factory=dict)
+    commits: dict[CommitIndex, fx.PersistCommit] = field(default_factory=dict)
+
+    @property
+    def is_dirty(self) -> bool:
+        """Whether anything written is not yet safe."""
+        return bool(self._unsynced)
+
+    def write(self, effect: fx.Persist) -> None:
+        """Takes a write, which is not safe yet."""
+        self._unsynced.append(effect)
+
+    def sync(self) -> None:
+        """Makes everything written safe."""
+        for effect in self._unsynced:
+            self._keep(effect)
+        self._unsynced.clear()
+
+    def crash(self, keeps: bool) -> None:
+        """Loses what was not synced, unless the last batch just made it."""
+        if keeps:
+            self.sync()
+        self.lost += len(self._unsynced)
+        self._unsynced.clear()
+
+    def answer(self, request: fx.SendStoredBlocks) -> bytes:
+        """Encodes the blocks that a neighbour asked for, within its limit."""
+        chosen: list[bytes] = []
+        left_bytes = request.limit_bytes
+        for raw in self._wanted(request):
+            left_bytes -= len(raw) + FRAMING_BYTES
+            if left_bytes < 0:
+                break
+            chosen.append(raw)
+        return encode(BlockBatch(tuple(chosen)))
+
+    def restore(self) -> Iterator[ev.Event]:
+        """Yields the events of a start, ending with `Restored`."""
+        raws = [block.raw for block in self._blocks.values()]
+        for first in range(0, len(raws), RESTORED_BLOCKS):
+            yield ev.BlocksRestored(tuple(raws[first : first + RESTORED_BLOCKS]))
+        last_round = max((slot_round for _, slot_round in self._slots), default=0)
+        operations = sorted(self._operations.values(), key=lambda kept: kept.nonce)
+        yield ev.Restored(
+            last_round, tuple(kept.raw for kept in operations), tuple(self._reveals.values())
+        )
+
+    def _keep(self, effect: fx.Persist) -> None:
+        match effect:
+            case fx.PersistBlock():
+                self._blocks.setdefault(effect.digest, effect)
+            case fx.PersistSlot():
+                slot = (effect.epoch, int(effect.round))
+                if self._slots.setdefault(slot, effect.digest) != effect.digest:
+                    self.contradictions.append(slot)
+            case fx.PersistOperation():
+                self._operations[effect.identifier] = effect
+            case fx.PersistReveal():
+                self._reveals[effect.job] = effect.raw
+            case fx.PersistCommit():
+                self.commits[effect.index] = effect
+
+    def _wanted(self, request: fx.SendStoredBlocks) -> Iterator[bytes]:
+        named = dict.fromkeys(request.wanted)
+        for digest in named:
+            block = self._blocks.get(digest)
+            if block is not None:
+                yield block.raw
+        have = request.have
+        for block in self._blocks.values():
+            if block.author < len(have) and block.round > have[block.author]:
+                if block.digest not in named:
+                    yield block.raw

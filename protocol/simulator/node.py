@@ -1,0 +1,240 @@
+"""The twin of the real node's driver: inbox, batches, clock and crashes around one core.
+
+As in the node, a batch steps every waiting event, makes its writes safe once, and only then lets
+anything out. Between write and sync time passes, so a crash can hit exactly there.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final, Protocol
+
+from protocol import effects as fx
+from protocol import events as ev
+from protocol.core import Core
+from protocol.simulator.disk import Disk
+from protocol.simulator.engine import Engine
+from protocol.units import MILLISECOND
+
+SPINS_MAX: Final = 200
+"""Ticks at one instant after which a core is said to spin."""
+
+PERSISTENT: Final = (
+    fx.PersistBlock,
+    fx.PersistSlot,
+    fx.PersistOperation,
+    fx.PersistReveal,
+    fx.PersistCommit,
+)
+
+
+class Recorder(Protocol):
+    """Whoever watches a run."""
+
+    def event(self, time: int, node: int, event: ev.Event) -> None:
+        """Notes what happened to a node."""
+
+    def effect(self, time: int, node: int, effect: fx.Effect) -> None:
+        """Notes what a node asks of the world."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a node's driver needs of the world.
+
+    Attributes:
+        engine: Virtual time.
+        start: Makes a fresh core.
+        perform: Does what a node asks for, except storing and waking.
+        recorder: Told everything.
+        sync_ns: Time from a write until it is safe.
+        sends_early: True for a broken driver that lets messages out before they are safe.
+    """
+
+    engine: Engine
+    start: Callable[[int], Core]
+    perform: Callable[[int, fx.Effect], None]
+    recorder: Recorder
+    sync_ns: int
+    sends_early: bool = False
+
+
+@dataclass(slots=True)
+class Node:
+    """One simulated node.
+
+    Attributes:
+        core: The protocol, or None while the node is down.
+        starts: How often it was started.
+        skew_ns: What its clock is off by.
+        spins: Instants at which the core asked to be woken at once for ever.
+        withheld: Effects that wait for a store that failed.
+    """
+
+    index: int
+    surroundings: Surroundings
+    disk: Disk = field(default_factory=Disk)
+    core: Core | None = None
+    starts: int = 0
+    skew_ns: int = 0
+    spins: int = 0
+    is_paused: bool = False
+    store_failed: bool = False
+    withheld: list[fx.Effect] = field(default_factory=list)
+    inbox: list[ev.Event] = field(default_factory=list)
+    _is_busy: bool = False
+    _last_now: int = 0
+    _wake_at: int | None = None
+    _timer_at: int | None = None
+    _ticks: tuple[int, int] = (0, 0)
+
+    def start(self) -> None:
+        """Starts the node from what its disk holds."""
+        self.starts += 1
+        self.core = self.surroundings.start(self.index)
+        for event in self.disk.restore():
+            self.deliver(event)
+
+    def crash(self, keeps_last_batch: bool) -> None:
+        """Stops the node at once."""
+        self.disk.crash(keeps_last_batch)
+        self.core = None
+        self._is_busy = False
+        self._wake_at = self._timer_at = None
+        self.inbox.clear()
+        self.withheld.clear()
+
+    def pause(self) -> None:
+        """Freezes the node; messages pile up."""
+        self.is_paused = True
+
+    def resume(self) -> None:
+        """Lets a frozen node go on."""
+        self.is_paused = False
+        self._plan_batch()
+
+    def set_clock(self, skew_ns: int) -> None:
+        """Changes what the node's clock is off by."""
+        self.skew_ns = skew_ns
+        self._timer_at = None
+        self._set_timer()
+
+    def fail_store(self) -> None:
+        """Lets every sync fail from now on."""
+        self.store_failed = True
+        self.deliver(ev.StoreFailed())
+
+    def repair_store(self) -> None:
+        """Makes syncs work again; what waited for one is done now."""
+        self.store_failed = False
+        if self.core is None:
+            return
+        self.disk.sync()
+        withheld, self.withheld = self.withheld, []
+        self._perform(withheld)
+        self.deliver(ev.StoreRecovered())
+
+    def deliver(self, event: ev.Event) -> None:
+        """Puts an event into the inbox of a running node."""
+        if self.core is None:
+            return
+        self.inbox.append(event)
+        self._plan_batch()
+
+    def _plan_batch(self) -> None:
+        if self._is_busy or self.is_paused or not self.inbox:
+            return
+        self._is_busy = True
+        self.surroundings.engine.after(0, partial(self._batch, self.starts))
+
+    def _batch(self, start: int) -> None:
+        """Steps everything that waits, then syncs, then performs."""
+        if start != self.starts or self.core is None:
+            return
+        around = self.surroundings
+        waiting, self.inbox = self.inbox, []
+        outgoing: list[fx.Effect] = []
+        now = self._now()
+        for event in waiting:
+            around.recorder.event(around.engine.now, self.index, event)
+            for effect in self.core.step(event, now):
+                self._sort(effect, outgoing)
+        if self.store_failed and (self.disk.is_dirty or self.withheld):
+            self.withheld += outgoing
+            self._next_batch()
+        elif around.sends_early:
+            self._perform(outgoing)
+            around.engine.after(around.sync_ns, partial(self._finish, start, []))
+        elif self.disk.is_dirty and around.sync_ns:
+            around.engine.after(around.sync_ns, partial(self._finish, start, outgoing))
+        else:
+            self._finish(start, outgoing)
+
+    def _sort(self, effect: fx.Effect, outgoing: list[fx.Effect]) -> None:
+        self.surroundings.recorder.effect(self.surroundings.engine.now, self.index, effect)
+        if isinstance(effect, PERSISTENT):
+            self.disk.write(effect)
+        elif isinstance(effect, fx.WakeAt):
+            self._wake_at = effect.time
+        else:
+            outgoing.append(effect)
+
+    def _finish(self, start: int, outgoing: list[fx.Effect]) -> None:
+        if start != self.starts or self.core is None:
+            return
+        if self.store_failed and self.disk.is_dirty:
+            self.withheld += outgoing
+        else:
+            self.disk.sync()
+            self._perform(outgoing)
+        self._next_batch()
+
+    def _next_batch(self) -> None:
+        self._is_busy = False
+        self._set_timer()
+        self._plan_batch()
+
+    def _perform(self, outgoing: list[fx.Effect]) -> None:
+        for effect in outgoing:
+            self.surroundings.perform(self.index, effect)
+
+    # Clock
+
+    def _now(self) -> int:
+        """The node's own time, which never goes back."""
+        self._last_now = max(self._last_now, self.surroundings.engine.now + self.skew_ns)
+        return self._last_now
+
+    def _set_timer(self) -> None:
+        """Plans the next tick; a timer that fires too early looks again."""
+        if self._wake_at is None or self.core is None:
+            return
+        engine = self.surroundings.engine
+        time = max(engine.now, self._wake_at - self.skew_ns)
+        if time == engine.now and self._spins():
+            time += MILLISECOND
+        if self._timer_at is None or time < self._timer_at:
+            self._timer_at = time
+            engine.at(time, partial(self._fire, self.starts, time))
+
+    def _fire(self, start: int, time: int) -> None:
+        if start != self.starts or self.core is None or self._timer_at != time:
+            return
+        self._timer_at = None
+        if self._wake_at is None:
+            return
+        if self._wake_at <= self._now():
+            self._wake_at = None
+            self.deliver(ev.Tick())
+        else:
+            self._set_timer()
+
+    def _spins(self) -> bool:
+        """Whether the core keeps asking to be woken at this very instant."""
+        now = self.surroundings.engine.now
+        instant, count = self._ticks
+        self._ticks = (now, count + 1 if instant == now else 1)
+        if self._ticks[1] < SPINS_MAX:
+            return False
+        self.spins += 1
+        return True

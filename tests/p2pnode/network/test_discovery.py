@@ -1,0 +1,116 @@
+import time
+
+import pytest
+import trio
+
+from p2pnode.interfaces import Gossiped
+from p2pnode.network import BadAddress, PeerUnreachable, open_network
+from p2pnode.network.discovery import own_transports
+from tests.support.networks import (
+    TOPIC,
+    accept_all,
+    collect,
+    is_joined,
+    local_settings,
+    open_apart,
+    open_networks,
+    seed_of,
+    wait_joined,
+    wait_until,
+)
+
+LOCAL = "/ip4/127.0.0.1/tcp/5"
+
+
+def test_an_address_of_all_interfaces_is_told_as_a_specific_one():
+    (told,) = own_transports(("/ip4/0.0.0.0/tcp/5",), ())
+    assert told.startswith("/ip4/")
+    assert "0.0.0.0" not in told  # noqa: S104
+    assert own_transports((LOCAL,), ()) == (LOCAL,)
+    assert own_transports((LOCAL,), ("/dns4/example.org/tcp/9",)) == ("/dns4/example.org/tcp/9",)
+
+
+@pytest.mark.slow
+async def test_a_bad_or_dead_address_is_told_apart():
+    async with open_networks(1) as (one,):
+        own = one.addresses[0]
+        for text in ("nonsense", "/ip4/127.0.0.1/tcp/1", own, own.replace("tcp", "udp")):
+            with pytest.raises(BadAddress):
+                await one.connect(text)
+        stranger = "/ip4/127.0.0.1/tcp/1/p2p/" + own.rpartition("/")[2][:-3]
+        with pytest.raises(BadAddress):
+            await one.connect(stranger)
+
+
+@pytest.mark.slow
+async def test_nobody_at_an_address_or_another_key_is_unreachable():
+    async with open_networks(3) as (one, other, third):
+        transport = other.addresses[0].partition("/p2p/")[0]
+        wrong_key = third.addresses[0].rpartition("/p2p/")[2]
+        with pytest.raises(PeerUnreachable):
+            await one.connect(f"{transport}/p2p/{wrong_key}")
+        with pytest.raises(PeerUnreachable):
+            await one.connect(f"/ip4/127.0.0.1/tcp/1/p2p/{wrong_key}")
+        assert await one.connect(other.addresses[0]) == other.account
+
+
+@pytest.mark.slow
+async def test_a_bad_bootstrap_address_is_an_error_at_once():
+    with pytest.RaisesGroup(BadAddress, flatten_subgroups=True):
+        async with open_network(local_settings(bootstrap=["x"]), seed_of(1), accept_all):
+            raise AssertionError
+
+
+@pytest.mark.slow
+async def test_the_network_stays_whole_without_its_bootstrap_node():
+    async with trio.open_nursery() as nursery, open_apart(nursery) as start:
+        first = await start(1, local_settings())
+        root = first.network
+        nodes = []
+        for number in (2, 3, 4):
+            settings = local_settings(bootstrap=root.addresses)
+            nodes.append((await start(number, settings)).network)
+        await wait_until(lambda: all(is_joined(node, root) for node in nodes))
+        await first.close()
+        one, other, third = nodes
+        await wait_joined(one, other)
+        await wait_joined(other, third)
+        await wait_joined(one, third)
+        await one.publish(TOPIC, b"without the first")
+        assert await collect(third, Gossiped, 1) == [b"without the first"]
+        # What was known of the others came from records, since only the first had an address.
+        assert one._parts.discovery.book.get(third.account).record is not None
+
+
+@pytest.mark.slow
+async def test_a_restarted_node_is_back_within_seconds_and_is_heard():
+    async with open_networks(1) as (one,):
+        async with open_network(local_settings(), seed_of(5), accept_all) as other:
+            await one.connect(other.addresses[0])
+            await wait_joined(one, other)
+            port = int(other.addresses[0].split("/")[4])
+        await wait_until(lambda: not one.peers())
+        began = time.monotonic()
+        # Nobody tells the restarted node anything: the one that lost it has to dial.
+        async with open_network(local_settings(port=port), seed_of(5), accept_all) as again:
+            await wait_joined(one, again)
+            assert time.monotonic() - began < 5
+            await again.publish(TOPIC, b"back")
+            assert await collect(one, Gossiped, 1) == [b"back"]
+            await one.publish(TOPIC, b"welcome")
+            assert await collect(again, Gossiped, 1) == [b"welcome"]
+
+
+@pytest.mark.slow
+async def test_the_address_book_survives_a_restart(tmp_path):
+    book = tmp_path / "book.json"
+    async with open_networks(1) as (one,):
+        settings = local_settings(bootstrap=one.addresses, book=book)
+        async with open_network(settings, seed_of(5), accept_all) as other:
+            await wait_joined(one, other)
+            await wait_until(lambda: other._parts.discovery.book.get(one.account).record)
+        assert book.exists()
+        await trio.sleep(0.2)
+        async with open_network(local_settings(book=book), seed_of(5), accept_all) as again:
+            await wait_joined(one, again)
+            assert again.account == other.account

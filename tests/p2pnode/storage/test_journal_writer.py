@@ -1,0 +1,93 @@
+"""What is acknowledged survives a kill, and a disk that refuses is survived."""
+
+import random
+from pathlib import Path
+
+import pytest
+import trio
+
+from p2pnode.storage import OwnOperation, StorageError, StorageFailed, open_readonly
+from p2pnode.storage.database import JOURNAL_FILE
+from tests.p2pnode.storage.builders import block, digest_of, journal_in, slot
+from tests.p2pnode.storage.faulty_disk import faulty_disk
+from tests.p2pnode.storage.writer_process import PRODUCERS, Spawner
+
+KILLS = 30
+
+
+async def test_nothing_acknowledged_is_lost_by_a_kill(tmp_path: Path) -> None:
+    generator = random.Random(5)  # noqa: S311  seeded delays, not a secret
+    acknowledged: set[tuple[int, int]] = set()
+    kills_in_writing = kills_in_recovery = 0
+    with Spawner() as spawner:
+        for generation in range(KILLS):
+            writer = spawner.spawn(tmp_path, generation)
+            recovering = generation % 5 == 4
+            seconds = generator.getrandbits(16) * (1e-7 if recovering else 1e-6)
+            report = writer.kill_after(seconds, recovering)
+            kills_in_recovery += recovering and not report.acknowledged
+            kills_in_writing += bool(report.begun - report.acknowledged)
+            acknowledged |= {(generation, number) for number in report.acknowledged}
+            with open_readonly(tmp_path, digest_of) as reader:
+                stored = {(found.author, found.round) for _, found in reader.blocks()}
+                slots = {(found.epoch, found.round) for found in reader.own_slots()}
+            assert acknowledged <= stored, f"lost after kill {generation}"
+            assert stored == slots, f"half a batch after kill {generation}"
+    assert kills_in_writing >= KILLS * 2 // 3, "the kills have to hit while batches are written"
+    assert kills_in_recovery, "some kills have to hit a writer that is still opening"
+    assert len(acknowledged) > KILLS * PRODUCERS
+
+
+@pytest.mark.parametrize("fault", ["full", "broken"])
+async def test_a_disk_that_refuses_fails_the_append_and_nothing_else(
+    tmp_path: Path, fault: str
+) -> None:
+    with faulty_disk(f"disk-{fault}") as disk:
+        async with journal_in(tmp_path, vfs=f"disk-{fault}") as journal:
+            await journal.append([block(round_=1), slot(1)])
+            setattr(disk, fault, True)
+            for _ in range(3):
+                with pytest.raises(StorageFailed):
+                    await journal.append([block(round_=2), slot(2)])
+            assert disk.refusals >= 3, "the fault has to have happened"
+            assert list(journal.blocks()) == [(1, block(round_=1))]
+            assert await journal.block(block(round_=1).digest) == block(round_=1)
+            setattr(disk, fault, False)
+            await journal.append([block(round_=2), slot(2)])
+            assert len(list(journal.blocks())) == 2
+        async with journal_in(tmp_path) as journal:
+            assert [found.round for _, found in journal.blocks()] == [1, 2]
+            assert journal.own_slots() == (slot(1), slot(2))
+
+
+async def test_a_journal_on_a_full_disk_can_be_created_later(tmp_path: Path) -> None:
+    with faulty_disk("disk-new") as disk:
+        disk.full = True
+        with pytest.raises(StorageFailed):
+            async with journal_in(tmp_path, vfs="disk-new"):
+                pass
+        disk.full = False
+        async with journal_in(tmp_path, vfs="disk-new") as journal:
+            await journal.append([block()])
+
+
+async def test_producers_that_wait_together_share_commits(tmp_path: Path) -> None:
+    async with journal_in(tmp_path) as journal:
+        async with trio.open_nursery() as nursery:
+            for round_ in range(500):
+                nursery.start_soon(journal.append, [block(round_=round_)])
+        assert len(list(journal.blocks())) == 500
+        wal = tmp_path / f"{JOURNAL_FILE}-wal"
+        assert wal.stat().st_size < 500 * 4_096, "one commit each would write a page for each"
+
+
+async def test_a_record_that_the_tables_refuse_leaves_nothing_of_its_commit(
+    tmp_path: Path,
+) -> None:
+    incomplete = OwnOperation(b"id", 0, None)  # type: ignore[arg-type]  # a defect of the caller
+    async with journal_in(tmp_path) as journal:
+        with pytest.raises(StorageError):
+            await journal.append([block(), incomplete])
+        assert journal.statistics().rows == 0
+        await journal.append([slot()])
+        assert (list(journal.blocks()), journal.own_slots()) == ([], (slot(),))

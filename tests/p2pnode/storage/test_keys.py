@@ -1,0 +1,52 @@
+"""The node's secrets: made once, private, and never silently replaced."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from p2pnode.storage import DamagedData, KeyFileExposed, load_or_create_seeds
+
+
+def test_seeds_are_made_once_and_stay(tmp_path: Path) -> None:
+    seeds = load_or_create_seeds(tmp_path / "key")
+    assert load_or_create_seeds(tmp_path / "key") == seeds
+    assert (len(seeds.signing), len(seeds.randomness)) == (32, 32)
+    assert seeds.signing != seeds.randomness
+    assert [path.name for path in tmp_path.iterdir()] == ["key"]
+    assert load_or_create_seeds(tmp_path / "other") != seeds
+
+
+def test_the_key_file_is_private_and_the_seeds_are_not_shown(tmp_path: Path) -> None:
+    seeds = load_or_create_seeds(tmp_path / "key")
+    assert stat.S_IMODE((tmp_path / "key").stat().st_mode) == 0o600
+    assert repr(seeds) == "NodeSeeds()"
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o666])
+def test_a_key_file_that_others_may_touch_is_refused(tmp_path: Path, mode: int) -> None:
+    path = tmp_path / "key"
+    seeds = load_or_create_seeds(path)
+    path.chmod(mode)
+    with pytest.raises(KeyFileExposed, match="chmod 600"):
+        load_or_create_seeds(path)
+    path.chmod(0o600)
+    assert load_or_create_seeds(path) == seeds
+
+
+def test_every_damage_to_the_key_file_is_detected_and_leaves_it_alone(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    load_or_create_seeds(path)
+    content = path.read_bytes()
+    flipped = [content[:n] + bytes([content[n] ^ 1]) + content[n + 1 :] for n in range(94)]
+    assert len(content) == 94
+    for damaged in [*flipped, content[:-1], content + b"x", b""]:
+        path.write_bytes(damaged)
+        with pytest.raises(DamagedData):
+            load_or_create_seeds(path)
+        assert path.read_bytes() == damaged
+
+
+def test_an_unfinished_key_of_a_crash_is_not_used(tmp_path: Path) -> None:
+    (tmp_path / "key.1.new").write_bytes(b"half")
+    assert len(load_or_create_seeds(tmp_path / "key").signing) == 32
