@@ -15,7 +15,13 @@ import httpx
 
 from p2pnode.interfaces import JobRequest
 from p2pnode.job_file import Content, JobSpec, read_job_file
-from p2pnode.settings import API_ADDRESS_NAME, API_TOKEN_NAME, default_data_dir, split_address
+from p2pnode.settings import (
+    API_ADDRESS_NAME,
+    API_TOKEN_NAME,
+    SettingsError,
+    default_data_dir,
+    split_address,
+)
 
 CONTENT_BYTES_MAX = 256 * 2**20
 """What a node takes in one upload; checked before a byte is sent."""
@@ -109,7 +115,7 @@ def find_endpoint(
 
     Raises:
         NodeUnreachable: Nothing says where a node is, or its token cannot be read.
-        ValueError: The address is not HOST:PORT.
+        SettingsError: The address is not HOST:PORT.
     """
     named = environment.get("P2PNODE_DATA_DIR")
     folder = data_dir or (Path(named).expanduser() if named else default_data_dir(environment))
@@ -126,7 +132,10 @@ def find_endpoint(
             f"no token in {folder / API_TOKEN_NAME}: name the node's folder with --data-dir, "
             "or set P2PNODE_TOKEN"
         )
-    split_address(found)
+    try:
+        split_address(found)
+    except ValueError as error:
+        raise SettingsError(f"--api: {error}") from error
     return Endpoint(found, token)
 
 

@@ -95,7 +95,7 @@ class Content:
     async def _answer_page(self, account: bytes, payload: bytes) -> bytes:
         try:
             digest, offset, length = msgpack.unpackb(payload, use_list=True, max_map_len=0)
-            is_sound = isinstance(digest, bytes) and 0 <= offset and 0 < length <= PAGE_BYTES
+            is_sound = isinstance(digest, bytes) and offset >= 0 and 0 < length <= PAGE_BYTES
         except (ValueError, TypeError, msgpack.UnpackException):
             is_sound = False
         if not is_sound:
@@ -104,5 +104,3 @@ class Content:
             return await self._store.page(digest, offset, length)
         except StorageError as error:
             raise RequestRefused(str(error)) from error
-
-

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from itertools import count
 from typing import Final
 
@@ -10,19 +11,19 @@ import trio
 from p2pnode import __version__
 from p2pnode.content import Content, ContentUnavailable
 from p2pnode.driver import Driver
-from p2pnode.execution import Devices
+from p2pnode.execution.devices import Devices
 from p2pnode.facts import FactLog, plain
 from p2pnode.faucet import ask_faucet
 from p2pnode.interfaces import ControlError, JobRequest
 from p2pnode.latency import Latencies
-from p2pnode.network import Network, NetworkError
+from p2pnode.network import Network, NetworkError, peer_id_of
 from p2pnode.settings import Settings
 from p2pnode.storage import ArtifactStore, ArtifactTooLarge, StorageError
 from p2pnode.views import account_view, find_job, job_line, ledger_view
+from protocol import effects as fx
 from protocol import events as ev
-from protocol.core import Core
-from protocol.errors import Reason, Rejected
-from protocol.job.offer import paid_limit_ms, smallest_budget
+from protocol.errors import Rejected
+from protocol.job.offer import smallest_budget
 from protocol.job.record import ResultOutcome
 from protocol.messages import (
     Cancellation,
@@ -32,7 +33,9 @@ from protocol.messages import (
     StakeDeposit,
     StakeWithdrawal,
     Transfer,
+    with_budget,
 )
+from protocol.state import OperationApplied, OperationFailed
 from protocol.units import AccountId, Digest, JobId
 
 OPERATION_SECONDS: Final = 10.0
@@ -41,64 +44,67 @@ QUORUM_SILENCE_SECONDS: Final = 15.0
 RESULT_BYTES_MAX: Final = 64 * 1024 * 1024
 
 
+@dataclass(frozen=True, slots=True)
+class ControlParts:
+    """What a node consists of, as far as its control uses it."""
+
+    settings: Settings
+    network: Network
+    facts: FactLog
+    content: Content
+    store: ArtifactStore
+    devices: Devices
+
+
 class NodeControl:
     """One running node, as its operator and local programs see it."""
 
-    def __init__(
-        self,
-        core: Core,
-        driver: Driver,
-        network: Network,
-        facts: FactLog,
-        content: Content,
-        store: ArtifactStore,
-    ) -> None:
-        self._core = core
+    def __init__(self, driver: Driver, parts: ControlParts) -> None:
         self._driver = driver
-        self._network = network
-        self._facts = facts
-        self._content = content
-        self._store = store
+        self._core = driver.core
+        self._network = parts.network
+        self._facts = parts.facts
+        self._content = parts.content
+        self._store = parts.store
+        self._settings = parts.settings
+        self._devices = parts.devices
         self._tickets = count(1)
         self._answers: dict[int, tuple[trio.Event, list[Digest | ControlError]]] = {}
         self.latencies = Latencies()
-        self.settings: Settings | None = None
-        self.device_records: Devices | None = None
         self._last_commit_at = trio.current_time()
 
-    # What the world reports
-
-    def commit_applied(self) -> None:
-        """Notes that finality moved."""
-        self._last_commit_at = trio.current_time()
-
-    def operation_seen(self, ticket: int, identifier: Digest) -> None:
-        """Answers a request with the identifier of its operation."""
-        self.latencies.begin(identifier)
-        self._answer(ticket, identifier)
-
-    def operation_refused(self, ticket: int, reason: Reason, detail: str) -> None:
-        """Answers a request that cannot be done."""
-        text = f"{reason.value}: {detail}" if detail else reason.value
-        self._answer(ticket, ControlError(reason.name.lower(), text))
+    def hear(self, fact: fx.Fact) -> None:
+        """Takes in a fact: answers to requests, and what the status shows."""
+        match fact:
+            case fx.OperationSeen(ticket, identifier):
+                self.latencies.begin(identifier)
+                self._answer(ticket, identifier)
+            case fx.OperationRefused(ticket, reason, detail):
+                text = f"{reason.value}: {detail}" if detail else reason.value
+                self._answer(ticket, ControlError(reason.name.lower(), text))
+            case OperationApplied(identifier=identifier) | OperationFailed(identifier=identifier):
+                self.latencies.end(identifier)
+            case fx.CommitApplied():
+                self._last_commit_at = trio.current_time()
+            case _:
+                pass
 
     # Reading
 
     def status(self) -> Mapping[str, object]:
         """Where this node and its network stand."""
         core = self._core
-        settings, devices = self.settings, self.device_records
         silence = trio.current_time() - self._last_commit_at
         return ledger_view(core) | {
             "version": __version__,
-            "peer_id": self._network_peer_id(),
+            "peer_id": peer_id_of(core.account),
             "account": core.account.hex(),
             "addresses": list(self._network.addresses),
             "network": core.network.hex(),
             "network_name": core.genesis.name,
-            "roles": list(settings.roles) if settings else [],
+            "roles": list(self._settings.roles),
             "devices": list(self.devices()),
-            "why_no_gpu": devices.why_no_gpu if devices else None,
+            "why_no_gpu": self._devices.why_no_gpu,
             "connected_peers": len(core.peers),
             "quorum": silence < QUORUM_SILENCE_SECONDS and not core.halted,
             "finality_p50_ms": self.latencies.percentile_ms(50),
@@ -117,11 +123,9 @@ class NodeControl:
 
     def devices(self) -> Sequence[Mapping[str, object]]:
         """The devices found at start."""
-        if self.device_records is None:
-            return []
         return [
             {str(key): plain(getattr(device, key)) for key in type(device).__slots__}
-            for device in self.device_records.devices
+            for device in self._devices.devices
         ]
 
     def account(self, account: bytes | None) -> Mapping[str, object]:
@@ -172,7 +176,8 @@ class NodeControl:
             "inbox_dropped_total": self._driver.dropped,
         }
         gauges |= {f"fact_{name}_total": value for name, value in self._facts.counts.items()}
-        gauges |= {f"network_{name}_total": value for name, value in self._network.counters().items()}
+        counters = self._network.counters()
+        gauges |= {f"network_{name}_total": value for name, value in counters.items()}
         return {name: float(value) for name, value in gauges.items()}
 
     @asynccontextmanager
@@ -291,9 +296,7 @@ class NodeControl:
         )
         if request.budget:
             return offer
-        from msgspec.structs import replace  # noqa: PLC0415
-
-        return replace(offer, budget=smallest_budget(offer, parameters))
+        return with_budget(offer, smallest_budget(offer, parameters))
 
     async def _do(self, payload: Payload) -> bytes:
         """Hands a payload to the core and waits until it is durable or refused."""
@@ -321,8 +324,3 @@ class NodeControl:
         if waiting is not None:
             waiting[1].append(answer)
             waiting[0].set()
-
-    def _network_peer_id(self) -> str:
-        from p2pnode.network import peer_id_of  # noqa: PLC0415
-
-        return peer_id_of(self._core.account)

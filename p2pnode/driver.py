@@ -4,6 +4,7 @@ For each batch of events: step all, make durable what must be, then send. Whatev
 network, the disk, a run) is a task elsewhere that puts an event into the inbox when it is done.
 """
 
+import contextlib
 from collections.abc import Callable
 from typing import Protocol
 
@@ -90,15 +91,21 @@ class Driver:
 
     async def _next_batch(self) -> list[ev.Event]:
         """Waits for an event, or for the time that the core asked for."""
-        batch: list[ev.Event] = []
+        batch = self._waiting()
+        if batch:
+            await trio.lowlevel.checkpoint()
+            return batch
         with trio.move_on_after(self.clock.seconds_until(self._wake_at)):
             batch.append(await self._inbox.receive())
-        while batch and len(batch) < BATCH_EVENTS:
-            try:
+        return batch + self._waiting() or [ev.Tick()]
+
+    def _waiting(self) -> list[ev.Event]:
+        """Takes what is in the inbox already."""
+        batch: list[ev.Event] = []
+        with contextlib.suppress(trio.WouldBlock):
+            while len(batch) < BATCH_EVENTS:
                 batch.append(self._inbox.receive_nowait())
-            except trio.WouldBlock:
-                break
-        return batch or [ev.Tick()]
+        return batch
 
     async def _obey(self, effects: list[fx.Effect]) -> None:
         records: list[fx.Persist] = []

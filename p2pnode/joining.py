@@ -137,7 +137,7 @@ async def _fetch(request: JoinRequest) -> Genesis:
         except BadAddress as error:
             raise JoinRefused(f"bad address for --bootstrap: {error}") from error
     settings = NetworkSettings(
-        listen=("/ip4/127.0.0.1/tcp/0",), bootstrap=(), topics=(), address_book=None
+        listen=(), bootstrap=(), topics=(), address_book=None
     )
     refusals = []
     passing_seed = secrets.token_bytes(32)  # the real identity appears once it has a network

@@ -10,12 +10,13 @@ from typing import Final
 import structlog
 import trio
 
-from p2pnode import execution
-from p2pnode.api import ApiSettings, serve_api
+from p2pnode.api.server import ApiSettings, serve_api
 from p2pnode.clock import NodeClock
 from p2pnode.content import Content
-from p2pnode.control import NodeControl
+from p2pnode.control import ControlParts, NodeControl
 from p2pnode.driver import Driver
+from p2pnode.execution.devices import Devices, discover
+from p2pnode.execution.runner import KINDS, Runner
 from p2pnode.executions import Executions, Run
 from p2pnode.facts import FactLog
 from p2pnode.faucet import Faucet
@@ -81,13 +82,14 @@ def run(settings: Settings, hooks: Hooks | None = None) -> int:
         The exit code: 0 after a clean stop, 1 when the node could not start or had to stop.
     """
     configure_logs(settings.log_format, settings.log_level)
+    failures: list[BaseException] = []
     try:
         trio.run(_run, settings, hooks or Hooks(), strict_exception_groups=True)
     except* (StorageError, JoinRefused, NetworkError, OSError) as group:
-        for error in _leaves(group):
-            log.error("node_cannot_run", detail=_explain(error, settings))
-        return 1
-    return 0
+        failures += _leaves(group)
+    for failure in failures:
+        log.error("node_cannot_run", detail=_explain(failure, settings))
+    return 1 if failures else 0
 
 
 async def _run(settings: Settings, hooks: Hooks) -> None:
@@ -149,12 +151,12 @@ async def _serve(opened: Opened, hooks: Hooks) -> None:
     facts = FactLog()
     store = await open_artifacts(folder.artifacts, ARTEFACT_BYTES_MAX, STORE_BYTES_MAX)
     content = Content(store, network, lambda: core.peers)
-    devices = await trio.to_thread.run_sync(execution.discover)
-    runner = execution.Runner(devices)
+    devices = await trio.to_thread.run_sync(discover)
+    runner = Runner(devices)
     stop = trio.Event()
     async with trio.open_nursery() as nursery:
         world = NodeWorld(
-            opened.journal, network, content, facts, nursery, opened.joined.network
+            opened.journal, network, content, facts, nursery, opened.joined.network, clock
         )
         driver = Driver(core, world, clock)
         run_task = hooks.wrap_run(runner.run) if hooks.wrap_run else runner.run
@@ -162,7 +164,9 @@ async def _serve(opened: Opened, hooks: Hooks) -> None:
         if hooks.on_network:
             hooks.on_network(network)
         await _restore(opened, driver)
-        control = NodeControl(opened, driver, world, facts, store, content, devices)
+        parts = ControlParts(settings, network, facts, content, store, devices)
+        control = NodeControl(driver, parts)
+        world.listen(control.hear)
         _serve_peers(opened, driver)
         await driver.put(_offer(settings, devices))
         nursery.start_soon(driver.run)
@@ -216,16 +220,13 @@ async def _pump(
             case Gossiped(topic=topic, account=account, payload=payload):
                 peer = AccountId(account)
                 is_block = topic == blocks
-                driver.put_nowait(
-                    ev.BlockReceived(peer, payload) if is_block else ev.MessageReceived(peer, payload)
-                )
+                kind = ev.BlockReceived if is_block else ev.MessageReceived
+                driver.put_nowait(kind(peer, payload))
             case Received(account=account, payload=payload):
                 driver.put_nowait(ev.MessageReceived(AccountId(account), payload))
 
 
-async def _greet(
-    network: Network, driver: Driver, account: bytes, network_digest: bytes
-) -> None:
+async def _greet(network: Network, driver: Driver, account: bytes, network_digest: bytes) -> None:
     """Makes a peer a neighbour once it has named the same network."""
     try:
         answer = await network.request(account, NETWORK_KIND, b"", GREETING_SECONDS)
@@ -253,7 +254,7 @@ def _serve_peers(opened: Opened, driver: Driver) -> None:
     Faucet(opened.core, driver).serve(opened.network)
 
 
-def _offer(settings: Settings, devices: execution.Devices) -> ev.WorkerOffered:
+def _offer(settings: Settings, devices: Devices) -> ev.WorkerOffered:
     """What this operator lets others run here."""
     if "worker" not in settings.roles:
         return ev.WorkerOffered(frozenset(), frozenset(), 0, frozenset(), 0, 0)
@@ -262,7 +263,7 @@ def _offer(settings: Settings, devices: execution.Devices) -> ev.WorkerOffered:
         found &= {name.partition(":")[0] for name in settings.devices}
     allowed = frozenset(Digest(one) for one in settings.allowed_artefacts)
     return ev.WorkerOffered(
-        kinds=frozenset(execution.KINDS),
+        kinds=frozenset(KINDS),
         devices=frozenset(found),
         price=settings.price,
         allowed=None if settings.unsafe_run_anything else allowed,
@@ -285,7 +286,7 @@ def _announce(opened: Opened, api: str, why_no_gpu: str | None) -> None:
     if not opened.joined.is_verified:
         log.warning("network_not_verified", network=network, advice="confirm with --network HASH")
     members = len(core.ledger.committee.members)
-    if members < 4:  # noqa: PLR2004  three members and fewer tolerate no fault at all
+    if members < 4:
         log.warning("no_fault_tolerated", validators=members, detail="every one must stay online")
     log.info("join_with", command=f"p2pnode --bootstrap {address} --network {network[:16]}")
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from p2pnode.money import parse_credits
 from p2pnode.toml_text import TomlError, nearest, read_toml
 
 PREFIX = "P2PNODE_"
@@ -25,6 +26,7 @@ CLIENT_VARIABLES = ("P2PNODE_TOKEN",)
 ROLES = ("worker", "validator", "requester", "checker")
 LOG_FORMATS = ("console", "json")
 LOG_LEVELS = ("debug", "info", "warning", "error")
+PARALLEL_MAX = 64
 ENTRIES_MAX = 1_000
 """The most values of a repeated setting."""
 
@@ -55,6 +57,10 @@ class Settings:
     """`auto`, or any of `cpu` and `cuda:N`."""
     log_format: str = "console"
     log_level: str = "info"
+    price: int = 1_000
+    """Asked for a second of work, in millionths of a credit."""
+    parallel: int = 1
+    """Jobs run at the same time."""
     unsafe_run_anything: bool = False
     """Run artefacts that are not on the allow-list; only the sandbox then protects the host."""
     allowed_artefacts: tuple[bytes, ...] = ()
@@ -242,6 +248,22 @@ def _switch(value: object) -> bool:
     return switch
 
 
+def _count(value: object) -> int:
+    if isinstance(value, bool) or not str(value).isascii() or not str(value).isdigit():
+        raise ValueError("expected a whole number")
+    count = int(str(value))
+    if not 1 <= count <= PARALLEL_MAX:
+        raise ValueError(f"expected 1 to {PARALLEL_MAX}")
+    return count
+
+
+def _price(value: object) -> int:
+    price = parse_credits(str(value))
+    if price < 1:
+        raise ValueError("a price is more than nothing")
+    return price
+
+
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise ValueError("expected a text")
@@ -264,6 +286,8 @@ SETTINGS: Mapping[str, Setting] = {
     "log_format": Setting("log_format", _choice(LOG_FORMATS)),
     "log_level": Setting("log_level", _choice(LOG_LEVELS)),
     "network": Setting("network", _text),
+    "parallel": Setting("parallel", _count),
+    "price": Setting("price", _price),
     "role": Setting("roles", _roles),
     "unsafe_run_anything": Setting("unsafe_run_anything", _switch),
 }

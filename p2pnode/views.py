@@ -9,7 +9,7 @@ from p2pnode.facts import plain
 from protocol.core import Core
 from protocol.job.record import Executor, Job, Milestone, Status
 from protocol.messages import Offer, VerifiedOperation
-from protocol.units import AccountId, JobId
+from protocol.units import AccountId, Digest, JobId
 
 ABSENT = (Status.DECLINED, Status.MISSED)
 
@@ -65,7 +65,7 @@ def account_view(core: Core, account: AccountId) -> dict[str, object]:
         "staked": held.staked,
         "pledged": held.pledged,
         "free_stake": held.free_stake,
-        "unbonding": [plain(list(entry)) for entry in held.unbonding],
+        "unbonding": [plain(_fields(entry)) for entry in held.unbonding],
         "escrow": escrow,
         "nonce": held.nonce,
     }
@@ -132,10 +132,10 @@ def find_job(core: Core, identifier: JobId) -> dict[str, object] | None:
     job = core.state.jobs.get(identifier)
     if job is not None:
         return job_view(job)
-    operation = core.pool.get(identifier)
+    operation = core.pool.get(Digest(identifier))
     if operation is None or not isinstance(operation.operation.payload, Offer):
         return None
-    return pending_job_view(operation, core.pool.is_in_block(identifier))
+    return pending_job_view(operation, core.pool.is_in_block(Digest(identifier)))
 
 
 def _executor_view(job: Job, executor: Executor) -> dict[str, object]:

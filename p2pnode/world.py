@@ -1,10 +1,12 @@
 """Performs the core's effects with the node's adapters: journal, network, runner, facts."""
 
+from collections.abc import Callable
 from typing import Final, assert_never
 
 import structlog
 import trio
 
+from p2pnode.clock import NodeClock
 from p2pnode.content import Content, ContentUnavailable
 from p2pnode.driver import StoreRefused
 from p2pnode.executions import Executions
@@ -23,6 +25,7 @@ from p2pnode.storage import (
 from protocol import effects as fx
 from protocol.encoding import encode
 from protocol.messages import BlockBatch
+from protocol.units import MILLISECOND
 
 BLOCKS_TOPIC: Final = "blocks"
 OPERATIONS_TOPIC: Final = "operations"
@@ -31,7 +34,7 @@ FETCH_ATTEMPTS: Final = 5
 FETCH_PAUSE_SECONDS: Final = 2.0
 
 _LOUD: Final = (fx.Halted, fx.SittingOut, fx.EquivocationSeen)
-_QUIET: Final = (fx.BlockProposed, fx.CommitApplied, fx.OperationSeen, fx.OperationInBlock)
+_QUIET: Final = (fx.BlockProposed, fx.CommitApplied, fx.OperationSeen)
 
 log = structlog.get_logger(__name__)
 
@@ -56,6 +59,7 @@ class NodeWorld:
         facts: FactLog,
         nursery: trio.Nursery,
         network_digest: bytes,
+        clock: NodeClock,
     ) -> None:
         self._journal = journal
         self._network = network
@@ -64,12 +68,13 @@ class NodeWorld:
         self._nursery = nursery
         self._blocks_topic = topic_of(BLOCKS_TOPIC, network_digest)
         self._operations_topic = topic_of(OPERATIONS_TOPIC, network_digest)
-        self._now_ms = 0
+        self._listeners: list[Callable[[fx.Fact], None]] = []
+        self._clock = clock
         self.executions: Executions | None = None
 
-    def at(self, now: int) -> None:
-        """Says what time it is for the facts that follow, in nanoseconds since genesis."""
-        self._now_ms = now // 1_000_000
+    def listen(self, listener: Callable[[fx.Fact], None]) -> None:
+        """Has every later fact told to a listener, at once and in order."""
+        self._listeners.append(listener)
 
     async def keep(self, records: tuple[fx.Persist, ...]) -> None:
         """Makes records durable in one transaction.
@@ -116,7 +121,9 @@ class NodeWorld:
 
     def report(self, fact: fx.Fact) -> None:
         """Counts, remembers and logs a fact."""
-        record = self._facts.add(fact, self._now_ms)
+        record = self._facts.add(fact, self._clock.now() // MILLISECOND)
+        for listener in self._listeners:
+            listener(fact)
         fields = {key: value for key, value in record.items() if key != "fact"}
         if isinstance(fact, _LOUD):
             log.error(str(record["fact"]), **fields)
@@ -161,8 +168,8 @@ class NodeWorld:
 
 def _stored(record: fx.Persist) -> JournalRecord:
     match record:
-        case fx.PersistBlock(digest=digest, epoch=epoch, round=block_round, author=author, raw=raw):
-            return StoredBlock(digest=digest, author=author, round=block_round, epoch=epoch, raw=raw)
+        case fx.PersistBlock(digest, epoch, block_round, author, raw):
+            return StoredBlock(digest, author=author, round=block_round, epoch=epoch, raw=raw)
         case fx.PersistSlot(epoch=epoch, round=block_round, digest=digest):
             return OwnSlot(epoch=epoch, round=block_round, digest=digest)
         case fx.PersistOperation(identifier=identifier, nonce=nonce, raw=raw):

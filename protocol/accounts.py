@@ -19,6 +19,8 @@ from protocol.units import AccountId, Credits, JobId, Milliseconds, Nonce
 
 NOTHING: Final = Credits(0)
 FIRST: Final = Nonce(0)
+SUPPLY_MAX: Final = 2**62
+"""So that no amount or sum of amounts outgrows the 63 bits of a message's field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +174,8 @@ class Accounts:
             )
         self.genesis_supply = Credits(self._totals.all)
         """Every credit that genesis gave out."""
+        if self.genesis_supply > SUPPLY_MAX:
+            raise Misuse(f"a genesis gives out at most {SUPPLY_MAX} millionths")
 
     def __contains__(self, account: AccountId) -> bool:
         return account in self._accounts

@@ -12,27 +12,19 @@ from protocol import effects as fx
 from protocol import events as ev
 from protocol.encoding import encode
 from protocol.errors import Reason, Rejected
-from protocol.ledger.admission import Admission
 from protocol.ledger.block import VerifiedBlock
-from protocol.ledger.committee import Committee
 from protocol.ledger.evidence import make_evidence
-from protocol.ledger.ledger import Acceptance, Ledger
-from protocol.ledger.ordering import Commit
-from protocol.ledger.pool import OperationPool
-from protocol.messages import Genesis, OperationBatch, Payload, VerifiedOperation, network_of
+from protocol.messages import Genesis, OperationBatch, Payload, VerifiedOperation
+from protocol.replica import Applied, Replica, Taken
 from protocol.roles.account import OwnAccount
 from protocol.roles.neighbour import Neighbour
+from protocol.roles.outbox import INTERVAL_MS, Outbox
 from protocol.roles.requester import Requester
 from protocol.roles.validator import CheckpointWatch, Validator
 from protocol.roles.worker import Worker
 from protocol.signing import REAL, Scheme
-from protocol.state import OperationApplied, OperationFailed, State, StateFact
-from protocol.units import MILLISECOND, AccountId, Digest
-
-GOSSIP_INTERVAL_MS = 250
-"""Operations are gossiped in batches at most this often: a message costs more than its content."""
-
-BATCH_BYTES_MAX = 256 * 1024
+from protocol.state import StateFact
+from protocol.units import MILLISECOND, AccountId, MemberIndex, Round
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +55,12 @@ class Core:
     """
 
     def __init__(self, genesis: Genesis, identity: Identity, scheme: Scheme = REAL) -> None:
-        self.network = network_of(genesis)
+        self.replica = replica = Replica(genesis, scheme)
         self.genesis = genesis
-        self.parameters = genesis.parameters
-        committee = Committee.of_genesis(genesis)
-        self.ledger = Ledger(committee, self.network, self.parameters)
-        self.state = State(genesis, committee, scheme)
-        self.pool = OperationPool(self.parameters, self.state.next_nonce)
-        self.admission = Admission(committee, self.network, self.parameters, scheme)
+        self.network = replica.network
+        self.parameters = replica.parameters
+        self.ledger, self.state, self.pool = replica.ledger, replica.state, replica.pool
+        self.admission = replica.admission
         self.own = OwnAccount(identity.seed, self.network, self.state, self.pool, scheme)
         self.account: AccountId = self.own.account
         self.halted = ""
@@ -81,8 +71,7 @@ class Core:
         self._validator = self._make_validator(identity, scheme)
         self._effects: list[fx.Effect] = []
         self._facts: list[StateFact] = []
-        self._outbox: list[bytes] = []
-        self._outbox_at = 0
+        self._outbox = Outbox()
         self._is_live = False
         self._is_durable = True
 
@@ -244,89 +233,61 @@ class Core:
     # Order and apply
 
     def _accept(self, block: VerifiedBlock, peer: AccountId, now: int) -> None:
-        acceptance = self.ledger.accept(block)
-        self._effects += self._neighbour.miss(acceptance.missing, peer, now)
-        for accepted in acceptance.accepted:
-            self._take_in(accepted, now)
-        self._note_equivocations(acceptance, now)
-        for commit in acceptance.commits:
-            self._apply(commit)
-        if self.ledger.broken and not self.halted:
-            slot = self.ledger.broken.round
-            self._halt(f"two verdicts for the leader of round {slot}: too many members lie")
+        taken = self.replica.take(block)
+        self._effects += self._neighbour.miss(taken.missing, peer, now)
+        for accepted in taken.accepted:
+            self._take_in(accepted)
+        self._note_equivocations(taken, now)
+        for applied in taken.applied:
+            self._note_applied(applied)
+        broken = self.ledger.broken
+        if broken is not None:
+            self._halt(f"two verdicts on the leader of round {broken.round}: too many members lie")
 
-    def _take_in(self, block: VerifiedBlock, now: int) -> None:
-        """Keeps a block that joined the graph and the operations that it brings."""
-        body = block.block
-        if self._is_live:
-            self._effects.append(
-                fx.PersistBlock(block.digest, body.epoch, body.round, body.author, block.raw)
-            )
+    def _take_in(self, block: VerifiedBlock) -> None:
+        """Keeps a block that joined the graph, and looks at what it says of its author."""
         self._neighbour.found(block.digest)
-        for raw in body.operations:
-            self._note_in_block(raw, body.round)
-        if self._validator is not None and self._is_live and self._validator.notice(block):
-            validator = self._validator
-            self._report(fx.SittingOut(validator.last_round, validator.seen_round))
+        body = block.block
         vote = body.checkpoint
-        if vote is not None and self._watch.contradicts(body.author, vote):
+        if vote is not None and self._watch.contradicts(MemberIndex(body.author), vote):
             self._halt(f"members computed another state at commit {vote.index}")
-
-    def _note_in_block(self, raw: bytes, block_round: int) -> None:
-        try:
-            operation = self.admission.operation(raw)
-            self.pool.add(operation, block_round)
-        except Rejected:
-            return  # ordered all the same, and judged again when it is final
-        self.pool.in_block(operation.identifier, block_round)
-        if operation.operation.account == self.account:
-            self._report(fx.OperationInBlock(operation.identifier))
-
-    def _note_equivocations(self, acceptance: Acceptance, now: int) -> None:
-        for first, second in acceptance.equivocations:
-            author = self.ledger.committee.members[first.block.author].account
-            self._report(fx.EquivocationSeen(author, first.block.round))
-            if self._validator is not None and self._is_live:
-                self._validator.exile(first.block.author)
-                self._sign_quietly(make_evidence(first, second), now)
-
-    def _apply(self, commit: Commit) -> None:
-        raws = [raw for block in commit.blocks for raw in block.block.operations]
-        facts = self.state.apply(commit, [self._open(raw) for raw in raws])
-        for fact in facts:
-            self._settle_pool(fact)
-        self.pool.prune(self.ledger.gc_round)
-        index, state_digest = commit.index, self.state.digest
-        if index % self.parameters.checkpoint_commits == 0:
-            self._watch.keep(index, commit.digest, state_digest)
-            if self._validator is not None:
-                self._validator.vote(index, commit.digest, state_digest)
         if not self._is_live:
             return
-        self._facts += facts
-        self._effects.append(fx.PersistCommit(index, commit.digest, state_digest))
+        self._effects.append(
+            fx.PersistBlock(block.digest, body.epoch, Round(body.round), body.author, block.raw)
+        )
+        if self._validator is not None and self._validator.notice(block):
+            validator = self._validator
+            self._report(fx.SittingOut(validator.last_round, validator.seen_round))
+
+    def _note_equivocations(self, taken: Taken, now: int) -> None:
+        for first, second in taken.equivocations:
+            author = self.ledger.committee.members[first.block.author].account
+            self._report(fx.EquivocationSeen(author, Round(first.block.round)))
+            if self._validator is not None and self._is_live:
+                self._validator.exile(MemberIndex(first.block.author))
+                self._sign_quietly(make_evidence(first, second), now)
+
+    def _note_applied(self, applied: Applied) -> None:
+        commit, state_digest = applied.commit, applied.state_digest
+        if commit.index % self.parameters.checkpoint_commits == 0:
+            self._watch.keep(commit.index, commit.digest, state_digest)
+            if self._validator is not None:
+                self._validator.vote(commit.index, commit.digest, state_digest)
+        if not self._is_live:
+            return
+        self._facts += applied.facts
+        self._effects.append(fx.PersistCommit(commit.index, commit.digest, state_digest))
         self._report(
             fx.CommitApplied(
-                index, commit.digest, state_digest, commit.leader_round, len(raws), commit.time_ms
+                commit.index,
+                commit.digest,
+                state_digest,
+                commit.leader_round,
+                applied.operations,
+                commit.time_ms,
             )
         )
-
-    def _open(self, raw: bytes) -> VerifiedOperation | None:
-        try:
-            return self.admission.operation(raw)
-        except Rejected:
-            return None
-
-    def _settle_pool(self, fact: StateFact) -> None:
-        match fact:
-            case OperationFailed(identifier=identifier, reason=Reason.NONCE_GAP):
-                self.pool.return_from_block(identifier)
-            case OperationApplied(account=account) | OperationFailed(account=account):
-                nonce = self.state.next_nonce(account)
-                if nonce is not None:
-                    self.pool.settle(account, nonce)
-            case _:
-                pass
 
     # React
 
@@ -338,7 +299,9 @@ class Core:
             self._act(facts, now)
             self._propose(now)
         self._effects += self._neighbour.tick(now)
-        self._flush(now)
+        batch = self._outbox.flush(now)
+        if batch is not None:
+            self._effects.append(fx.GossipOperations(batch))
         self._effects.append(fx.WakeAt(self._wake_time(now)))
 
     def _act(self, facts: list[StateFact], now: int) -> None:
@@ -358,10 +321,10 @@ class Core:
             return
         block = validator.propose(self.pool, now)
         body = block.block
-        self._effects.append(fx.PersistSlot(body.epoch, body.round, block.digest))
+        self._effects.append(fx.PersistSlot(body.epoch, Round(body.round), block.digest))
         self._accept(block, self.account, now)
         self._effects.append(fx.GossipBlock(block.raw))
-        self._report(fx.BlockProposed(body.round, block.digest, len(body.operations)))
+        self._report(fx.BlockProposed(Round(body.round), block.digest, len(body.operations)))
         self._act(self._drain_facts(), now)
 
     def _drain_facts(self) -> list[StateFact]:
@@ -376,8 +339,9 @@ class Core:
 
     def _wake_time(self, now: int) -> int:
         times = [self._neighbour.next_time(now)]
-        if self._outbox:
-            times.append(self._outbox_at)
+        batch_due = self._outbox.due()
+        if batch_due is not None:
+            times.append(batch_due)
         if self._validator is not None and self._is_durable and not self.halted:
             due = self._validator.due(self._is_busy, now)
             if due is not None:
@@ -411,27 +375,12 @@ class Core:
         """Puts an operation into the next gossip batch, unless the next own block carries it."""
         if self._validator is not None and self._proposes_soon(now):
             return
-        if not self._outbox:
-            self._outbox_at = max(self._outbox_at, now)
-        self._outbox.append(operation.raw)
+        self._outbox.add(operation.raw, now)
 
     def _proposes_soon(self, now: int) -> bool:
         assert self._validator is not None
         due = self._validator.due(True, now)
-        return due is not None and due <= now + GOSSIP_INTERVAL_MS * MILLISECOND
-
-    def _flush(self, now: int) -> None:
-        if not self._outbox or now < self._outbox_at:
-            return
-        size, count = 0, 0
-        for raw in self._outbox:
-            size += len(raw)
-            if count and size > BATCH_BYTES_MAX:
-                break
-            count += 1
-        batch, self._outbox = self._outbox[:count], self._outbox[count:]
-        self._outbox_at = now + GOSSIP_INTERVAL_MS * MILLISECOND
-        self._effects.append(fx.GossipOperations(encode(OperationBatch(tuple(batch)))))
+        return due is not None and due <= now + INTERVAL_MS * MILLISECOND
 
     # Small change
 

@@ -155,13 +155,6 @@ class OperationRefused:
 
 
 @dataclass(frozen=True, slots=True)
-class OperationInBlock:
-    """An operation of this node's own account is in an accepted block."""
-
-    identifier: Digest
-
-
-@dataclass(frozen=True, slots=True)
 class BlockProposed:
     """This node signed a block."""
 
@@ -226,7 +219,6 @@ Fact = (
     StateFact
     | OperationSeen
     | OperationRefused
-    | OperationInBlock
     | BlockProposed
     | CommitApplied
     | PeerRefused

@@ -6,7 +6,7 @@ not re-encode to the same bytes is refused, so equal values have equal bytes and
 """
 
 import hashlib
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import msgpack
 import msgspec
@@ -15,9 +15,6 @@ from protocol.errors import Misuse, Reason, Rejected
 from protocol.units import DIGEST_BYTES, Digest
 
 Value = TypeVar("Value")
-
-DEPTH_HINT: Final = 8
-"""Deepest nesting of any message; msgpack's own recursion limit lies far above it."""
 
 _KEPT: Final = (bytes,)
 
@@ -72,11 +69,11 @@ def content_digest(content: bytes) -> Digest:
     return Digest(hashlib.blake2b(content, digest_size=DIGEST_BYTES).digest())
 
 
-def _unpack(raw: bytes) -> Any:  # noqa: ANN401  the type is checked by the caller's convert
+def _unpack(raw: bytes) -> object:
     """Unpacks with every limit set; the libraries' many exceptions become one rejection."""
     size = len(raw)
     try:
-        return msgpack.unpackb(
+        plain: object = msgpack.unpackb(
             raw,
             use_list=False,
             raw=False,
@@ -87,5 +84,6 @@ def _unpack(raw: bytes) -> Any:  # noqa: ANN401  the type is checked by the call
             max_map_len=0,
             max_ext_len=0,
         )
+        return plain
     except (ValueError, msgpack.UnpackException, RecursionError, TypeError) as error:
         raise Rejected(Reason.MALFORMED, str(error) or type(error).__name__) from None

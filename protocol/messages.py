@@ -8,6 +8,7 @@ rules. Unions are told apart by the integer tag that leads each member.
 from typing import Annotated, Final
 
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from protocol.encoding import decode, digest_of, encode
 from protocol.errors import Misuse, Reason, Rejected
@@ -95,6 +96,11 @@ class Offer(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, ta
     speed_target_ms: Count
     """Ledger time from the draw within which a commitment earns the speed bonus; 0 for none."""
     tentative_ok: bool
+
+
+def with_budget(offer: Offer, budget: int) -> Offer:
+    """Returns the same terms with another budget."""
+    return replace(offer, budget=budget)
 
 
 class Bid(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=11):

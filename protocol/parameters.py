@@ -165,3 +165,8 @@ def minimal() -> Parameters:
         checkpoint_commits=8,
         unbonding_ms=60_000,
     )
+
+
+def with_pace(parameters: Parameters, minimum_round_ms: int, idle_round_ms: int) -> Parameters:
+    """The same terms at another pace; 0 and 0 let rounds follow as fast as the network carries."""
+    return replace(parameters, minimum_round_ms=minimum_round_ms, idle_round_ms=idle_round_ms)

@@ -26,7 +26,7 @@ from p2pnode.interfaces import Control, ControlError
 
 GRACE_SECONDS = 0.7
 """How long a request under way may take after the node began to stop."""
-STREAMS_END_SECONDS = 0.1
+STREAMS_END_SECONDS = 0.05
 """Head start of the streams, whose connections would otherwise count as requests under way."""
 
 _logger = structlog.get_logger("p2pnode.api")
@@ -83,7 +83,9 @@ async def serve_api(
 
     app = build_app(control, settings, shutdown)
     async with trio.open_nursery() as nursery:
-        await nursery.start(partial(serve, app, config, shutdown_trigger=after_streams))  # type: ignore[arg-type]  # the two libraries spell ASGI differently
+        # The two libraries spell an application's type differently.
+        run = partial(serve, app, config, shutdown_trigger=after_streams)  # type: ignore[arg-type]
+        await nursery.start(run)
         task_status.started(address)
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import hashlib
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,6 +51,8 @@ def submit_job(client: "Client", arguments: argparse.Namespace) -> int:
     """Offer a job, and wait for its end when asked to."""
     if not arguments.wait and (arguments.out is not None or arguments.timeout is not None):
         raise BadInput("--out and --timeout need --wait")
+    if arguments.timeout is not None and not 0 < arguments.timeout < math.inf:
+        raise BadInput("--timeout must be a number of seconds above 0")
     if arguments.out is not None and not arguments.out.parent.is_dir():
         raise BadInput(f"there is no folder {arguments.out.parent}: create it or change --out")
     job = client.submit(arguments.file)

@@ -12,8 +12,21 @@ from p2pnode.cli.endings import CannotWrite
 from p2pnode.money import format_credits
 
 AMOUNTS = frozenset(
-    "amount available budget escrow fee pay payout pending pledged price price_cap price_expected "
-    "price_max refund staked".split()
+    {
+        "amount",
+        "available",
+        "budget",
+        "escrow",
+        "fee",
+        "pending",
+        "pledged",
+        "price",
+        "price_cap",
+        "price_expected",
+        "price_max",
+        "refund",
+        "staked",
+    }
 )
 """Names of fields that hold millionths of a credit."""
 

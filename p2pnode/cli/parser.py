@@ -18,6 +18,8 @@ NODE_FLAGS = (
     "log_format",
     "log_level",
     "network",
+    "parallel",
+    "price",
     "role",
     "unsafe_run_anything",
 )
@@ -42,7 +44,9 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"p2pnode {__version__}")
     _add_node_options(parser)
-    commands = parser.add_subparsers(title="commands against a running node", metavar="COMMAND")
+    commands = parser.add_subparsers(
+        title="commands against a running node", metavar="COMMAND", prog="p2pnode"
+    )
     views.add_commands(commands)
     accounts.add_commands(commands)
     jobs.add_commands(commands)
@@ -62,6 +66,8 @@ def _add_node_options(parser: argparse.ArgumentParser) -> None:
     options.add_argument("--api", metavar="HOST:PORT", help="where to serve programs")
     options.add_argument("--role", metavar="ROLE,...", help="worker,validator,requester,checker")
     options.add_argument("--device", metavar="DEVICE,...", help="auto, or cpu,cuda:0 and so on")
+    options.add_argument("--price", metavar="CREDITS", help="asked for a second of work")
+    options.add_argument("--parallel", metavar="COUNT", help="jobs run at the same time")
     options.add_argument("--log-format", metavar="FORMAT", help="console or json")
     options.add_argument("--log-level", metavar="LEVEL", help="debug, info, warning or error")
     options.add_argument("--config", metavar="FILE", type=Path, help="TOML file with settings")

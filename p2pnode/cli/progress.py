@@ -18,10 +18,13 @@ def shown_progress() -> Iterator[Follow]:
         yield _follow(_print_line, lambda state: None)
         return
     from rich.console import Console  # noqa: PLC0415  slow, and only for terminals
+    from rich.text import Text  # noqa: PLC0415  as above
 
     console = Console(stderr=True, highlight=False, markup=False)
     with console.status("waiting for the node") as status:
-        yield _follow(lambda line: console.print(f"✓ {line}"), status.update)
+        yield _follow(
+            lambda line: console.print(f"✓ {line}"), lambda state: status.update(Text(state))
+        )
 
 
 def _follow(finished: Callable[[str], None], current: Callable[[str], None]) -> Follow:

@@ -19,6 +19,7 @@ from p2pnode.client import (
 )
 from p2pnode.job_file import JobFileError
 from p2pnode.money import MoneyError
+from p2pnode.settings import SettingsError
 from protocol.errors import Reason
 
 BAD_REQUESTS = frozenset(
@@ -41,7 +42,7 @@ def run_command(arguments: argparse.Namespace) -> int:
     except ClientError as error:
         complain(_sentence(error))
         return ending_of(error)
-    except (BadInput, JobFileError, MoneyError) as error:
+    except (BadInput, JobFileError, MoneyError, SettingsError) as error:
         complain(str(error))
         return Ending.BAD_INPUT
     except CannotWrite as error:

@@ -14,12 +14,13 @@ with its direct stream, `requests` asks and answers, `discovery` dials, `book` a
 the known addresses, `guard` catches what must not spread, `link_filter` is for laboratories.
 """
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 
 from p2pnode.network.addresses import account_of, parse_address, peer_id_of
 from p2pnode.network.errors import (
     BadAddress,
+    CannotListen,
     NetworkError,
     PayloadTooLarge,
     PeerUnreachable,
@@ -28,10 +29,12 @@ from p2pnode.network.errors import (
 )
 from p2pnode.network.link_rules import LinkFilter, LinkRule
 from p2pnode.network.network import Network, PeerView
+from p2pnode.network.opening import Opening
 from p2pnode.network.settings import NetworkSettings
 
 __all__ = [
     "BadAddress",
+    "CannotListen",
     "LinkFilter",
     "LinkRule",
     "Network",
@@ -49,10 +52,9 @@ __all__ = [
 ]
 
 
-@asynccontextmanager
-async def open_network(
+def open_network(
     settings: NetworkSettings, seed: bytes, gate: Callable[[str, bytes, bytes], bool]
-) -> AsyncIterator[Network]:
+) -> AbstractAsyncContextManager[Network]:
     """Open the network for the length of a block, and close it within two seconds after.
 
     Args:
@@ -63,10 +65,7 @@ async def open_network(
             message is dropped and counted.
 
     Raises:
-        BadAddress: An address in the settings is none.
+        BadAddress: An address in the settings is none; on entering the block.
+        CannotListen: An address cannot be listened on; on entering the block.
     """
-    # The library takes most of a second to import, which no other command should wait for.
-    from p2pnode.network.host import run_network  # noqa: PLC0415
-
-    async with run_network(settings, seed, gate) as network:
-        yield network
+    return Opening(settings, seed, gate)

@@ -1,7 +1,6 @@
 """Finding peers and keeping them: exchange of addresses, dials with back-off, the book on disk."""
 
 import random
-import socket
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from libp2p.peer.id import ID
 from multiaddr import Multiaddr
 
 from p2pnode.network import limits
-from p2pnode.network.addresses import parse_address, peer_id_of, prefix_of
+from p2pnode.network.addresses import DialAddress, parse_address, peer_id_of, prefix_of
 from p2pnode.network.book import AddressBook, Entry, write_whole
 from p2pnode.network.counters import Counters
 from p2pnode.network.errors import (
@@ -57,7 +56,7 @@ class DiscoveryParts:
 class Discovery:
     """Owns the address book and every dial."""
 
-    def __init__(self, parts: DiscoveryParts, bootstrap: tuple[str, ...]) -> None:
+    def __init__(self, parts: DiscoveryParts, bootstrap: tuple[DialAddress, ...]) -> None:
         self._parts = parts
         self.book = AddressBook(parts.own, parts.counters)
         self._record = sign_record(parts.seed, parts.transports, int(time.time() * 1000))
@@ -66,8 +65,7 @@ class Discovery:
         self._next_exploration = 0.0
         if parts.book_path is not None:
             self.book.load(parts.book_path)
-        for text in bootstrap:
-            address = parse_address(text)
+        for address in bootstrap:
             if address.account != parts.own:
                 self.book.give(address)
         parts.requests.serve(EXCHANGE_KIND, self._answer_exchange)
@@ -219,14 +217,16 @@ class Discovery:
         return encode_records([self._record, *self.book.sample()])
 
     def _learn(self, data: bytes, source: bytes) -> None:
+        before = len(self.book.entries())
         for record in decode_records(data):
             if not self.book.learn(record, source):
                 self._parts.links.reject(source, "addresses")
                 return
+        if len(self.book.entries()) > before:
+            self._spread_soon()
 
     def _joined(self, link: Link) -> None:
         # One peer that came back is a sign that the network did: dial the other lost ones at once.
-        self._spread_soon()
         returned = self.book.get(link.account)
         if returned is not None and returned.wanted:
             for entry in self.book.entries():
@@ -248,35 +248,6 @@ class Discovery:
         if link.joined and now - link.since > _SHORT_LINK_SECONDS:
             entry.reset()
         entry.failed(now)
-
-
-def own_transports(listening: tuple[str, ...], announce: tuple[str, ...]) -> tuple[str, ...]:
-    """Where to tell others to dial: what the operator says, or what is listened on.
-
-    An address of all interfaces is of no use to others, so it becomes the one that the system
-    would use to reach the world.
-    """
-    if announce:
-        return tuple(text.partition("/p2p/")[0] for text in announce)
-    return tuple(dict.fromkeys(map(_specific, listening)))
-
-
-def _specific(transport: str) -> str:
-    if transport.startswith("/ip4/0.0.0.0/"):
-        return transport.replace("0.0.0.0", _outward_host(socket.AF_INET, "192.0.2.1"), 1)  # noqa: S104
-    if transport.startswith("/ip6/::/"):
-        return transport.replace("::", _outward_host(socket.AF_INET6, "2001:db8::1"), 1)
-    return transport
-
-
-def _outward_host(family: socket.AddressFamily, target: str) -> str:
-    # Connecting a datagram socket sends nothing; it only asks the system for a route.
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect((target, 9))
-        except OSError:
-            return "127.0.0.1" if family == socket.AF_INET else "::1"
-        return str(probe.getsockname()[0])
 
 
 def _known_transport(book: AddressBook, link: Link) -> str | None:

@@ -9,6 +9,10 @@ class BadAddress(NetworkError):  # noqa: N818 - named for what happened
     """A text is not an address that this node could dial."""
 
 
+class CannotListen(NetworkError):  # noqa: N818 - named for what happened
+    """An address of the settings cannot be listened on; another process may have the port."""
+
+
 class PeerUnreachable(NetworkError):  # noqa: N818 - named for what happened
     """No connection could be made, or it broke: whether the peer acted is unknown."""
 

@@ -21,9 +21,9 @@ from libp2p.tools.anyio_service import background_trio_service
 from multiaddr import Multiaddr
 
 from p2pnode.network import limits
-from p2pnode.network.addresses import check_transport
+from p2pnode.network.addresses import DialAddress, check_transport, parse_address
 from p2pnode.network.counters import Counters
-from p2pnode.network.discovery import Discovery, DiscoveryParts, own_transports
+from p2pnode.network.discovery import Discovery, DiscoveryParts
 from p2pnode.network.events import Events
 from p2pnode.network.gossip import (
     Gate,
@@ -37,6 +37,7 @@ from p2pnode.network.gossip import (
 from p2pnode.network.guard import Guard
 from p2pnode.network.link_filter import LinkShaper
 from p2pnode.network.links import DIRECT_PROTOCOL, LinkParts, Links
+from p2pnode.network.listening import own_transports, require_free
 from p2pnode.network.network import Network, NetworkParts
 from p2pnode.network.requests import REQUEST_PROTOCOL, Requests
 from p2pnode.network.settings import NetworkSettings
@@ -75,9 +76,13 @@ class _Doorbell(INotifee):
 async def run_network(settings: NetworkSettings, seed: bytes, gate: Gate) -> AsyncIterator[Network]:
     """Run a network until the block ends; see `open_network`."""
     listen = [Multiaddr(check_transport(text)) for text in settings.listen]
+    bootstrap = tuple(map(parse_address, settings.bootstrap))
+    for text in settings.listen:
+        await require_free(text)
     host = _make_host(settings, seed, listen)
-    async with trio.open_nursery() as nursery:
-        core = _build(settings, host, gate, nursery)
+    async with trio.open_nursery() as outer:
+        tasks: trio.Nursery = await outer.start(_hold_tasks)
+        core = _build(settings, host, gate, tasks)
         async with (
             host.run(listen_addrs=listen),
             background_trio_service(core.router),
@@ -88,16 +93,22 @@ async def run_network(settings: NetworkSettings, seed: bytes, gate: Gate) -> Asy
             await core.gossip.wait_until_ready()
             for topic in settings.topics:
                 await core.gossip.subscribe(topic)
-            discovery = _discover(settings, seed, core)
-            nursery.start_soon(discovery.run)
-            nursery.start_soon(clear_deliveries, core.gossip, core.router)
+            discovery = _discover(settings, seed, core, bootstrap)
+            tasks.start_soon(discovery.run)
+            tasks.start_soon(clear_deliveries, core.gossip, core.router)
             try:
                 yield _present(core, discovery)
             finally:
                 with trio.CancelScope(shield=True):
                     await _take_apart(core, discovery)
-                core.events.close()
-                nursery.cancel_scope.cancel()
+
+
+async def _hold_tasks(task_status: trio.TaskStatus[trio.Nursery]) -> None:
+    # The tasks of this folder have a nursery of their own, inside the one around the library's
+    # services: cancelling that one instead would swallow what the caller's block raises.
+    async with trio.open_nursery() as tasks:
+        task_status.started(tasks)
+        await trio.sleep_forever()
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +161,9 @@ def _build(settings: NetworkSettings, host: IHost, gate: Gate, nursery: trio.Nur
     )
 
 
-def _discover(settings: NetworkSettings, seed: bytes, core: _Core) -> Discovery:
+def _discover(
+    settings: NetworkSettings, seed: bytes, core: _Core, bootstrap: tuple[DialAddress, ...]
+) -> Discovery:
     listening = tuple(str(address) for address in core.host.get_transport_addrs())
     parts = DiscoveryParts(
         swarm=core.swarm,
@@ -165,7 +178,7 @@ def _discover(settings: NetworkSettings, seed: bytes, core: _Core) -> Discovery:
         target_links=settings.target_links,
         book_path=settings.address_book,
     )
-    return Discovery(parts, settings.bootstrap)
+    return Discovery(parts, bootstrap)
 
 
 def _present(core: _Core, discovery: Discovery) -> Network:
@@ -186,12 +199,18 @@ def _present(core: _Core, discovery: Discovery) -> Network:
 
 async def _take_apart(core: _Core, discovery: Discovery) -> None:
     """Save the book and close every connection at once; one after another would take seconds."""
+    # The library's listeners outlive its services: they would go on to accept, and hold the port.
+    with trio.move_on_after(limits.CLOSE_SECONDS):
+        for listener in tuple(core.swarm.listeners.values()):
+            await listener.close()
     with trio.move_on_after(limits.CLOSE_SECONDS):
         await discovery.save()
     with trio.move_on_after(limits.CLOSE_SECONDS * 1.5):
         async with trio.open_nursery() as nursery:
             for connection in core.swarm.get_connections():
                 nursery.start_soon(core.links.close_connection, connection)
+    core.events.close()
+    core.nursery.cancel_scope.cancel()
 
 
 def _make_host(settings: NetworkSettings, seed: bytes, listen: list[Multiaddr]) -> IHost:

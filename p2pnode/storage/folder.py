@@ -65,9 +65,9 @@ def layout(root: Path) -> DataFolder:
         key=root / "key",
         journal=root / JOURNAL_FILE,
         artifacts=root / "artifacts",
-        address_book=root / "address_book",
-        api_address=root / "api_address",
-        api_token=root / "api_token",
+        address_book=root / "address-book",
+        api_address=root / "api-address",
+        api_token=root / "api-token",
         genesis=root / "genesis",
         config=root / "config.toml",
     )

@@ -5,6 +5,7 @@ would reward accounts that collude to catch each other. Absence is never slashed
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from protocol.accounts import (
     NOTHING,
@@ -19,7 +20,46 @@ from protocol.accounts import (
     Staked,
 )
 from protocol.parameters import Parameters
-from protocol.units import BASIS, AccountId, BasisPoints, Credits, JobId, Weight
+from protocol.units import (
+    BASIS,
+    AccountId,
+    BasisPoints,
+    Credits,
+    Epoch,
+    JobId,
+    MemberIndex,
+    Milliseconds,
+    Round,
+    Weight,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Contradiction:
+    """A member's two blocks for one round."""
+
+    epoch: Epoch
+    member: MemberIndex
+    round: Round
+
+
+@dataclass(frozen=True, slots=True)
+class Penalties:
+    """The contradictions that were punished."""
+
+    punished: frozenset[Contradiction] = frozenset()
+    latest: tuple[tuple[MemberIndex, Milliseconds], ...] = ()
+    """Ledger time of each member's last one."""
+
+    def including(self, contradiction: Contradiction, ledger_ms: Milliseconds) -> "Penalties":
+        """These and one more."""
+        member = contradiction.member
+        others = tuple(entry for entry in self.latest if entry[0] != member)
+        return Penalties(self.punished | {contradiction}, (*others, (member, ledger_ms)))
+
+    def members_since(self, ledger_ms: Milliseconds) -> tuple[MemberIndex, ...]:
+        """The members punished since a ledger time, each once."""
+        return tuple(member for member, at_ms in self.latest if at_ms >= ledger_ms)
 
 
 def equivocation_share(

@@ -10,7 +10,8 @@ from dataclasses import replace
 from protocol.accounts import NOTHING, Pledge
 from protocol.encoding import digest_of, encode
 from protocol.errors import Reason, Rejected
-from protocol.job.record import Change, Executor, Job, Phase, Position, ResultOutcome, Status
+from protocol.job.position import Position
+from protocol.job.record import Change, Executor, Job, Phase, ResultOutcome, Status
 from protocol.messages import Commitment, Decline, Reveal
 from protocol.units import AccountId, Digest
 

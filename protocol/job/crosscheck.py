@@ -110,25 +110,22 @@ def contradicts(executor: Executor, job: Job) -> bool:
     return job.offer.result_class == "exact" or executor.device in devices
 
 
-def audit_chance(
-    price_most: int, exposure: int, checks: int | None, parameters: Parameters
-) -> tuple[int, int]:
+def audit_chance(checks: int | None, parameters: Parameters) -> tuple[int, int]:
     """Computes the chance of an audit, as numerator and denominator.
 
     The highest of three: just above what makes honesty pay for a worker that could save its whole
-    cost by lying, one in so many checks passed for a worker that ran alone, and a floor.
+    cost by lying and loses its exposure when caught; one in so many checks passed, for a worker
+    that ran alone; and a floor. Pay and exposure are in a fixed proportion, so neither is needed.
 
     Args:
-        price_most: The most that the worker can earn with this job.
-        exposure: What it pledged.
         checks: Cross-checks passed by a lone executor; None when several ran the job.
         parameters: The network's terms.
 
     Source: Zhang et al., "Proof of Sampling", arXiv 2405.00295.
     """
-    honest = BASIS - min(parameters.assumed_fault_share, BASIS - 1)
+    honest = max(1, BASIS - parameters.assumed_fault_share)
     chances = [
-        (price_most * BASIS + 1, honest * (price_most + exposure) or 1),
+        (BASIS + 1, honest * (1 + parameters.exposure_multiple)),
         (parameters.audit_floor, BASIS),
     ]
     if checks is not None:

@@ -47,7 +47,9 @@ def sample_audit(job: Job, circumstances: Circumstances) -> Audit:
     beacon = circumstances.position.beacon
     seed = digest_of(b"audit", beacon, job.identifier)
     number = _number(seed)
-    numerator, denominator = _chance(job, circumstances)
+    committed = job.having(Status.COMMITTED)
+    lone_checks = committed[0].checks if len(committed) == 1 else None
+    numerator, denominator = audit_chance(lone_checks, circumstances.parameters)
     drawn = None
     if chosen(number, numerator, denominator):
         called = frozenset(executor.account for executor in job.executors)
@@ -60,15 +62,6 @@ def _alone(job: Job, checks: int, circumstances: Circumstances) -> bool:
         return False
     number = _number(digest_of(b"alone", circumstances.position.beacon, job.identifier))
     return chosen(number, checks - 1, checks)
-
-
-def _chance(job: Job, circumstances: Circumstances) -> tuple[int, int]:
-    parameters = circumstances.parameters
-    committed = job.having(Status.COMMITTED)
-    exposure = max(executor.exposure for executor in committed)
-    most = exposure // max(1, parameters.exposure_multiple)
-    checks = committed[0].checks if len(committed) == 1 else None
-    return audit_chance(most, exposure, checks, parameters)
 
 
 def _draw(

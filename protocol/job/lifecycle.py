@@ -7,13 +7,14 @@ comes; the rest is called with an operation.
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import assert_never
 
 from protocol.accounts import NOTHING, Pledge
 from protocol.economy.reputation import Reputation, after_miss, odds
 from protocol.economy.rewards import paid_limit_ms
 from protocol.errors import Reason, Rejected
 from protocol.job import commit_reveal, crosscheck, drawing, settlement
-from protocol.job.bidding import exposure_of, obstacle_to
+from protocol.job.bidding import exposure_of, obstacle_to, place_bid
 from protocol.job.record import (
     Change,
     Circumstances,
@@ -27,14 +28,38 @@ from protocol.job.record import (
     PlacedBid,
     Status,
 )
-from protocol.messages import Commitment, Decline, Reveal
+from protocol.messages import Bid, Cancellation, Commitment, Decline, Reveal
 from protocol.units import AccountId, CommitIndex, Credits, Milliseconds, Round
 
 UNAVAILABLE_MIN = 2
 """One executor alone cannot end a job by calling its content unavailable."""
 ACTIVE = (Status.RUNNING, Status.COMMITTED, Status.REVEALED)
 
+JobPayload = Bid | Decline | Cancellation | Commitment | Reveal
 Rule = Callable[[Job, Circumstances], Change]
+
+
+def decide(
+    job: Job, account: AccountId, payload: JobPayload, circumstances: Circumstances
+) -> Change:
+    """Decides any operation on a job.
+
+    Raises:
+        Rejected: see the rule of each operation.
+    """
+    match payload:
+        case Bid():
+            return place_bid(job, account, payload, circumstances)
+        case Decline():
+            return decline(job, account, payload, circumstances)
+        case Cancellation():
+            return cancel(job, account, circumstances)
+        case Commitment():
+            return commit(job, account, payload, circumstances)
+        case Reveal():
+            return reveal(job, account, payload, circumstances)
+        case _:
+            assert_never(payload)
 
 
 def cancel(job: Job, account: AccountId, circumstances: Circumstances) -> Change:

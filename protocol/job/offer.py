@@ -3,7 +3,8 @@
 from protocol.accounts import Available, Escrow, Move
 from protocol.economy.rewards import METERED_KIND, most_cost, most_pay, paid_limit_ms
 from protocol.errors import Reason, Rejected
-from protocol.job.record import Change, Job, Milestone, Phase, Position
+from protocol.job.position import Position
+from protocol.job.record import Change, Job, Milestone, Phase
 from protocol.messages import Offer
 from protocol.parameters import Parameters
 from protocol.units import AccountId, Credits, JobId, Round

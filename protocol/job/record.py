@@ -13,6 +13,7 @@ from typing import Final
 from protocol.accounts import NOTHING, Account, Movement
 from protocol.economy.reputation import Reputation
 from protocol.errors import Reason
+from protocol.job.position import Position
 from protocol.messages import Offer, Reveal
 from protocol.parameters import Parameters
 from protocol.units import (
@@ -117,19 +118,6 @@ class Fault(Enum):
     WRONG_RESULT = "wrong_result"
     UNOPENED_COMMITMENT = "unopened_commitment"
     EQUIVOCATION = "equivocation"
-
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """A place in the ledger, at which rules judge."""
-
-    index: CommitIndex
-    leader_round: Round
-    time_ms: Milliseconds
-    """Commit time since genesis."""
-    ledger_ms: Milliseconds
-    """Ledger time: what deadlines run on."""
-    beacon: Digest
 
 
 @dataclass(frozen=True, slots=True)

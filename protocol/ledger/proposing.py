@@ -186,7 +186,8 @@ class Proposer:
         return parents
 
     def _weight(self, parents: list[Reference], dag: Dag, target: Round) -> int:
-        weight = sum(self._committee.weight(reference.author) for reference in parents)
+        authors = (MemberIndex(reference.author) for reference in parents)
+        weight = sum(self._committee.weight(author) for author in authors)
         own = dag.latest(self._member)
         own_round = own.block.round if own is not None else 0
         return weight + (self._committee.weight(self._member) if own_round == target - 1 else 0)

@@ -15,7 +15,7 @@ from protocol.ledger.proposing import Contents, Proposer
 from protocol.messages import Checkpoint
 from protocol.parameters import Parameters
 from protocol.signing import CHECKPOINT, Scheme
-from protocol.units import SECOND, AccountId, Digest, MemberIndex
+from protocol.units import SECOND, AccountId, CommitIndex, Digest, MemberIndex
 
 FRESH_WAIT: Final = 3 * SECOND
 """In a network without any block, members that hear only some others begin after this long."""
@@ -74,7 +74,7 @@ class Validator:
 
     def notice(self, block: VerifiedBlock) -> bool:
         """Notes an accepted block; returns True when it proves that the store forgot something."""
-        self._heard.add(block.block.author)
+        self._heard.add(MemberIndex(block.block.author))
         if block.block.author != self.member or self.sits_out:
             return False
         if block.digest in self._own or block.block.round <= self._proposer.last_round:
@@ -87,7 +87,7 @@ class Validator:
         """Stops referring to a member that equivocated."""
         self._proposer.exile(member)
 
-    def vote(self, index: int, commit_digest: Digest, state_digest: Digest) -> None:
+    def vote(self, index: CommitIndex, commit_digest: Digest, state_digest: Digest) -> None:
         """Puts a vote on a state into the next block."""
         epoch = self._ledger.committee.epoch
         digest = checkpoint_digest(self._network, epoch, index, commit_digest, state_digest)

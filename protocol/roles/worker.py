@@ -15,7 +15,7 @@ from protocol.job.commit_reveal import commitment_digest
 from protocol.job.record import Job, Phase, Status
 from protocol.messages import OPERATION_BYTES_MAX, Bid, Commitment, Decline, Payload, Reveal
 from protocol.state import JobAdvanced, State, StateFact
-from protocol.units import AccountId, JobId
+from protocol.units import AccountId, Credits, JobId, Milliseconds
 
 BIDS_EACH = 4
 """Open bids for each job that can run at the same time: most bids are not drawn."""
@@ -132,7 +132,9 @@ class Worker:
             )
         if offered.price > offer.price_cap:
             return "this node's price is above the offer's cap"
-        exposure = exposure_of(offered.price, offer.limits.time_ms, self._state.parameters)
+        exposure = exposure_of(
+            Credits(offered.price), Milliseconds(offer.limits.time_ms), self._state.parameters
+        )
         if self._account not in self._state.accounts:
             return "this account does not exist yet: it has never been funded"
         account = self._state.accounts.of(self._account)

@@ -105,6 +105,7 @@ class Disk:
                 yield block.raw
         have = request.have
         for block in self._blocks.values():
-            if block.author < len(have) and block.round > have[block.author]:
-                if block.digest not in named:
-                    yield block.raw
+            if block.author >= len(have) or block.round <= have[block.author]:
+                continue
+            if block.digest not in named:
+                yield block.raw

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-
 from protocol import events as ev
 from protocol.simulator.chance import Stream
 from protocol.simulator.engine import Engine
@@ -70,7 +69,11 @@ class Conditions:
 
 @dataclass(slots=True)
 class Traffic:
-    """What the links have carried, and what became of it."""
+    """What the links have carried, and what became of it.
+
+    Attributes:
+        cut: Messages that met a cut link, and were lost or went round.
+    """
 
     messages: int = 0
     size_bytes: int = 0
@@ -180,6 +183,7 @@ class Network:
                 self._senders[source].traffic.cut += 1
             else:
                 relay, hops = routes[target]
+                self._senders[source].traffic.cut += hops > 1
                 law = self._conditions.delay
                 stream = self._senders[source].delay
                 waited = sum(law.draw(stream) for _ in range(hops - 1))
@@ -230,5 +234,3 @@ def between_groups(groups: Iterable[Iterable[int]]) -> tuple[Pair, ...]:
         for source in side
         for target in other
     )
-
-

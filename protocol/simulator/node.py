@@ -35,7 +35,7 @@ class Recorder(Protocol):
         """Notes what happened to a node."""
 
     def effect(self, time: int, node: int, effect: fx.Effect) -> None:
-        """Notes what a node asks of the world."""
+        """Notes what a node writes or lets out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,8 +171,8 @@ class Node:
             self._finish(start, outgoing)
 
     def _sort(self, effect: fx.Effect, outgoing: list[fx.Effect]) -> None:
-        self.surroundings.recorder.effect(self.surroundings.engine.now, self.index, effect)
         if isinstance(effect, PERSISTENT):
+            self._record(effect)
             self.disk.write(effect)
         elif isinstance(effect, fx.WakeAt):
             self._wake_at = effect.time
@@ -196,7 +196,12 @@ class Node:
 
     def _perform(self, outgoing: list[fx.Effect]) -> None:
         for effect in outgoing:
+            self._record(effect)
             self.surroundings.perform(self.index, effect)
+
+    def _record(self, effect: fx.Effect) -> None:
+        """Tells what is written, and what gets out; what a crash swallows before is untold."""
+        self.surroundings.recorder.effect(self.surroundings.engine.now, self.index, effect)
 
     # Clock
 

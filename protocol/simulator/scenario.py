@@ -14,7 +14,7 @@ from protocol.parameters import Parameters, minimal
 from protocol.signing import Scheme
 from protocol.simulator.chance import Stream
 from protocol.simulator.network import Conditions, Pair
-from protocol.units import CREDIT, SECOND
+from protocol.units import CREDIT, SECOND, AccountId
 
 START_NS: Final = SECOND
 """When the nodes start; leaves room for clocks that lag."""
@@ -37,8 +37,7 @@ class Behaviour(Enum):
     """Bids for jobs and never answers."""
 
 
-BLOCK_FAULTS: Final = (Behaviour.EQUIVOCATING, Behaviour.WITHHOLDING)
-WORK_FAULTS: Final = (Behaviour.LYING, Behaviour.SILENT)
+MINIMAL: Final = minimal()
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +149,7 @@ class Scenario:
     workload: Workload
     safety_ns: int
     observers: int = 0
-    parameters: Parameters = minimal()
+    parameters: Parameters = MINIMAL
     faults: tuple[Fault, ...] = ()
     behaviours: tuple[tuple[int, Behaviour], ...] = ()
     skews_ns: tuple[int, ...] = ()
@@ -169,9 +168,7 @@ class Scenario:
     @property
     def honest(self) -> tuple[int, ...]:
         """The nodes that keep every rule."""
-        return tuple(
-            node for node in range(self.nodes) if self.behaviour(node) is Behaviour.HONEST
-        )
+        return tuple(node for node in range(self.nodes) if self.behaviour(node) is Behaviour.HONEST)
 
 
 def identities(scenario: Scenario) -> tuple[Identity, ...]:
@@ -188,7 +185,9 @@ def genesis_of(scenario: Scenario, scheme: Scheme) -> Genesis:
     secrets = identities(scenario)
     validators = tuple(
         Validator(
-            scheme.account_of(secret.seed), scheme.vrf_key_of(secret.vrf_seed), stake * CREDIT
+            scheme.account_of(secret.seed),
+            AccountId(scheme.vrf_key_of(secret.vrf_seed)),
+            stake * CREDIT,
         )
         for secret, stake in zip(secrets, scenario.stakes, strict=False)
     )

@@ -13,7 +13,7 @@ from p2pnode.api.security import Limits
 from p2pnode.api.server import ApiSettings, serve_api
 from p2pnode.interfaces import ControlError, JobRequest
 
-TOKEN = "0123456789abcdef0123456789abcdef"
+TOKEN = "0123456789abcdef0123456789abcdef"  # noqa: S105  of no real node
 OWN = "aa" * 32
 PEER = "bb" * 32
 JOB = "c1" * 32

@@ -76,6 +76,23 @@ def blamed_by_some(dag: Dag, leader_round: Round) -> Verdict | None:
     return SKIPPED if dag.slot(leader_round).blame.weight >= beyond_faulty else None
 
 
+def vote_for_all_references() -> AbstractContextManager[object]:
+    """Without one reference per author, a block votes for every leader block that it names."""
+
+    def mutated(self: Dag, parents: list[Vertex]) -> Digest | None:
+        support: dict[Digest, int] = {}
+        leader = self.slot(Round(parents[0].round - 1)).leader
+        for parent in parents:
+            for voted_for in parent.ancestors:
+                if (voted_for.author, voted_for.round) == (leader, parent.round - 1):
+                    digest = voted_for.block.digest
+                    support[digest] = support.get(digest, 0) + self._weights[parent.author]
+        certified = (vote for vote, weight in support.items() if weight >= self.committee.quorum)
+        return next(certified, None)
+
+    return patch.object(Dag, "_certified", mutated)
+
+
 def pass_undecided() -> AbstractContextManager[object]:
     def mutated(
         self: CommitRule, verdict: Verdict | None, following: Committed | None
@@ -107,7 +124,7 @@ MUTANTS = {
     ),
     "multi_ref": Mutant(
         "allows two references to one author and counts both",
-        nullcontext,
+        vote_for_all_references,
         Shape(references_per_author=2),
     ),
     "two_round": Mutant(

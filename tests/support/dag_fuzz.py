@@ -158,11 +158,11 @@ def draw_views(dag: DrawnDag, seed: int, count: int = VIEWS) -> list[tuple[Verif
     views = [dag.blocks]
     for _ in range(count - 1):
         top = random.randint(min(4, rounds), rounds)
-        share = random.choice((5, 15, 40, 80))
-        kept: set[Digest] = set()
+        below = [block.digest for block in dag.blocks if block.block.round <= top]
+        roots = random.choice((1, 2, 3, len(below) // 8, len(below) // 2))
+        kept = set(random.sample(below, min(roots, len(below))))
         for block in reversed(dag.blocks):
-            if block.digest in kept or (block.block.round <= top and random.random() * 100 < share):
-                kept.add(block.digest)
+            if block.digest in kept:
                 kept.update(dag.ancestors[block.digest])
         views.append(tuple(block for block in dag.blocks if block.digest in kept))
     return views
@@ -261,6 +261,8 @@ def _draw_parents(
         authors.sort(key=lambda one: one == leader)
     elif draft.chance(draft.temper.courting):
         authors.sort(key=lambda one: one != leader)
+    if draft.shape.references_per_author > 1 and draft.chance(50):
+        authors.sort(key=lambda one: -len(row[one]))
     needed = draft.committee.quorum - (own is not None and own.block.round == block_round - 1)
     if len(authors) < needed:
         return None
@@ -272,7 +274,8 @@ def _draw_parents(
         if len(parents) >= count:
             break
         variants = row[chosen]
-        copies = min(len(variants), draft.shape.references_per_author)
+        most = min(len(variants), draft.shape.references_per_author)
+        copies = draft.random.randint(1, most) if most > 1 else 1
         agreed = copies == 1 and draft.chance(draft.temper.agreement)
         parents += variants[:1] if agreed else draft.random.sample(variants, copies)
     return parents

@@ -106,22 +106,20 @@ async def test_what_nobody_foresaw_is_answered_in_the_same_form_without_its_deta
     assert "secret detail" in json.dumps(ours[0]["exception"])
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "status", "code"),
-    [
+async def test_every_error_has_the_one_form() -> None:
+    cases = [
         ("GET", "/v1/nothing", 404, "not_found"),
         ("DELETE", "/v1/jobs", 405, "method_not_allowed"),
         ("GET", "/v1/jobs/xyz", 422, "invalid_request"),
         ("GET", "/v1/jobs?limit=0", 422, "invalid_request"),
         ("POST", "/v1/stake", 422, "invalid_request"),
-    ],
-)
-async def test_every_error_has_the_one_form(method: str, path: str, status: int, code: str) -> None:
+    ]
     async with serve(FakeControl()) as served, served.client() as client:
-        response = await client.request(method, path)
-    assert response.status_code == status
-    assert response.json()["error"]["code"] == code
-    assert set(response.json()["error"]) == {"code", "message", "detail"}
+        for method, path, status, code in cases:
+            response = await client.request(method, path)
+            assert response.status_code == status
+            assert response.json()["error"]["code"] == code
+            assert set(response.json()["error"]) == {"code", "message", "detail"}
 
 
 async def test_a_body_with_an_unknown_field_or_a_float_is_refused_with_its_place() -> None:
@@ -218,11 +216,9 @@ async def test_serving_stops_within_a_second_with_idle_clients_and_open_streams(
             start = trio.current_time()
             async for line in lines:
                 assert not line.startswith("data: ")
+        await trio.sleep(0.3)
         with pytest.raises(httpx.ConnectError):
-            while True:
-                await client.get("/healthz")
-                await trio.sleep(0.02)
-        assert trio.current_time() - start < 1
+            await client.get("/healthz")
     assert trio.current_time() - start < 1
     assert (control.readers, control.readers_seen) == (0, 1)
 
@@ -234,7 +230,7 @@ async def test_a_reader_that_leaves_ends_its_stream() -> None:
             await anext(stream.aiter_lines())
             assert control.readers == 1
         with trio.fail_after(2):
-            while control.readers:
+            while control.readers:  # noqa: ASYNC110  the fake tells no event
                 await trio.sleep(0.01)
 
 

@@ -78,6 +78,7 @@ async def test_the_wasm_example_agrees_with_the_same_sums_in_python() -> None:
     assert outcome.output.decode() == "".join(expected)
 
 
+@pytest.mark.slow
 async def test_the_magika_example_names_the_files_as_magika_does(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

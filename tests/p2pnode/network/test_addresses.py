@@ -1,6 +1,8 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from libp2p.crypto.ed25519 import create_new_key_pair
+from libp2p.peer.id import ID
 
 from p2pnode.network import BadAddress, account_of, parse_address, peer_id_of
 from p2pnode.network.addresses import check_transport, prefix_of
@@ -16,9 +18,6 @@ def test_a_peer_id_names_its_account_and_no_other(account):
 
 
 def test_a_peer_id_is_the_one_that_the_library_gives():
-    from libp2p.crypto.ed25519 import create_new_key_pair
-    from libp2p.peer.id import ID
-
     public = create_new_key_pair(b"\5" * 32).public_key
     assert peer_id_of(public.to_bytes()) == str(ID.from_pubkey(public))
 

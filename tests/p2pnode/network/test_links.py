@@ -1,5 +1,6 @@
 import pytest
 import trio
+from multiaddr import Multiaddr
 
 from p2pnode.interfaces import Gossiped, PeerJoined, PeerLeft, Received
 from p2pnode.network import LinkRule, PeerUnreachable, RequestTimedOut, open_network
@@ -53,8 +54,6 @@ async def test_a_late_duplicate_does_not_deafen_either_direction():
         await wait_joined(low, high)
         swarm = low._parts.links._parts.swarm
         peer_id = low._parts.links.get(high.account).peer_id
-        from multiaddr import Multiaddr
-
         await swarm.dial_addr(Multiaddr(high.addresses[0].partition("/p2p")[0]), peer_id)
         assert low.counters()["duplicate_connections"] == 1
         await wait_until(lambda: len(connections_of(low)) == len(connections_of(high)) == 1)
@@ -146,7 +145,7 @@ async def test_closing_under_traffic_is_quick_and_clean():
                 await network.publish(TOPIC, b"x" * 500)
                 for peer in network.peers():
                     network.send(peer.account, b"y" * 500)
-                await trio.sleep(0.005)
+                await trio.sleep(0.02)
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(chatter, one)

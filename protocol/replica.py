@@ -1,0 +1,117 @@
+"""One copy of the ledger: valid blocks and operations in, final states out.
+
+Everything that any copy computes alike, whoever holds it: a node, a simulated node, an auditor
+that reads an export. What a node does about it is decided in `protocol.core`.
+"""
+
+from dataclasses import dataclass
+
+from protocol.errors import Reason, Rejected
+from protocol.ledger.admission import Admission
+from protocol.ledger.block import VerifiedBlock
+from protocol.ledger.committee import Committee
+from protocol.ledger.ledger import Ledger
+from protocol.ledger.ordering import Commit
+from protocol.ledger.pool import OperationPool
+from protocol.messages import Genesis, VerifiedOperation, network_of
+from protocol.signing import Scheme
+from protocol.state import OperationApplied, OperationFailed, State, StateFact
+from protocol.units import Digest
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A final commit and what it changed."""
+
+    commit: Commit
+    state_digest: Digest
+    operations: int
+    facts: tuple[StateFact, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What one block led to.
+
+    Attributes:
+        accepted: Blocks that joined the graph, ancestors first.
+        missing: Ancestors that somebody has to send.
+        equivocations: Pairs of contradicting blocks seen for the first time.
+        applied: Commits that became final, in order.
+    """
+
+    accepted: tuple[VerifiedBlock, ...]
+    missing: tuple[Digest, ...]
+    equivocations: tuple[tuple[VerifiedBlock, VerifiedBlock], ...]
+    applied: tuple[Applied, ...]
+
+
+class Replica:
+    """A ledger, its state, and the operations that wait for their order.
+
+    Attributes:
+        network: The network's digest.
+        parameters: The network's terms.
+        ledger: Blocks and their order.
+        state: Jobs and balances as of the last final commit.
+        pool: Operations that are not final yet.
+        admission: Opens what arrives.
+    """
+
+    def __init__(self, genesis: Genesis, scheme: Scheme) -> None:
+        committee = Committee.of_genesis(genesis)
+        self.network = network_of(genesis)
+        self.parameters = genesis.parameters
+        self.ledger = Ledger(committee, self.network, self.parameters, scheme)
+        self.state = State(genesis, committee, scheme)
+        self.pool = OperationPool(self.parameters, self.state.next_nonce)
+        self.admission = Admission(committee, self.network, self.parameters, scheme)
+
+    def take(self, block: VerifiedBlock) -> Taken:
+        """Takes in a valid block and applies whatever becomes final.
+
+        Raises:
+            Rejected: an admission limit of the ledger.
+        """
+        acceptance = self.ledger.accept(block)
+        for accepted in acceptance.accepted:
+            for raw in accepted.block.operations:
+                self._note_in_block(raw, accepted.block.round)
+        applied = tuple(self._apply(commit) for commit in acceptance.commits)
+        if applied:
+            self.pool.prune(self.ledger.gc_round)
+        return Taken(acceptance.accepted, acceptance.missing, acceptance.equivocations, applied)
+
+    def _note_in_block(self, raw: bytes, block_round: int) -> None:
+        operation = self._open(raw)
+        if operation is None:
+            return
+        try:
+            self.pool.add(operation, block_round)
+        except Rejected:
+            return  # ordered all the same, and judged again when it is final
+        self.pool.in_block(operation.identifier, block_round)
+
+    def _apply(self, commit: Commit) -> Applied:
+        raws = [raw for block in commit.blocks for raw in block.block.operations]
+        facts = self.state.apply(commit, [self._open(raw) for raw in raws])
+        for fact in facts:
+            self._settle_pool(fact)
+        return Applied(commit, self.state.digest, len(raws), facts)
+
+    def _open(self, raw: bytes) -> VerifiedOperation | None:
+        try:
+            return self.admission.operation(raw)
+        except Rejected:
+            return None
+
+    def _settle_pool(self, fact: StateFact) -> None:
+        match fact:
+            case OperationFailed(identifier=identifier, reason=Reason.NONCE_GAP):
+                self.pool.return_from_block(identifier)
+            case OperationApplied(account=account) | OperationFailed(account=account):
+                nonce = self.state.next_nonce(account)
+                if nonce is not None:
+                    self.pool.settle(account, nonce)
+            case _:
+                pass

@@ -1,0 +1,134 @@
+"""Makes the planned faults happen, and says of each whether it mattered.
+
+A test of a fault that never bit proves nothing: a partition that cut no message, a crash of a node
+that was down, a liar that was never drawn.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import assert_never
+
+from protocol.simulator.adversary import Mischief
+from protocol.simulator.chance import MILLION, Stream
+from protocol.simulator.network import between_groups
+from protocol.simulator.node import Node
+from protocol.simulator.scenario import (
+    ClockJump,
+    Crash,
+    Cut,
+    Fault,
+    LossBurst,
+    Partition,
+    Pause,
+    Scenario,
+    StoreFailure,
+)
+from protocol.simulator.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Bite:
+    """Whether something that was planned to go wrong did.
+
+    Attributes:
+        kind: Class of the fault.
+        count: How much it did, in its own measure; 0 when it never bit.
+    """
+
+    kind: str
+    count: int
+
+
+class FaultPlan:
+    """The faults of one run."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._scenario: Scenario = world.scenario
+        self._stream = Stream(world.scenario.seed, "faults")
+        faults = world.scenario.faults
+        self._before = [0] * len(faults)
+        self._counts = [0] * len(faults)
+        for number, fault in enumerate(faults):
+            world.engine.at(fault.start_ns, partial(self._begin, number, fault))
+            world.engine.at(fault.end_ns, partial(self._end, number, fault))
+
+    def bites(self) -> tuple[Bite, ...]:
+        """Tells what every fault and every dishonest node came to."""
+        scenario = self._scenario
+        found = [
+            Bite(type(fault).__name__, count)
+            for fault, count in zip(scenario.faults, self._counts, strict=True)
+        ]
+        mischief: Mischief = self._world.adversary.mischief
+        for node, behaviour in scenario.behaviours:
+            found.append(Bite(behaviour.value, mischief.done.get((behaviour, node), 0)))
+        traffic = self._world.network.traffic
+        if scenario.conditions.loss_ppm:
+            found.append(Bite("loss", traffic.lost))
+        if scenario.conditions.duplicate_ppm:
+            found.append(Bite("duplication", traffic.duplicated))
+        return tuple(found)
+
+    def _begin(self, number: int, fault: Fault) -> None:
+        network = self._world.network
+        match fault:
+            case Partition(groups=groups):
+                self._before[number] = network.traffic.cut
+                network.cut(between_groups(groups))
+                self._world.connections.review()
+            case Cut(pairs=pairs):
+                self._before[number] = network.traffic.cut
+                network.cut(pairs)
+                self._world.connections.review()
+            case LossBurst(ppm=ppm):
+                self._before[number] = network.traffic.lost
+                network.loss_ppm = min(MILLION, network.loss_ppm + ppm)
+            case Crash(node=node):
+                self._crash(number, self._world.nodes[node])
+            case Pause(node=node):
+                self._world.nodes[node].pause()
+            case ClockJump(node=node, skew_ns=skew_ns):
+                self._world.nodes[node].set_clock(skew_ns)
+                self._counts[number] = int(self._world.nodes[node].core is not None)
+            case StoreFailure(node=node):
+                self._world.nodes[node].fail_store()
+            case _:
+                assert_never(fault)
+
+    def _end(self, number: int, fault: Fault) -> None:
+        network = self._world.network
+        match fault:
+            case Partition(groups=groups):
+                network.heal(between_groups(groups))
+                self._world.connections.review()
+                self._counts[number] = network.traffic.cut - self._before[number]
+            case Cut(pairs=pairs):
+                network.heal(pairs)
+                self._world.connections.review()
+                self._counts[number] = network.traffic.cut - self._before[number]
+            case LossBurst():
+                network.loss_ppm = self._scenario.conditions.loss_ppm
+                self._counts[number] = network.traffic.lost - self._before[number]
+            case Crash(node=node):
+                if self._world.nodes[node].core is None:
+                    self._world.boot(node)
+            case Pause(node=node):
+                self._counts[number] = len(self._world.nodes[node].inbox)
+                self._world.nodes[node].resume()
+            case ClockJump(node=node):
+                skews = self._scenario.skews_ns
+                self._world.nodes[node].set_clock(skews[node] if node < len(skews) else 0)
+            case StoreFailure(node=node):
+                self._counts[number] = len(self._world.nodes[node].withheld)
+                self._world.nodes[node].repair_store()
+            case _:
+                assert_never(fault)
+
+    def _crash(self, number: int, node: Node) -> None:
+        """Stops a node that is up; a last batch under way is kept or lost as a coin falls."""
+        keeps = self._stream.hits(MILLION // 2)
+        if node.core is None:
+            return
+        self._counts[number] = 1
+        self._world.crash(node.index, keeps)

@@ -1,0 +1,231 @@
+"""A whole network: nodes, links and adversaries, held together by virtual time."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Final
+
+from protocol import effects as fx
+from protocol import events as ev
+from protocol.core import Core, Identity
+from protocol.job.record import ResultOutcome
+from protocol.messages import Genesis
+from protocol.signing import Scheme
+from protocol.simulator.adversary import Adversary
+from protocol.simulator.chance import Stream
+from protocol.simulator.connections import Connections
+from protocol.simulator.engine import Engine
+from protocol.simulator.network import Network, Parcel
+from protocol.simulator.node import Node, Recorder, Surroundings
+from protocol.simulator.scenario import START_NS, Scenario, genesis_of, identities
+from protocol.simulator.scheme import FAKE
+from protocol.simulator.workload import DEVICES, KINDS, WORKER_PRICE, Request, requests_of
+from protocol.units import MILLISECOND, AccountId, JobId
+
+CoreMaker = Callable[[Genesis, Identity, Scheme], Core]
+
+START_SPREAD_NS: Final = 500 * MILLISECOND
+"""Nodes start within this time of one another."""
+
+PARALLEL_JOBS: Final = 2
+SANDBOX_LEVEL: Final = 1
+UNAVAILABLE_PPM: Final = 50_000
+"""How many runs cannot be started, because an input cannot be fetched."""
+RUN_MIN_MS: Final = 20
+
+
+class Recorders:
+    """Tells several recorders the same."""
+
+    __slots__ = ("_all",)
+
+    def __init__(self, recorders: Sequence[Recorder]) -> None:
+        self._all = tuple(recorders)
+
+    def event(self, time: int, node: int, event: ev.Event) -> None:
+        """Passes an event on."""
+        for recorder in self._all:
+            recorder.event(time, node, event)
+
+    def effect(self, time: int, node: int, effect: fx.Effect) -> None:
+        """Passes an effect on."""
+        for recorder in self._all:
+            recorder.effect(time, node, effect)
+
+
+class World:
+    """One run of a scenario, step by step.
+
+    Args:
+        scenario: What to run.
+        recorders: Told everything.
+        scheme: Signature functions.
+        make_core: Makes a node's core; a broken one when a test wants to see it caught.
+        sends_early: Lets the nodes' drivers send before they sync, which must be caught too.
+
+    Attributes:
+        engine: Virtual time.
+        network: The links.
+        nodes: By number.
+        accounts: Of each node.
+        adversary: Acts for all that are not honest.
+        unheard: Requests that found their node down.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        recorders: Sequence[Recorder] = (),
+        scheme: Scheme = FAKE,
+        *,
+        make_core: CoreMaker = Core,
+        sends_early: bool = False,
+    ) -> None:
+        self.scenario = scenario
+        self.engine = Engine()
+        self.genesis = genesis_of(scenario, scheme)
+        self._secrets = identities(scenario)
+        self._make_core = make_core
+        self._scheme = scheme
+        self.accounts: tuple[AccountId, ...] = tuple(
+            scheme.account_of(secret.seed) for secret in self._secrets
+        )
+        self._numbers = {account: number for number, account in enumerate(self.accounts)}
+        seeds = tuple(secret.seed for secret in self._secrets)
+        self.adversary = Adversary(scenario, seeds, scheme)
+        self.network = Network(
+            self.engine, scenario.nodes, scenario.conditions, scenario.seed, self._deliver
+        )
+        self.connections = Connections(
+            self.engine, scenario.nodes, self._can_talk, self._tell_connection
+        )
+        surroundings = Surroundings(
+            self.engine,
+            self._start_core,
+            self._perform,
+            Recorders(recorders),
+            scenario.sync_ns,
+            sends_early,
+        )
+        self.nodes = tuple(Node(number, surroundings) for number in range(scenario.nodes))
+        self._runs: dict[tuple[int, JobId], int] = {}
+        self._durations = [Stream(scenario.seed, "runs", n) for n in range(scenario.nodes)]
+        self.unheard = 0
+        self._plan_start()
+
+    @property
+    def live_honest(self) -> tuple[Node, ...]:
+        """Honest nodes that are up."""
+        return tuple(
+            self.nodes[number]
+            for number in self.scenario.honest
+            if self.nodes[number].core is not None
+        )
+
+    def boot(self, number: int) -> None:
+        """Starts a node and lets it offer work; its neighbours find it after a while."""
+        node = self.nodes[number]
+        node.start()
+        node.deliver(
+            ev.WorkerOffered(
+                kinds=frozenset(KINDS),
+                devices=frozenset(DEVICES),
+                price=WORKER_PRICE,
+                allowed=None,
+                parallel=PARALLEL_JOBS,
+                sandbox_level=SANDBOX_LEVEL,
+            )
+        )
+        self.connections.review()
+
+    def crash(self, number: int, keeps_last_batch: bool) -> None:
+        """Stops a node; its runs are lost."""
+        self.nodes[number].crash(keeps_last_batch)
+        for key in [key for key in self._runs if key[0] == number]:
+            del self._runs[key]
+        self.connections.reset(number)
+
+    def _plan_start(self) -> None:
+        stream = Stream(self.scenario.seed, "start")
+        for number, node in enumerate(self.nodes):
+            if number < len(self.scenario.skews_ns):
+                node.skew_ns = self.scenario.skews_ns[number]
+            time = START_NS + stream.below(START_SPREAD_NS)
+            self.engine.at(time, partial(self.boot, number))
+        for request in requests_of(self.scenario, self.accounts):
+            self.engine.at(request.time_ns + START_SPREAD_NS, partial(self._ask, request))
+
+    def _ask(self, request: Request) -> None:
+        node = self.nodes[request.node]
+        if node.core is None:
+            self.unheard += 1
+        node.deliver(ev.OperationRequested(request.ticket, request.payload))
+
+    def _start_core(self, number: int) -> Core:
+        return self._make_core(self.genesis, self._secrets[number], self._scheme)
+
+    def _deliver(self, target: int, event: ev.Event) -> None:
+        self.nodes[target].deliver(event)
+
+    def _can_talk(self, first: int, second: int) -> bool:
+        if self.nodes[first].core is None or self.nodes[second].core is None:
+            return False
+        return not (self.network.is_cut(first, second) or self.network.is_cut(second, first))
+
+    def _tell_connection(self, number: int, peer: int, joined: bool) -> None:
+        account = self.accounts[peer]
+        self.nodes[number].deliver(ev.PeerJoined(account) if joined else ev.PeerLeft(account))
+
+    # Effects
+
+    def _perform(self, number: int, effect: fx.Effect) -> None:
+        match effect:
+            case fx.GossipBlock(raw):
+                for showing in self.adversary.show_block(number, raw):
+                    self.network.gossip(number, showing.targets, self._block(showing.raw))
+            case fx.GossipOperations(raw):
+                self.network.gossip(number, range(len(self.nodes)), self._message(raw))
+            case fx.Send(peer, raw):
+                self.network.send(number, self._numbers[peer], self._message(raw))
+            case fx.SendStoredBlocks(peer):
+                if self.adversary.hands_out(number):
+                    answer = self.nodes[number].disk.answer(effect)
+                    self.network.send(number, self._numbers[peer], self._message(answer))
+            case fx.Execute():
+                self._execute(number, effect)
+            case fx.StopExecution(job):
+                self._runs.pop((number, job), None)
+            case _:
+                pass  # facts are recorded; outputs are not modelled
+
+    def _block(self, raw: bytes) -> Parcel:
+        return Parcel(lambda relay: ev.BlockReceived(self.accounts[relay], raw), len(raw))
+
+    def _message(self, raw: bytes) -> Parcel:
+        return Parcel(lambda relay: ev.MessageReceived(self.accounts[relay], raw), len(raw))
+
+    def _execute(self, number: int, effect: fx.Execute) -> None:
+        stream = self._durations[number]
+        longest_ms = max(RUN_MIN_MS + 1, effect.offer.limits.time_ms * 9 // 10)
+        elapsed_ms = stream.between(RUN_MIN_MS, longest_ms)
+        is_impossible = stream.hits(UNAVAILABLE_PPM)
+        output = self.adversary.result_of(number, effect.offer)
+        if output is None:
+            return
+        event: ev.Event = ev.ExecutionEnded(
+            job=effect.job,
+            outcome=ResultOutcome.FINISHED.value,
+            output=output,
+            elapsed_ms=elapsed_ms,
+            fuel=effect.offer.limits.fuel // 2,
+        )
+        if is_impossible:
+            event = ev.ExecutionImpossible(effect.job, unavailable=True)
+        key = (number, effect.job)
+        self._runs[key] = self.nodes[number].starts
+        self.engine.after(elapsed_ms * MILLISECOND, partial(self._end_run, key, event))
+
+    def _end_run(self, key: tuple[int, JobId], event: ev.Event) -> None:
+        node = self.nodes[key[0]]
+        if self._runs.get(key) == node.starts:
+            del self._runs[key]
+            node.deliver(event)

@@ -1,0 +1,247 @@
+"""Whatever accounts do and in whatever order: money is conserved and every job ends once."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from hypothesis import HealthCheck, event, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from msgspec.structs import replace
+
+from protocol.job.commit_reveal import commitment_digest
+from protocol.job.record import Phase, ResultOutcome, Status
+from protocol.messages import (
+    Cancellation,
+    Commitment,
+    Decline,
+    Payload,
+    Reveal,
+    StakeDeposit,
+    StakeWithdrawal,
+    Transfer,
+)
+from protocol.parameters import minimal
+from protocol.state import OperationApplied, Settled, Slashed, StateFact
+from protocol.units import CREDIT, JobId, MemberIndex, Round
+from tests.support.builders import (
+    HandLedger,
+    account_id,
+    make_bid,
+    make_genesis,
+    make_offer,
+    make_reveal,
+    make_state,
+)
+
+MEMBERS = 7
+NEWCOMER = 9
+NUMBERS = st.integers(0, MEMBERS - 1)
+AMOUNTS = st.sampled_from([1, CREDIT // 10, 5 * CREDIT, 900 * CREDIT, 9_500 * CREDIT, 2**62])
+PLEDGING = (Status.RUNNING, Status.COMMITTED, Status.REVEALED, Status.UNOPENED, Status.LATE)
+ANSWERS = st.sampled_from([*[b"right"] * 4, b"wrong", b"other"])
+OUTCOMES = st.sampled_from([*[ResultOutcome.FINISHED] * 6, ResultOutcome.TIME_LIMIT])
+
+
+class Market(RuleBasedStateMachine):
+    """Seven members that trade, work, lie, leave and contradict themselves."""
+
+    @initialize(jury=st.integers(0, 1), stake=st.sampled_from([1_000, 1_002, 10_000]))
+    def begin(self, jury: int, stake: int) -> None:
+        parameters = replace(minimal(), jury_size=jury)
+        genesis = make_genesis(MEMBERS, stake=stake * CREDIT, parameters=parameters)
+        self.ledger = HandLedger(genesis)
+        self.reveals: dict[tuple[int, JobId], Reveal] = {}
+        self.ended: Counter[JobId] = Counter()
+        self.punished: set[object] = set()
+
+    def send(self, number: int, payload: Payload) -> bool:
+        entry = self.ledger.operation(number, payload)
+        facts = self.ledger.commit(entry, entry)
+        self.note(facts)
+        applied = [fact for fact in facts if isinstance(fact, OperationApplied)]
+        assert len(applied) <= 1, "a copy of an operation has no effect"
+        return bool(applied)
+
+    def note(self, facts: Iterable[StateFact]) -> None:
+        self.ended.update(fact.job for fact in facts if isinstance(fact, Settled))
+
+    def jobs(self, *phases: Phase) -> list[JobId]:
+        jobs = self.ledger.state.jobs
+        return [job for job, record in jobs.items() if not phases or record.phase in phases]
+
+    @rule(number=NUMBERS, recipient=st.integers(0, NEWCOMER), amount=AMOUNTS)
+    def transfer(self, number: int, recipient: int, amount: int) -> None:
+        self.send(number, Transfer(account_id(recipient), amount))
+
+    @rule(number=NUMBERS, amount=AMOUNTS)
+    def deposit(self, number: int, amount: int) -> None:
+        self.send(number, StakeDeposit(amount))
+
+    @rule(number=NUMBERS, amount=AMOUNTS)
+    def withdraw(self, number: int, amount: int) -> None:
+        self.send(number, StakeWithdrawal(amount))
+
+    @rule(number=NUMBERS)
+    def withdraw_all_that_is_free(self, number: int) -> None:
+        free = self.ledger.state.accounts.of(account_id(number)).free_stake
+        if free:
+            self.send(number, StakeWithdrawal(free))
+
+    @rule(
+        number=NUMBERS,
+        replicas=st.integers(1, 4),
+        more=st.integers(0, 3),
+        error=st.sampled_from([1_000, 20_000, 200_000]),
+        metered=st.booleans(),
+    )
+    def offer(self, number: int, replicas: int, more: int, error: int, metered: bool) -> None:
+        terms = make_offer(
+            kind="wasm" if metered else "onnx",
+            replicas=replicas,
+            replicas_max=replicas + more,
+            tolerated_error_ppm=error,
+            speed_target_ms=20_000,
+        )
+        self.send(number, terms)
+
+    @precondition(lambda self: self.jobs(Phase.BIDDING))
+    @rule(numbers=st.sets(NUMBERS), price=st.integers(1, 1_100), wait=st.integers(0, 16))
+    def bid(self, numbers: set[int], price: int, wait: int) -> None:
+        for job in self.jobs(Phase.BIDDING):
+            for number in sorted(numbers):
+                self.send(number, make_bid(job, price))
+        self.pass_time(wait, 500)
+
+    @rule(requester=NUMBERS, replicas_max=st.integers(2, 5), absent=NUMBERS)
+    def draw(self, requester: int, replicas_max: int, absent: int) -> None:
+        offer = make_offer(replicas=2, replicas_max=replicas_max)
+        if self.send(requester, offer):
+            self.bid(set(range(MEMBERS)) - {absent}, 1_000, 16)
+
+    @precondition(lambda self: self.jobs())
+    @rule(number=NUMBERS, unavailable=st.booleans(), data=st.data())
+    def leave(self, number: int, unavailable: bool, data: st.DataObject) -> None:
+        job = data.draw(st.sampled_from(self.jobs()))
+        self.send(number, Cancellation(job))
+        self.send(number, Decline(job, unavailable))
+
+    @precondition(lambda self: self.jobs(Phase.EXECUTING, Phase.AUDITING))
+    @rule(data=st.data())
+    def commit_results(self, data: st.DataObject) -> None:
+        job = data.draw(st.sampled_from(self.jobs(Phase.EXECUTING, Phase.AUDITING)))
+        for number in self.ledger.running(job):
+            reveal = make_reveal(job, data.draw(ANSWERS), data.draw(OUTCOMES), fuel=10**9)
+            if not data.draw(st.integers(0, 7)):
+                continue
+            digest = commitment_digest(account_id(number), reveal)
+            if self.send(number, Commitment(job, digest)):
+                self.reveals[number, job] = reveal
+
+    @precondition(lambda self: self.reveals)
+    @rule(data=st.data())
+    def open_results(self, data: st.DataObject) -> None:
+        self.pass_time(data.draw(st.integers(0, 10)), 500)
+        for number, job in sorted(self.reveals):
+            if data.draw(st.integers(0, 7)):
+                self.send(number, self.reveals[number, job])
+
+    @precondition(lambda self: self.jobs(Phase.EXECUTING))
+    @rule(answers=st.lists(ANSWERS, min_size=MEMBERS, max_size=MEMBERS))
+    def work(self, answers: list[bytes]) -> None:
+        for job in self.jobs(Phase.EXECUTING):
+            for _ in range(12):
+                for number in self.ledger.running(job):
+                    reveal = make_reveal(job, answers[number], fuel=10**9)
+                    digest = commitment_digest(account_id(number), reveal)
+                    self.send(number, Commitment(job, digest))
+                    self.reveals[number, job] = reveal
+                self.pass_time(1, 500)
+                for number in self.ledger.committed(job):
+                    self.send(number, self.reveals[number, job])
+
+    @precondition(lambda self: self.reveals)
+    @rule(data=st.data(), number=NUMBERS)
+    def copy_a_result(self, data: st.DataObject, number: int) -> None:
+        author, job = data.draw(st.sampled_from(sorted(self.reveals)))
+        if number != author and (number, job) not in self.reveals:
+            assert not self.send(number, self.reveals[author, job])
+
+    @rule(count=st.integers(1, 12), step_ms=st.sampled_from([1, 1_000, 14_000, 60_000]))
+    def pass_time(self, count: int, step_ms: int) -> None:
+        for _ in range(count):
+            self.note(self.ledger.commit(None, step_ms=step_ms))
+
+    @rule(member=NUMBERS, at_round=st.integers(1, 3))
+    def equivocate(self, member: int, at_round: int) -> None:
+        pairs = ((MemberIndex(member), Round(at_round)),)
+        facts = [*self.ledger.commit(equivocations=pairs), *self.ledger.commit(equivocations=pairs)]
+        self.note(facts)
+        slashed = [fact for fact in facts if isinstance(fact, Slashed) and fact.job is None]
+        assert len(slashed) == (0 if pairs in self.punished else 1), "punished exactly once"
+        self.punished.add(pairs)
+
+    @invariant()
+    def money_is_conserved(self) -> None:
+        accounts = self.ledger.state.accounts
+        assert accounts.conserved()
+        assert accounts.recount() == accounts.totals
+
+    @invariant()
+    def nothing_is_negative_and_pledges_are_covered(self) -> None:
+        accounts = self.ledger.state.accounts
+        for identifier in accounts:
+            account = accounts.of(identifier)
+            assert min(account.available, account.staked, account.escrow) >= 0
+            assert all(entry.amount > 0 for entry in account.unbonding)
+            assert all(amount > 0 for _, amount in account.pledges)
+            assert account.pledged <= account.staked
+
+    @invariant()
+    def escrows_belong_to_open_jobs(self) -> None:
+        state = self.ledger.state
+        for identifier, job in state.jobs.items():
+            held = 0 if job.terminal else job.offer.budget
+            assert state.accounts.escrow_of(identifier) == held
+            paid = sum(payout.amount for payout in job.payouts)
+            if job.terminal:
+                assert paid + job.fee + job.refund == job.offer.budget
+            assert (identifier in state.open_jobs) is not job.terminal
+            assert self.ended[identifier] == job.terminal, "a job ends exactly once"
+
+    @invariant()
+    def pledges_belong_to_unfinished_duties(self) -> None:
+        state = self.ledger.state
+        for account in state.accounts:
+            for job, amount in state.accounts.of(account).pledges:
+                duty = state.jobs[job].executor(account)
+                assert duty is not None
+                assert duty.status in PLEDGING
+                assert amount <= duty.exposure
+                assert not state.jobs[job].terminal or duty.status is Status.UNOPENED
+
+    def teardown(self) -> None:
+        if not hasattr(self, "ledger"):
+            return
+        for _ in range(40):
+            for _ in range(20):
+                self.pass_time(1, 14_000)
+        assert not self.ledger.state.open_jobs, "silence ends every job"
+        state = self.ledger.state
+        for job in state.jobs.values():
+            event(f"a job ended: {job.ending}")
+            for slash in job.slashes:
+                event(f"slashed: {slash.reason}")
+        assert not any(state.accounts.of(account).pledges for account in state.accounts)
+        again = make_state(self.ledger.genesis)
+        for commit, entries in self.ledger.commits:
+            again.apply(commit, entries)
+        assert again.digest == state.digest, "the same commits give the same state"
+
+
+Market.TestCase.settings = settings(
+    max_examples=100,
+    stateful_step_count=40,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+TestMarket = Market.TestCase

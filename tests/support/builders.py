@@ -1,0 +1,266 @@
+"""Values of the protocol with every argument defaulted, and a ledger that is driven by hand.
+
+`HandLedger` stands for the whole network: it orders what it is given into commits, one leader after
+the other, and keeps a state. Workers and liars are plain calls.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cache
+
+from msgspec.structs import replace
+
+from protocol.encoding import content_digest, digest_of
+from protocol.job.commit_reveal import commitment_digest
+from protocol.job.record import Executor, Job, Phase, ResultOutcome, Status
+from protocol.ledger.committee import Committee
+from protocol.ledger.ordering import Commit
+from protocol.messages import (
+    VERSION,
+    Allocation,
+    Bid,
+    Commitment,
+    Genesis,
+    Limits,
+    Offer,
+    Operation,
+    Payload,
+    Reveal,
+    Validator,
+    VerifiedOperation,
+    network_of,
+    sign_operation,
+)
+from protocol.parameters import Parameters, minimal
+from protocol.signing import REAL
+from protocol.state import OperationFailed, State, StateFact
+from protocol.units import CREDIT, AccountId, CommitIndex, Digest, JobId, MemberIndex, Round
+
+STAKE = 10_000 * CREDIT
+RICHES = 1_000 * CREDIT
+SECOND_MS = 1_000
+
+
+@cache
+def account_seed(number: int) -> bytes:
+    return b"account" + number.to_bytes(25, "big")
+
+
+@cache
+def account_id(number: int) -> AccountId:
+    return REAL.account_of(account_seed(number))
+
+
+@cache
+def vrf_key(number: int) -> AccountId:
+    return AccountId(REAL.vrf_key_of(b"random!" + number.to_bytes(25, "big")))
+
+
+def make_genesis(
+    validators: int = 7,
+    stake: int = STAKE,
+    available: int = RICHES,
+    parameters: Parameters | None = None,
+    others: Iterable[int] = (),
+) -> Genesis:
+    """Members 0 to n - 1 have a stake and money, `others` money alone."""
+    holders = [*range(validators), *others]
+    return Genesis(
+        name="test",
+        time_ms=0,
+        seed=bytes(32),
+        parameters=parameters if parameters is not None else minimal(),
+        validators=tuple(
+            Validator(account_id(number), vrf_key(number), stake) for number in range(validators)
+        ),
+        allocations=tuple(Allocation(account_id(number), available) for number in holders),
+        faucet=None,
+    )
+
+
+def make_offer(
+    kind: str = "onnx",
+    time_ms: int = 60 * SECOND_MS,
+    replicas: int = 3,
+    replicas_max: int = 4,
+    tolerated_error_ppm: int = 20_000,
+    price_cap: int = 1_000,
+    budget: int = 10 * CREDIT,
+    speed_target_ms: int = 0,
+    **changes: object,
+) -> Offer:
+    offer = Offer(
+        kind=kind,
+        artefact=content_digest(b"artefact"),
+        inputs=(),
+        size_bytes=100,
+        device="any",
+        limits=Limits(time_ms, 2**28, 2**20, 10**12),
+        result_class="exact",
+        tolerated_error_ppm=tolerated_error_ppm,
+        replicas=replicas,
+        replicas_max=replicas_max,
+        price_cap=price_cap,
+        budget=budget,
+        bid_window_rounds=6,
+        deadline_ms=60 * SECOND_MS,
+        speed_target_ms=speed_target_ms,
+        tentative_ok=False,
+    )
+    return replace(offer, **changes)
+
+
+def make_bid(
+    job: JobId, price: int = 1_000, device: str = "cpu", estimate_ms: int = 10 * SECOND_MS
+) -> Bid:
+    return Bid(job, price, device, estimate_ms, 0)
+
+
+def make_reveal(
+    job: JobId,
+    output: bytes = b"right",
+    outcome: ResultOutcome = ResultOutcome.FINISHED,
+    elapsed_ms: int = 10 * SECOND_MS,
+    fuel: int = 0,
+) -> Reveal:
+    return Reveal(job, outcome.value, content_digest(output), elapsed_ms, fuel, bytes(32))
+
+
+def make_operation(
+    genesis: Genesis, number: int, nonce: int, payload: Payload, last_epoch: int = 100
+) -> VerifiedOperation:
+    """An operation of a numbered account, really signed."""
+    operation = Operation(
+        version=VERSION,
+        network=network_of(genesis),
+        account=account_id(number),
+        nonce=nonce,
+        last_epoch=last_epoch,
+        payload=payload,
+    )
+    return sign_operation(operation, account_seed(number), REAL)
+
+
+def make_state(genesis: Genesis | None = None) -> State:
+    genesis = genesis if genesis is not None else make_genesis()
+    return State(genesis, Committee.of_genesis(genesis), REAL)
+
+
+@dataclass
+class HandLedger:
+    """A state and the commits that it is given."""
+
+    genesis: Genesis = field(default_factory=make_genesis)
+    step_ms: int = SECOND_MS
+    """Time from one commit to the next."""
+    luck: int = 0
+    """Varies all beacons."""
+    facts: list[StateFact] = field(default_factory=list)
+    commits: list[tuple[Commit, tuple[VerifiedOperation | None, ...]]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.state = make_state(self.genesis)
+        self.numbers = {account_id(number): number for number in range(64)}
+
+    def operation(self, number: int, payload: Payload) -> VerifiedOperation:
+        nonce = self.state.next_nonce(account_id(number)) or 0
+        return make_operation(self.genesis, number, nonce, payload)
+
+    def commit(
+        self,
+        *entries: VerifiedOperation | None,
+        step_ms: int | None = None,
+        equivocations: tuple[tuple[MemberIndex, Round], ...] = (),
+    ) -> tuple[StateFact, ...]:
+        """Orders entries in one commit."""
+        index = CommitIndex(self.state.index + 1)
+        name = index.to_bytes(8, "big") + self.luck.to_bytes(8, "big")
+        commit = Commit(
+            index=index,
+            leader_round=Round(self.state.leader_round + 1),
+            leader=digest_of(b"leader", name),
+            digest=digest_of(b"commit", name),
+            time_ms=self.state.commit_time_ms + (self.step_ms if step_ms is None else step_ms),
+            beacon=digest_of(b"beacon", name),
+            blocks=(),
+            equivocations=equivocations,
+        )
+        facts = self.state.apply(commit, entries)
+        self.commits.append((commit, entries))
+        assert self.state.accounts.conserved()
+        self.facts += facts
+        return facts
+
+    def do(self, number: int, payload: Payload) -> tuple[StateFact, ...]:
+        """Orders one operation alone; it must succeed."""
+        facts = self.commit(self.operation(number, payload))
+        assert not [fact for fact in facts if isinstance(fact, OperationFailed)], facts
+        return facts
+
+    def fail(self, number: int, payload: Payload) -> OperationFailed:
+        """Orders one operation alone; it must fail."""
+        facts = self.commit(self.operation(number, payload))
+        (failure,) = (fact for fact in facts if isinstance(fact, OperationFailed))
+        return failure
+
+    def open(self, number: int = 0, offer: Offer | None = None) -> JobId:
+        entry = self.operation(number, offer if offer is not None else make_offer())
+        facts = self.commit(entry)
+        assert not [fact for fact in facts if isinstance(fact, OperationFailed)], facts
+        return JobId(entry.identifier)
+
+    def bid(self, job: JobId, *numbers: int, price: int = 1_000) -> None:
+        """Bids of several accounts in one commit."""
+        self.commit(*(self.operation(number, make_bid(job, price)) for number in numbers))
+
+    def until(self, job: JobId, *phases: Phase, most: int = 400) -> Job:
+        """Empty commits until the job is in one of the phases."""
+        for _ in range(most):
+            if self.state.jobs[job].phase in phases:
+                return self.state.jobs[job]
+            self.commit()
+        raise AssertionError(f"the job stays {self.state.jobs[job].phase}")
+
+    def start(self, offer: Offer | None = None, bidders: Iterable[int] = range(1, 7)) -> Job:
+        """A job of account 0 with its executors drawn."""
+        job = self.open(0, offer)
+        self.bid(job, *bidders)
+        return self.until(job, Phase.EXECUTING)
+
+    def running(self, job: JobId) -> tuple[int, ...]:
+        """Numbers of the accounts that now run the job, in the order of calling."""
+        return self._numbers(self.state.jobs[job].having(Status.RUNNING))
+
+    def committed(self, job: JobId) -> tuple[int, ...]:
+        return self._numbers(self.state.jobs[job].having(Status.COMMITTED))
+
+    def send_commitment(self, number: int, reveal: Reveal) -> tuple[StateFact, ...]:
+        digest = commitment_digest(account_id(number), reveal)
+        return self.do(number, Commitment(reveal.job, digest))
+
+    def run(self, job: JobId, answers: dict[int, bytes] | None = None) -> Job:
+        """Everybody drawn commits and reveals until the job ends; answers default to right."""
+        answers = answers or {}
+        reveals = {
+            number: make_reveal(job, answers.get(number, b"right")) for number in range(16)
+        }
+        for _ in range(400):
+            record = self.state.jobs[job]
+            if record.terminal:
+                return record
+            if self.running(job):
+                for number in self.running(job):
+                    self.send_commitment(number, reveals[number])
+            elif record.phase is Phase.REVEALING:
+                for number in self.committed(job):
+                    self.do(number, reveals[number])
+            else:
+                self.commit()
+        raise AssertionError("the job does not end")
+
+    def _numbers(self, executors: Iterable[Executor]) -> tuple[int, ...]:
+        return tuple(self.numbers[executor.account] for executor in executors)
+
+
+def digest(text: bytes) -> Digest:
+    return content_digest(text)
