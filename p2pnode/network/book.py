@@ -64,6 +64,8 @@ class AddressBook:
         self._counters = counters
         self._entries: dict[bytes, Entry] = {}
         self.changed = False
+        self.accounts_learned = 0
+        """How many accounts a first record was learned of."""
 
     def entries(self) -> tuple[Entry, ...]:
         """Every entry."""
@@ -92,6 +94,7 @@ class AddressBook:
                 self._counters.add("book_full")
                 return True
             entry = self._entries[record.account] = Entry(record.account, source=source)
+        self.accounts_learned += entry.record is None
         entry.record = record
         self.changed = True
         return True

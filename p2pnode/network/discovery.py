@@ -123,7 +123,7 @@ class Discovery:
     async def _reach(self, entry: Entry, transports: tuple[str, ...]) -> None:
         if self._parts.shaper.is_cut(entry.account):
             raise PeerUnreachable("the link to this peer is cut")
-        while entry.account in self._dialling:
+        while entry.account in self._dialling:  # noqa: ASYNC110
             await trio.sleep(0.02)
         if self._parts.links.get(entry.account) is not None:
             return
@@ -217,12 +217,12 @@ class Discovery:
         return encode_records([self._record, *self.book.sample()])
 
     def _learn(self, data: bytes, source: bytes) -> None:
-        before = len(self.book.entries())
+        before = self.book.accounts_learned
         for record in decode_records(data):
             if not self.book.learn(record, source):
                 self._parts.links.reject(source, "addresses")
                 return
-        if len(self.book.entries()) > before:
+        if self.book.accounts_learned > before:
             self._spread_soon()
 
     def _joined(self, link: Link) -> None:

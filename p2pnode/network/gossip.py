@@ -81,7 +81,7 @@ class Router(GossipSub):
 
     async def heartbeat(self) -> None:
         """Maintain the mesh each second, whatever a single round met."""
-        while not await self.guard.contain("gossip_heartbeat", super().heartbeat):
+        while not await self.guard.contain("gossip_heartbeat", super().heartbeat):  # noqa: ASYNC110
             await trio.sleep(self.heartbeat_interval)
 
     def _enqueue(self, peer_id: ID, frame: rpc_pb2.RPC) -> None:

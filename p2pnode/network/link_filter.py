@@ -82,7 +82,7 @@ class _ShapedLine:
         if rule == UNTOUCHED and not self._held:
             await self._write(data)
             return
-        while self._held_bytes > _HELD_LIMIT_BYTES and self._broken is None:
+        while self._held_bytes > _HELD_LIMIT_BYTES and self._broken is None:  # noqa: ASYNC110
             await trio.sleep(_POLL_SECONDS)
         self._held.append((trio.current_time() + self._shaper.extra_seconds(rule), data))
         self._held_bytes += len(data)
@@ -91,7 +91,7 @@ class _ShapedLine:
 
     async def read(self, count: int | None = None) -> bytes:
         """The next bytes of the session, not before the link is whole."""
-        while self._shaper.rule(self._account).cut:
+        while self._shaper.rule(self._account).cut:  # noqa: ASYNC110
             await trio.sleep(_POLL_SECONDS)
         return await self._read(count)
 
@@ -103,7 +103,7 @@ class _ShapedLine:
                 continue
             due, data = self._held[0]
             await trio.sleep_until(due)
-            while self._shaper.rule(self._account).cut:
+            while self._shaper.rule(self._account).cut:  # noqa: ASYNC110
                 await trio.sleep(_POLL_SECONDS)
             if not await self._send(data):
                 return

@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any, cast
 
 import trio
 from libp2p.abc import IHost, INetConn, INetStream
@@ -17,6 +18,7 @@ from libp2p.custom_types import TProtocol
 from libp2p.network.swarm import Swarm
 from libp2p.peer.id import ID
 from libp2p.rcmgr import Direction
+from libp2p.stream_muxer.yamux.yamux import Yamux
 
 from p2pnode.network import limits
 from p2pnode.network.counters import Counters
@@ -33,6 +35,7 @@ DIRECT_PROTOCOL = TProtocol("/p2pnode/direct/1")
 _DATA, _PING, _PONG, _FULL = b"\0", b"\1", b"\2", b"\3"
 _FRAME_LIMIT = limits.MESSAGE_LIMIT_BYTES + 1
 _RETRY_SECONDS = 0.2
+_POLL_SECONDS = 0.01
 _WATCH_SECONDS = 0.1
 _WATCH_JOINED_SECONDS = 1.0
 
@@ -156,7 +159,7 @@ class Links:
     async def connected(self, connection: INetConn) -> None:
         """A connection is up: refuse it, drop the duplicate, or begin a link."""
         account = account_of_id(connection.muxed_conn.peer_id)
-        session = connection.muxed_conn.secured_conn  # type: ignore[attr-defined]  # yamux has it
+        session = _session_of(connection)
         shield_writes(session)
         if self._parts.shaper.filter is not None:
             self._parts.shaper.attach(session, account)
@@ -197,17 +200,15 @@ class Links:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._parts.guard.contain, "close", connection.close)
                 with trio.move_on_after(limits.CLOSE_SECONDS):
-                    while not connection.muxed_conn.is_closed:
+                    while not connection.muxed_conn.is_closed:  # noqa: ASYNC110
                         await trio.sleep(0.02)
-                session = connection.muxed_conn.secured_conn  # type: ignore[attr-defined]  # yamux
-                await self._parts.guard.contain("close", session.close)
+                await self._parts.guard.contain("close", _session_of(connection).close)
 
     def attach_shaper(self) -> None:
         """Put a filter that was just set below the connections that are open already."""
         for connection in self._parts.swarm.get_connections():
             account = account_of_id(connection.muxed_conn.peer_id)
-            session = connection.muxed_conn.secured_conn
-            self._parts.shaper.attach(session, account)
+            self._parts.shaper.attach(_session_of(connection), account)
 
     async def handle_stream(self, stream: INetStream) -> None:
         """Read what one peer sends to this node alone, until its stream ends."""
@@ -309,11 +310,10 @@ class Links:
 
     async def _wait_for_link(self, account: bytes) -> Link | None:
         # A stream may arrive a moment before the connection that carries it is announced.
-        with trio.move_on_after(limits.FRAME_SECONDS):
-            while (link := self._by_account.get(account)) is None:
-                await trio.sleep(0.01)
-            return link
-        return None
+        deadline = trio.current_time() + limits.FRAME_SECONDS
+        while account not in self._by_account and trio.current_time() < deadline:
+            await trio.sleep(_POLL_SECONDS)
+        return self._by_account.get(account)
 
     async def _ping(self, link: Link) -> None:
         while True:
@@ -378,6 +378,11 @@ class Links:
     def _open_connections(self, peer_id: ID) -> list[INetConn]:
         connections = self._parts.swarm.get_connections(peer_id)
         return [connection for connection in connections if not connection.is_closed]
+
+
+def _session_of(connection: INetConn) -> Any:  # noqa: ANN401 - its methods are replaced
+    """The encrypted session under a connection; every connection of ours is one of yamux."""
+    return cast(Yamux, connection.muxed_conn).secured_conn
 
 
 def _is_inbound(connection: INetConn) -> bool:

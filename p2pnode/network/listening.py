@@ -15,7 +15,7 @@ async def require_free(transport: str) -> None:
     Raises:
         CannotListen: Another process has the port, or the address is not this machine's.
     """
-    kind, host, _, port = transport.split("/")[1:]
+    host, _, port = transport.split("/")[2:]
     try:
         found = await trio.socket.getaddrinfo(host, int(port), type=socket.SOCK_STREAM)
         for family, _, _, _, place in found:

@@ -154,7 +154,7 @@ class Network:
         # The library announces a connection just after the dial returns; if it was refused as a
         # duplicate or cut, it never does.
         with trio.move_on_after(1):
-            while self._parts.links.get(account) is None:
+            while self._parts.links.get(account) is None:  # noqa: ASYNC110
                 await trio.sleep(_CONNECT_POLL_SECONDS)
             return
         raise PeerUnreachable("the connection closed at once")

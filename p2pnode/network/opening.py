@@ -5,6 +5,7 @@ told that the block ended well, closes, and the caller's own error goes on untou
 the network itself still ends the block, as a group.
 """
 
+import logging
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
@@ -27,6 +28,7 @@ class Opening:
         # The library takes most of a second to import, which no other command should wait for.
         from p2pnode.network.host import run_network  # noqa: PLC0415
 
+        _quieten_library()
         self._inside = run_network(*self._arguments)
         try:
             return await self._inside.__aenter__()
@@ -41,6 +43,14 @@ class Opening:
     ) -> None:
         assert self._inside is not None
         await self._inside.__aexit__(None, None, None)
+
+
+def _quieten_library() -> None:
+    """Send the library's records where ours go, and only its worst: failed dials are ordinary."""
+    library = logging.getLogger("libp2p")
+    library.propagate = True
+    is_debugging = logging.getLogger().isEnabledFor(logging.DEBUG)
+    library.setLevel(logging.DEBUG if is_debugging else logging.CRITICAL)
 
 
 def _only_cause(group: BaseException) -> BaseException:

@@ -89,8 +89,12 @@ class Loom:
         *,
         own: VerifiedBlock | None = None,
         time_ms: int | None = None,
+        strict: bool = True,
     ) -> VerifiedBlock:
-        """Adds a block on the author's latest, or on the one given; own parents are left out."""
+        """Adds a block on the author's latest, or on the one given.
+
+        Unless it is not to be strict, parents of the same author are left out.
+        """
         previous = own or self.latest.get(author)
         member = MemberIndex(author)
         mine = reference_to(previous) if previous else genesis_reference(self.committee, member)
@@ -101,7 +105,11 @@ class Loom:
             others = [reference_to(parent) for parent in parents]
         links = Links(
             mine,
-            tuple(sorted(reference for reference in others if reference.author != author)),
+            tuple(
+                sorted(
+                    reference for reference in others if not strict or reference.author != author
+                )
+            ),
             tuple(sorted(reference_to(older) for older in weak)),
         )
         block = plain_block(self.committee, author, block_round, links, time_ms)

@@ -154,7 +154,7 @@ def draw_dag(seed: int, shape: Shape) -> DrawnDag:
 def draw_views(dag: DrawnDag, seed: int, count: int = VIEWS) -> list[tuple[VerifiedBlock, ...]]:
     """Draws causally closed parts of a DAG, each in a causal order; the first is the whole."""
     random = Random(seed)  # noqa: S311  tests must be repeatable
-    rounds = max(block.block.round for block in dag.blocks)
+    rounds = max((block.block.round for block in dag.blocks), default=0)
     views = [dag.blocks]
     for _ in range(count - 1):
         top = random.randint(min(4, rounds), rounds)

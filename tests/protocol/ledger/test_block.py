@@ -1,7 +1,5 @@
 """Every rule of validity, each broken alone."""
 
-from dataclasses import dataclass
-
 import pytest
 from msgspec.structs import replace
 

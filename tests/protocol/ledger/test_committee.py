@@ -93,7 +93,9 @@ def test_the_first_committee_comes_from_genesis_in_whole_credits():
         seed=b"\x09" * 32,
         parameters=minimal(),
         validators=tuple(
-            Validator(AccountId(bytes([9 - i]) * 32), AccountId(bytes([i + 1]) * 32), Credits(stake))
+            Validator(
+                AccountId(bytes([9 - i]) * 32), AccountId(bytes([i + 1]) * 32), Credits(stake)
+            )
             for i, stake in enumerate(stakes)
         ),
         allocations=(),

@@ -1,0 +1,49 @@
+"""A real node with faults around it: `python -m p2pnode.lab.node --data-dir DIR [--liar]`.
+
+Everything else is read from the configuration in the data folder. The operator's command has none
+of these options.
+"""
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from p2pnode.lab.link_file import LINKS_NAME, LinkFile
+from p2pnode.lab.lying import lying
+from p2pnode.lab.processes import live_only_with, parse_process
+from p2pnode.settings import load_settings
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a node until it is interrupted, and return its exit code."""
+    arguments = _parser().parse_args(argv)
+    if arguments.owner is not None:
+        live_only_with(arguments.owner)
+    # The environment is left out: it is about the operator's own node.
+    settings = load_settings({"data_dir": arguments.data_dir}, {})
+    node = importlib.import_module("p2pnode.node")
+    together = arguments.colluding
+    hooks = node.Hooks(
+        wrap_run=(lambda run: lying(run, together=together)) if arguments.liar else None,
+        on_network=LinkFile(settings.data_dir / LINKS_NAME).attach,
+    )
+    return int(node.run(settings, hooks))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m p2pnode.lab.node", description="a node with faults, for a laboratory"
+    )
+    parser.add_argument("--data-dir", type=Path, required=True, help="with its configuration")
+    parser.add_argument("--liar", action="store_true", help="report altered outputs")
+    parser.add_argument("--colluding", action="store_true", help="with --liar: all tell one lie")
+    parser.add_argument(
+        "--owner", metavar="PID:STARTED", type=parse_process, help="end when this process ends"
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,100 @@
+"""Waits for nodes of a local network, through the interface that any program uses."""
+
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from p2pnode.calls import ClientError, Record
+from p2pnode.client import Client, find_endpoint
+from p2pnode.lab.processes import Life
+from p2pnode.lab.testnet import Member, TestnetError
+
+POLL_SECONDS = 0.2
+LINKS_WANTED = 4
+"""A node dials for so many peers, so a larger network is never connected more than that."""
+
+Value = TypeVar("Value")
+
+
+class NotReady(TestnetError):
+    """Nodes did not come as far as they should have in time."""
+
+
+@contextmanager
+def client_of(member: Member) -> Iterator[Client]:
+    """Talk to a node, as its operator would."""
+    # What the environment says is about the operator's own node.
+    place = {key: value for key, value in os.environ.items() if not key.startswith("P2PNODE_")}
+    endpoint = find_endpoint(None, member.data_dir, place)
+    with Client(endpoint.address, endpoint.token) as client:
+        yield client
+
+
+def status_of(member: Member) -> Record | None:
+    """What a node says of itself; None when it does not answer."""
+    if member.life is not Life.RUNNING:
+        return None
+    try:
+        with client_of(member) as client:
+            return client.status()
+    except ClientError:
+        return None
+
+
+def wait_for(
+    members: Iterable[Member], holds: Callable[[Record], bool], what: str, deadline: float
+) -> dict[int, Record]:
+    """Wait until something holds for the status of every one of some nodes.
+
+    Args:
+        members: The nodes.
+        holds: Asked with each node's status until it is true once.
+        what: Completes the sentence "node N is not ...".
+        deadline: In seconds of the monotonic clock.
+
+    Returns:
+        The status of each node with which it held.
+
+    Raises:
+        NotReady: A node ended, or the deadline passed.
+    """
+    waiting = {member.node: member for member in members}
+    found: dict[int, Record] = {}
+    while waiting:
+        for node, member in list(waiting.items()):
+            if member.life is Life.GONE:
+                raise NotReady(f"node {node} ended: {last_words(member)}")
+            status = status_of(member)
+            if status is not None and holds(status):
+                found[node] = status
+                del waiting[node]
+        if waiting and time.monotonic() > deadline:
+            nodes = ", ".join(map(str, waiting))
+            raise NotReady(f"node {nodes} is not {what} in time: see {member.log}")
+        time.sleep(POLL_SECONDS if waiting else 0)
+    return found
+
+
+def wait_until_ready(members: Iterable[Member], deadline: float) -> None:
+    """Wait until all nodes are connected, and commits have become final everywhere.
+
+    Raises:
+        NotReady: A node ended, or the deadline passed.
+    """
+    chosen = list(members)
+    wanted = min(len(chosen) - 1, LINKS_WANTED)
+    before = wait_for(
+        chosen, lambda status: int(status["connected_peers"]) >= wanted, "connected", deadline
+    )
+    reached = max(int(status["final_index"]) for status in before.values())
+    wait_for(
+        chosen, lambda status: int(status["final_index"]) > reached, "finalising", deadline
+    )
+
+
+def last_words(member: Member) -> str:
+    """The last line that a node wrote, for people."""
+    lines = member.log.read_text(errors="replace").splitlines() if member.log.exists() else []
+    return lines[-1][:500] if lines else f"it wrote nothing into {member.log}"
