@@ -264,8 +264,11 @@ class Core:
         for first, second in taken.equivocations:
             author = self.ledger.committee.members[first.block.author].account
             self._report(fx.EquivocationSeen(author, Round(first.block.round)))
-            if self._validator is not None and self._is_live:
-                self._validator.exile(MemberIndex(first.block.author))
+            if self._validator is None:
+                continue
+            is_news = self._validator.exile(MemberIndex(first.block.author))
+            size_bytes = len(first.raw) + len(second.raw)
+            if is_news and self._is_live and size_bytes <= self.parameters.evidence_bytes_max:
                 self._sign_quietly(make_evidence(first, second), now)
 
     def _note_applied(self, applied: Applied) -> None:

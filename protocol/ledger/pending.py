@@ -17,6 +17,8 @@ from protocol.units import Digest, MemberIndex, Round
 
 VARIANTS_MAX: Final = 2
 """Blocks of one author and round taken unasked: two prove the equivocation, more prove no more."""
+MISSING_MAX: Final = 512
+"""Blocks that one request may name; all wishes together may be many more."""
 
 
 @dataclass(slots=True, eq=False)
@@ -86,8 +88,24 @@ class Pending:
         return tuple(block for first in ready for block in self._resolve(first))
 
     def missing(self) -> tuple[Digest, ...]:
-        """Lists the blocks to fetch: wanted as ancestors and not here, oldest wish first."""
-        return tuple(digest for digest in self._wanted if digest not in self._waiters)
+        """Lists blocks to fetch: wanted as ancestors and not here, oldest wish first.
+
+        Each author's waiting blocks have an equal share of the list, so that one who refers to
+        blocks that do not exist cannot keep the wishes of others off it.
+        """
+        share = max(1, MISSING_MAX // len(self._dag.committee))
+        counts: dict[int, int] = {}
+        missing: list[Digest] = []
+        for digest, waiters in self._wanted.items():
+            if digest in self._waiters:
+                continue
+            for waiter, _ in waiters:
+                author = waiter.block.block.author
+                if counts.get(author, 0) < share:
+                    counts[author] = counts.get(author, 0) + 1
+                    missing.append(digest)
+                    break
+        return tuple(missing)
 
     def variants(self, author: MemberIndex, block_round: Round) -> Iterator[VerifiedBlock]:
         """Finds the waiting blocks of an author and round."""

@@ -59,9 +59,16 @@ class Proposer:
         """Continues after a restart: nothing is signed again up to this round."""
         self.last_round = max(self.last_round, last_round)
 
-    def exile(self, member: MemberIndex) -> None:
-        """Stops referring to a member that equivocated, where a quorum allows it."""
+    def exile(self, member: MemberIndex) -> bool:
+        """Stops referring to a member that equivocated, where a quorum allows it.
+
+        Returns:
+            False when it was exiled before.
+        """
+        if member in self._exiled:
+            return False
         self._exiled[member] = None
+        return True
 
     def due(self, dag: Dag, last_leader_round: int, busy: bool, now: int) -> int | None:
         """Tells when the next block may be proposed.

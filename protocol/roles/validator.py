@@ -83,9 +83,12 @@ class Validator:
         self.seen_round = block.block.round
         return True
 
-    def exile(self, member: MemberIndex) -> None:
-        """Stops referring to a member that equivocated."""
-        self._proposer.exile(member)
+    def exile(self, member: MemberIndex) -> bool:
+        """Stops referring to a member that equivocated; returns False when it was known for it.
+
+        One proof for each member is enough: whatever else it signs twice shows in the order.
+        """
+        return self._proposer.exile(member)
 
     def vote(self, index: CommitIndex, commit_digest: Digest, state_digest: Digest) -> None:
         """Puts a vote on a state into the next block."""

@@ -5,7 +5,7 @@ refers to, within validity: any valid DAG can come out. Every view that contains
 its blocks must then lead to the same commits.
 """
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from random import Random
@@ -183,19 +183,19 @@ def replay(
 def feed(ledger: Ledger, blocks: Iterable[VerifiedBlock]) -> Iterator[Commit]:
     """Feeds blocks as a peer would: what was one variant too many comes again once it is wanted."""
     refused: dict[Digest, VerifiedBlock] = {}
-    for block in blocks:
-        waiting = [block]
-        for offered in waiting:  # grows while it is walked
-            try:
-                acceptance = ledger.accept(offered)
-            except Rejected as error:
-                if error.reason is not Reason.TOO_MANY_VARIANTS:
-                    raise
-                refused[offered.digest] = offered
-                continue
-            yield from acceptance.commits
-            wanted = acceptance.missing if refused else ()
-            waiting += [refused.pop(digest) for digest in wanted if digest in refused]
+    queue = deque(blocks)
+    while queue:
+        block = queue.popleft()
+        try:
+            acceptance = ledger.accept(block)
+        except Rejected as error:
+            if error.reason is not Reason.TOO_MANY_VARIANTS:
+                raise
+            refused[block.digest] = block
+            continue
+        yield from acceptance.commits
+        wanted = acceptance.missing if refused else ()
+        queue.extendleft(refused.pop(digest) for digest in wanted if digest in refused)
 
 
 def disagreement(outcomes: Sequence[Outcome]) -> str | None:

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 from protocol.errors import Reason, Rejected
 from protocol.ledger.block import reference_to
 from protocol.ledger.dag import Dag
-from protocol.ledger.pending import Pending
+from protocol.ledger.pending import MISSING_MAX, Pending
 from protocol.messages import Reference
 from protocol.parameters import minimal
 from protocol.units import Digest, MemberIndex, Round
@@ -107,6 +107,20 @@ def test_an_author_with_too_many_waiting_blocks_keeps_those_nearest_to_the_past(
     assert pending.insert(blocks[1]) == ()
     assert pending.insert(blocks[0]) == tuple(blocks[:3])
     assert len(pending) == 0
+
+
+def test_wishes_for_blocks_that_do_not_exist_do_not_crowd_out_others():
+    committee = make_committee((1,) * 32)
+    rows = lockstep(committee, 2)
+    _, pending = pending_over(committee, rows[0][:31])
+    for number in range(60):
+        digests = [Digest(bytes([number, author]) * 16) for author in range(22)]
+        nowhere = tuple(Reference(author, 2, digests[author]) for author in range(22))
+        links = Links(Reference(30, number + 1, Digest(bytes(32))), nowhere)
+        pending.insert(plain_block(committee, 30, 3 if number < 2 else number + 2, links))
+    assert pending.insert(rows[1][0]) == ()
+    assert rows[0][31].digest in pending.missing()
+    assert len(pending.missing()) == MISSING_MAX // 32 + 1
 
 
 def test_a_refused_block_leaves_no_wish_behind():
