@@ -6,7 +6,7 @@ here sends anything.
 
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -152,6 +152,11 @@ def quotation(request: JobRequest) -> Call:
 def payment(path: str, body: Record) -> Call:
     """Ask to move credits, once even if sent again after a lost answer."""
     return Call("POST", path, json=body, key=uuid.uuid4().hex)
+
+
+def handing_in(signed: Sequence[bytes]) -> Call:
+    """Bring signed operations; a repeated one is known by its identifier."""
+    return Call("POST", "/v1/operations", json={"operations": [one.hex() for one in signed]})
 
 
 def upload(content: bytes) -> Call:

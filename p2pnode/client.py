@@ -6,10 +6,9 @@ Both raise the errors of `p2pnode.calls`: `NodeUnreachable`, `Refused`, `TimedOu
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import anyio
@@ -31,6 +30,7 @@ from p2pnode.calls import (
     decoded,
     ended,
     find_endpoint,
+    handing_in,
     output_of,
     pause,
     payment,
@@ -113,12 +113,7 @@ class Client:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *failure: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -169,6 +164,10 @@ class Client:
     def unstake(self, amount: int) -> Record:
         """Start to unbond stake."""
         return self._record(payment("/v1/unstake", {"amount": amount}))
+
+    def submit_operations(self, signed: Sequence[bytes]) -> list[Record]:
+        """Bring operations that any accounts have signed; each is answered for itself."""
+        return self._records(handing_in(signed))
 
     def faucet(self) -> Record:
         """Ask the network's faucet for credits."""
@@ -274,12 +273,7 @@ class AsyncClient:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *failure: object) -> None:
         await self.close()
 
     async def close(self) -> None:
@@ -330,6 +324,10 @@ class AsyncClient:
     async def unstake(self, amount: int) -> Record:
         """Start to unbond stake."""
         return await self._record(payment("/v1/unstake", {"amount": amount}))
+
+    async def submit_operations(self, signed: Sequence[bytes]) -> list[Record]:
+        """Bring operations that any accounts have signed; each is answered for itself."""
+        return await self._records(handing_in(signed))
 
     async def faucet(self) -> Record:
         """Ask the network's faucet for credits."""

@@ -1,8 +1,9 @@
 """What the HTTP interface may ask of this node; the only caller of requests on the core."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from typing import Final
 
@@ -22,7 +23,7 @@ from p2pnode.storage import ArtifactStore, ArtifactTooLarge, StorageError
 from p2pnode.views import account_view, find_job, job_line, ledger_view
 from protocol import effects as fx
 from protocol import events as ev
-from protocol.errors import Rejected
+from protocol.economy.rewards import paid_limit_ms
 from protocol.job.offer import smallest_budget
 from protocol.job.record import ResultOutcome
 from protocol.messages import (
@@ -56,6 +57,15 @@ class ControlParts:
     devices: Devices
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A request to the core that waits for its answer."""
+
+    ticket: int
+    answered: trio.Event = field(default_factory=trio.Event)
+    answers: list[Digest | ControlError] = field(default_factory=list)
+
+
 class NodeControl:
     """One running node, as its operator and local programs see it."""
 
@@ -69,7 +79,7 @@ class NodeControl:
         self._settings = parts.settings
         self._devices = parts.devices
         self._tickets = count(1)
-        self._answers: dict[int, tuple[trio.Event, list[Digest | ControlError]]] = {}
+        self._asked: dict[int, _Asked] = {}
         self.latencies = Latencies()
         self._last_commit_at = trio.current_time()
 
@@ -242,6 +252,16 @@ class NodeControl:
         """Starts to unbond stake."""
         return await self._do(StakeWithdrawal(amount))
 
+    async def submit_operations(self, signed: Sequence[bytes]) -> Sequence[Mapping[str, object]]:
+        """Brings operations that any accounts have signed; answers each, in their order."""
+        events = [partial(ev.OperationSubmitted, raw=raw) for raw in signed]
+        return [
+            {"error": {"code": answer.code, "message": answer.message}}
+            if isinstance(answer, ControlError)
+            else {"operation": answer.hex()}
+            for answer in await self._ask(events)
+        ]
+
     async def ask_faucet(self) -> Mapping[str, object]:
         """Asks the network's faucet for credits."""
         try:
@@ -300,27 +320,33 @@ class NodeControl:
 
     async def _do(self, payload: Payload) -> bytes:
         """Hands a payload to the core and waits until it is durable or refused."""
-        ticket = next(self._tickets)
-        done, answer = trio.Event(), list[Digest | ControlError]()
-        self._answers[ticket] = (done, answer)
+        (answer,) = await self._ask([partial(ev.OperationRequested, payload=payload)])
+        if isinstance(answer, ControlError):
+            raise answer
+        return answer
+
+    async def _ask(
+        self, events: Sequence[Callable[[int], ev.Event]]
+    ) -> list[Digest | ControlError]:
+        """Hands events, each made for its ticket, to the core and waits for all the answers."""
+        asked = [_Asked(next(self._tickets)) for _ in events]
+        self._asked |= {one.ticket: one for one in asked}
         try:
             with trio.fail_after(OPERATION_SECONDS):
-                await self._driver.put(ev.OperationRequested(ticket, payload))
-                await done.wait()
+                for one, make in zip(asked, events, strict=True):
+                    await self._driver.put(make(one.ticket))
+                for one in asked:
+                    await one.answered.wait()
         except trio.TooSlowError:
             text = "the node cannot make anything durable just now: see its log; it may be done yet"
             raise ControlError("storage_failed", text, 503) from None
-        except Rejected as refusal:
-            raise ControlError(refusal.reason.name.lower(), str(refusal)) from refusal
         finally:
-            del self._answers[ticket]
-        found = answer[0]
-        if isinstance(found, ControlError):
-            raise found
-        return found
+            for one in asked:
+                del self._asked[one.ticket]
+        return [answer for one in asked for answer in one.answers]
 
     def _answer(self, ticket: int, answer: Digest | ControlError) -> None:
-        waiting = self._answers.get(ticket)
-        if waiting is not None:
-            waiting[1].append(answer)
-            waiting[0].set()
+        asked = self._asked.get(ticket)
+        if asked is not None:
+            asked.answers.append(answer)
+            asked.answered.set()

@@ -200,6 +200,12 @@ class Control(Protocol):
     async def unstake(self, amount: int) -> bytes:
         """Starts to unbond stake; returns the operation's identifier."""
 
+    async def submit_operations(self, signed: Sequence[bytes]) -> Sequence[Mapping[str, object]]:
+        """Brings operations that any accounts have signed; answers each, in their order.
+
+        An answer has the `operation`'s identifier, or the `error` with which it was refused.
+        """
+
     async def ask_faucet(self) -> Mapping[str, object]:
         """Asks the network's faucet for credits."""
 

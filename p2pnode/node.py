@@ -40,7 +40,7 @@ from p2pnode.world import BLOCKS_TOPIC, OPERATIONS_TOPIC, NodeWorld, topic_of
 from protocol import events as ev
 from protocol.core import Core, Identity
 from protocol.encoding import decode, digest_of
-from protocol.messages import OPERATION_BYTES_MAX, SignedBlock
+from protocol.messages import SignedBlock
 from protocol.signing import BLOCK, account_of
 from protocol.units import AccountId, Digest
 
@@ -306,7 +306,7 @@ def _token(folder: DataFolder) -> str:
 
 
 def _block_digest(raw: bytes) -> bytes:
-    return digest_of(BLOCK, decode(raw, SignedBlock, OPERATION_BYTES_MAX).body)
+    return digest_of(BLOCK, decode(raw, SignedBlock, len(raw)).body)
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from p2pnode.facts import plain
 from protocol.core import Core
-from protocol.job.record import Executor, Job, Milestone, Status
+from protocol.job.record import Duty, Executor, Job, Milestone, Status
 from protocol.messages import Offer, VerifiedOperation
 from protocol.units import AccountId, Digest, JobId
 
@@ -107,7 +107,7 @@ def job_view(job: Job) -> dict[str, object]:
     return job_line(job) | {
         "finality": "final",
         "ending": job.ending.name.lower() if job.ending else None,
-        "explanation": job.ending.value if job.ending else None,
+        "reason": job.ending.value if job.ending else None,
         "tolerated_error_ppm": job.offer.tolerated_error_ppm,
         "result_class": job.offer.result_class,
         "replicas": sum(1 for one in job.executors if one.status not in ABSENT),
@@ -145,6 +145,7 @@ def _executor_view(job: Job, executor: Executor) -> dict[str, object]:
     reveal = executor.reveal
     return {
         "account": executor.account.hex(),
+        "reason": _why_called(job, executor, weights),
         "duty": executor.duty.value,
         "status": executor.status.value,
         "price": executor.price,
@@ -156,6 +157,19 @@ def _executor_view(job: Job, executor: Executor) -> dict[str, object]:
         "elapsed_ms": reveal.elapsed_ms if reveal else None,
         "fuel": reveal.fuel if reveal else None,
     }
+
+
+def _why_called(job: Job, executor: Executor, weights: Mapping[AccountId, int]) -> str:
+    """Says why an account runs a job, and how far it came."""
+    status = executor.status.value
+    if executor.duty is Duty.AUDITOR:
+        return f"drawn as auditor by the later beacon; {status}"
+    total, own = sum(weights.values()), weights.get(executor.account, 0)
+    share = f"{100 * own // total} % of the weight" if total else "no weight"
+    order = job.draw.order if job.draw else ()
+    place = order.index(executor.account) + 1 if executor.account in order else 0
+    role = "called as a spare" if place > job.wanted else "drawn"
+    return f"{role}, place {place} of {len(order)} with {share}; {status}"
 
 
 def _draw_view(job: Job) -> dict[str, object] | None:

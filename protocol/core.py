@@ -327,7 +327,7 @@ class Core:
         self._effects.append(fx.PersistSlot(body.epoch, Round(body.round), block.digest))
         self._accept(block, self.account, now)
         self._effects.append(fx.GossipBlock(block.raw))
-        self._report(fx.BlockProposed(Round(body.round), block.digest, len(body.operations)))
+        self._report(fx.BlockProposed(Round(body.round), block.digest, len(block.operations)))
         self._act(self._drain_facts(), now)
 
     def _drain_facts(self) -> list[StateFact]:

@@ -29,6 +29,7 @@ class Reason(Enum):
     BAD_REFERENCE = "a reference points to an impossible block"
     DUPLICATE_REFERENCE = "two references name the same author"
     NO_PARENT_QUORUM = "the parents of the previous round carry less than a quorum"
+    BAD_CONTENT = "the operations are not the ones that the block names"
     BAD_LEADER_PROOF = "the leader's random proof is missing, wrong or out of place"
     BAD_CHECKPOINT = "the checkpoint vote does not verify"
     BAD_TIME = "the timestamp lies outside the range that the format allows"

@@ -19,8 +19,11 @@ from protocol.units import AccountId, Digest, JobId, Signature
 VERSION: Final = 1
 """Version of the message formats; another one is refused, not guessed."""
 
-OPERATION_BYTES_MAX: Final = 600_000
-"""Format bound; evidence carries two whole block bodies. The parameters bound each kind."""
+OPERATION_BYTES_MAX: Final = 64 * 1024
+"""Format bound; the parameters set a lower one for all but evidence, which has two block bodies."""
+
+BLOCK_BODY_BYTES_MAX: Final = 16 * 1024
+"""Format bound: 64 references and a checkpoint take a third of this."""
 
 Key = Annotated[AccountId, Meta(min_length=32, max_length=32)]
 Hash = Annotated[Digest, Meta(min_length=32, max_length=32)]
@@ -251,7 +254,7 @@ class Checkpoint(Struct, frozen=True, array_like=True, forbid_unknown_fields=Tru
 
 
 class Block(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """One member's step in one round: what it has seen, and the operations that it adds."""
+    """One member's step in one round: what it has seen, and which operations it adds."""
 
     version: Annotated[int, Meta(ge=0, le=255)]
     network: Hash
@@ -264,7 +267,9 @@ class Block(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """Other authors' blocks of the previous round, ascending by author."""
     weak: Annotated[tuple[Reference, ...], Meta(max_length=64)]
     """Older blocks of other authors that the author has not referenced before, ascending."""
-    operations: Annotated[tuple[bytes, ...], Meta(max_length=4096)]
+    content: Hash
+    """Digest of the operations, which travel beside the body: so a proof of equivocation, which
+    holds two bodies, stays small."""
     checkpoint: Checkpoint | None
     proof: Proof
     """The leader's proof of its random value; empty for everybody else."""
@@ -273,10 +278,16 @@ class Block(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
 
 
 class SignedBlock(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """The canonical bytes of a block and its author's signature over their digest."""
+    """The canonical bytes of a block, its operations, and the signature over the body's digest."""
 
     body: bytes
+    operations: Annotated[tuple[bytes, ...], Meta(max_length=4096)]
     signature: Seal
+
+
+def content_of(operations: tuple[bytes, ...]) -> Digest:
+    """Names the operations that a block adds."""
+    return digest_of(b"content", *operations)
 
 
 # Between peers

@@ -75,7 +75,7 @@ class Replica:
         """
         acceptance = self.ledger.accept(block)
         for accepted in acceptance.accepted:
-            for raw in accepted.block.operations:
+            for raw in accepted.operations:
                 self._note_in_block(raw, accepted.block.round)
         applied = tuple(self._apply(commit) for commit in acceptance.commits)
         if applied:
@@ -93,7 +93,7 @@ class Replica:
         self.pool.in_block(operation.identifier, block_round)
 
     def _apply(self, commit: Commit) -> Applied:
-        raws = [raw for block in commit.blocks for raw in block.block.operations]
+        raws = [raw for block in commit.blocks for raw in block.operations]
         facts = self.state.apply(commit, [self._open(raw) for raw in raws])
         for fact in facts:
             self._settle_pool(fact)

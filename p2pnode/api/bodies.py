@@ -9,9 +9,12 @@ from p2pnode.interfaces import JobRequest
 AMOUNT_MAX = 2**53
 """The largest integer that every JSON reader keeps exact."""
 INPUTS_MAX = 64
+OPERATIONS_MAX = 256
+"""As many as the core takes in between two writes to the store."""
 DIGITS = r"^[0-9a-f]{64}$"
 """32 bytes in lower-case hexadecimal."""
 
+Hexadecimal = Annotated[str, Field(pattern=r"^([0-9a-f]{2})+$")]
 Identifier = Annotated[str, Field(pattern=DIGITS)]
 Amount = Annotated[int, Field(ge=1, le=AMOUNT_MAX)]
 Count = Annotated[int, Field(ge=0, le=AMOUNT_MAX)]
@@ -67,6 +70,14 @@ class TransferBody(BaseModel):
 
     recipient: Identifier
     amount: Amount
+
+
+class OperationsBody(BaseModel):
+    """Signed operations of any accounts, canonical bytes in lower-case hexadecimal."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    operations: Annotated[list[Hexadecimal], Field(min_length=1, max_length=OPERATIONS_MAX)]
 
 
 class AmountBody(BaseModel):

@@ -6,7 +6,7 @@ import trio
 from fastapi import APIRouter, Header, Path, Query, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
-from p2pnode.api.bodies import DIGITS, AmountBody, JobBody, TransferBody
+from p2pnode.api.bodies import DIGITS, AmountBody, JobBody, OperationsBody, TransferBody
 from p2pnode.api.repeats import Answer, Repeats
 from p2pnode.api.security import CONTENT_PATH
 from p2pnode.api.stream import EventStream
@@ -150,6 +150,11 @@ def _add_money(router: APIRouter, control: Control, repeats: Repeats) -> None:
             return {"operation": (await control.unstake(body.amount)).hex()}
 
         return await repeats.once(key, ("unstake", body), act)
+
+    @router.post("/v1/operations", status_code=202)
+    async def operations(body: OperationsBody) -> list[Json]:
+        signed = [bytes.fromhex(one) for one in body.operations]
+        return [dict(answer) for answer in await control.submit_operations(signed)]
 
     @router.post("/v1/faucet", status_code=202)
     async def faucet() -> Json:

@@ -21,8 +21,9 @@ from p2pnode.network.errors import (
     RequestRefused,
 )
 from p2pnode.network.framing import STREAM_FAILURES
+from p2pnode.network.link import Link
 from p2pnode.network.link_filter import LinkShaper
-from p2pnode.network.links import Link, Links
+from p2pnode.network.links import Links
 from p2pnode.network.records import decode_records, encode_records, sign_record
 from p2pnode.network.requests import Requests
 

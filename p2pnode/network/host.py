@@ -35,8 +35,9 @@ from p2pnode.network.gossip import (
     make_router,
 )
 from p2pnode.network.guard import Guard
+from p2pnode.network.link import LinkParts
 from p2pnode.network.link_filter import LinkShaper
-from p2pnode.network.links import DIRECT_PROTOCOL, LinkParts, Links
+from p2pnode.network.links import DIRECT_PROTOCOL, Links
 from p2pnode.network.listening import own_transports, require_free
 from p2pnode.network.network import Network, NetworkParts
 from p2pnode.network.requests import REQUEST_PROTOCOL, Requests
@@ -103,7 +104,9 @@ async def run_network(settings: NetworkSettings, seed: bytes, gate: Gate) -> Asy
                     await _take_apart(core, discovery)
 
 
-async def _hold_tasks(task_status: trio.TaskStatus[trio.Nursery]) -> None:
+async def _hold_tasks(
+    task_status: trio.TaskStatus[trio.Nursery],  # type: ignore[name-defined]  # old stubs
+) -> None:
     # The tasks of this folder have a nursery of their own, inside the one around the library's
     # services: cancelling that one instead would swallow what the caller's block raises.
     async with trio.open_nursery() as tasks:

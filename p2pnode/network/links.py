@@ -7,27 +7,21 @@ when gossip is dead in one direction, or when there is no room for it.
 
 import random
 import time
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any, cast
 
 import trio
-from libp2p.abc import IHost, INetConn, INetStream
+from libp2p.abc import INetConn, INetStream
 from libp2p.custom_types import TProtocol
-from libp2p.network.swarm import Swarm
 from libp2p.peer.id import ID
 from libp2p.rcmgr import Direction
 from libp2p.stream_muxer.yamux.yamux import Yamux
 
 from p2pnode.network import limits
-from p2pnode.network.counters import Counters
 from p2pnode.network.errors import PayloadTooLarge
-from p2pnode.network.events import Events
 from p2pnode.network.framing import STREAM_FAILURES, FrameError, FrameReader, abandon, framed
 from p2pnode.network.gossip import Gossip, account_of_id
-from p2pnode.network.guard import Guard
-from p2pnode.network.link_filter import LinkShaper
+from p2pnode.network.link import Link, LinkParts
 from p2pnode.network.sessions import shield_writes
 
 DIRECT_PROTOCOL = TProtocol("/p2pnode/direct/1")
@@ -38,65 +32,6 @@ _RETRY_SECONDS = 0.2
 _POLL_SECONDS = 0.01
 _WATCH_SECONDS = 0.1
 _WATCH_JOINED_SECONDS = 1.0
-
-
-@dataclass(eq=False, slots=True)
-class Link:
-    """The state of one connected peer."""
-
-    account: bytes
-    peer_id: ID
-    inbound: bool
-    address: str
-    since: float
-    heard_at: float
-    """When the peer was last heard on the direct stream, in trio's time."""
-    scope: trio.CancelScope = field(default_factory=trio.CancelScope)
-    outbox: deque[bytes] = field(default_factory=deque)
-    outbox_bytes: int = 0
-    filled: trio.Event = field(default_factory=trio.Event)
-    inward: INetStream | None = None
-    ponged: bool = False
-    joined: bool = False
-    surplus: bool = False
-    """One of the two ends has no room for this link."""
-    deaf_since: float | None = None
-    rtt_ms: float | None = None
-    open_requests: int = 0
-    next_exchange: float = 0.0
-    messages_in: int = 0
-    messages_out: int = 0
-    bytes_in: int = 0
-    bytes_out: int = 0
-    rejected: int = 0
-    connected_since: float = field(default_factory=time.time)
-
-    def put(self, frame: bytes) -> bool:
-        """Queue a frame; False when the peer has too much waiting already."""
-        if (
-            len(self.outbox) >= limits.OUTBOX_LIMIT_MESSAGES
-            or self.outbox_bytes + len(frame) > limits.OUTBOX_LIMIT_BYTES
-        ):
-            return False
-        self.outbox.append(frame)
-        self.outbox_bytes += len(frame)
-        self.filled.set()
-        return True
-
-
-@dataclass(frozen=True, slots=True)
-class LinkParts:
-    """What links are made with."""
-
-    host: IHost
-    swarm: Swarm
-    own: bytes
-    nursery: trio.Nursery
-    counters: Counters
-    guard: Guard
-    events: Events
-    shaper: LinkShaper
-    most_links: int
 
 
 class Links:
@@ -166,12 +101,13 @@ class Links:
         if self._parts.shaper.is_cut(account):
             self._parts.nursery.start_soon(self.close_connection, connection)
             return
-        self._drop_duplicates(connection.muxed_conn.peer_id, account)
+        kept = self._drop_duplicates(connection, account)
         link = self._by_account.get(account)
         if link is None:
             self._begin(connection, account)
             return
         link.heard_at = trio.current_time()
+        link.inbound, link.address = _is_inbound(kept), _address_of(kept)
 
     async def disconnected(self, connection: INetConn) -> None:
         """A connection is gone; the link ends when it was the last."""
@@ -219,12 +155,11 @@ class Links:
 
     def _begin(self, connection: INetConn, account: bytes) -> None:
         now = trio.current_time()
-        addresses = connection.get_transport_addresses()
         link = Link(
             account=account,
             peer_id=connection.muxed_conn.peer_id,
             inbound=_is_inbound(connection),
-            address=str(addresses[0]) if addresses else "",
+            address=_address_of(connection),
             since=now,
             heard_at=now,
             surplus=self.room() <= 0,
@@ -311,7 +246,7 @@ class Links:
     async def _wait_for_link(self, account: bytes) -> Link | None:
         # A stream may arrive a moment before the connection that carries it is announced.
         deadline = trio.current_time() + limits.FRAME_SECONDS
-        while account not in self._by_account and trio.current_time() < deadline:
+        while account not in self._by_account and trio.current_time() < deadline:  # noqa: ASYNC110
             await trio.sleep(_POLL_SECONDS)
         return self._by_account.get(account)
 
@@ -350,10 +285,11 @@ class Links:
             link.deaf_since = now
         return "deaf" if now - link.deaf_since >= limits.DEAF_SECONDS else None
 
-    def _drop_duplicates(self, peer_id: ID, account: bytes) -> None:
-        connections = self._open_connections(peer_id)
+    def _drop_duplicates(self, fresh: INetConn, account: bytes) -> INetConn:
+        """Close all connections to a peer but one, which is returned."""
+        connections = self._open_connections(fresh.muxed_conn.peer_id)
         if len(connections) < 2:
-            return
+            return fresh
         # Both ends see the same dialler, so both keep the same connection; of several by the same
         # dialler the newest is kept, since only a dialler that lost the older one dials again.
         ranked = sorted(
@@ -363,6 +299,7 @@ class Links:
         for _, connection in ranked[1:]:
             self._parts.counters.add("duplicate_connections")
             self._parts.nursery.start_soon(self._close_duplicate, connection)
+        return ranked[0][1]
 
     async def _close_duplicate(self, connection: INetConn) -> None:
         await self.close_connection(connection)
@@ -383,6 +320,11 @@ class Links:
 def _session_of(connection: INetConn) -> Any:  # noqa: ANN401 - its methods are replaced
     """The encrypted session under a connection; every connection of ours is one of yamux."""
     return cast(Yamux, connection.muxed_conn).secured_conn
+
+
+def _address_of(connection: INetConn) -> str:
+    addresses = connection.get_transport_addresses()
+    return str(addresses[0]) if addresses else ""
 
 
 def _is_inbound(connection: INetConn) -> bool:

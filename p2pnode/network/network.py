@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from p2pnode.network.counters import Counters
     from p2pnode.network.discovery import Discovery
     from p2pnode.network.gossip import Gossip
+    from p2pnode.network.link import Link
     from p2pnode.network.link_filter import LinkShaper
-    from p2pnode.network.links import Link, Links
+    from p2pnode.network.links import Links
     from p2pnode.network.requests import Requests
 
 _CONNECT_POLL_SECONDS = 0.01

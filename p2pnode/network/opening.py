@@ -51,6 +51,8 @@ def _quieten_library() -> None:
     library.propagate = True
     is_debugging = logging.getLogger().isEnabledFor(logging.DEBUG)
     library.setLevel(logging.DEBUG if is_debugging else logging.CRITICAL)
+    # One part of the library sets its own level, and reports at it every ten seconds.
+    logging.getLogger("libp2p.network.auto_connector").setLevel(logging.NOTSET)
 
 
 def _only_cause(group: BaseException) -> BaseException:

@@ -18,7 +18,8 @@ from p2pnode.network.errors import (
 from p2pnode.network.framing import STREAM_FAILURES, FrameReader, abandon, framed
 from p2pnode.network.gossip import account_of_id
 from p2pnode.network.guard import Guard
-from p2pnode.network.links import Link, Links
+from p2pnode.network.link import Link
+from p2pnode.network.links import Links
 
 REQUEST_PROTOCOL = TProtocol("/p2pnode/request/1")
 

@@ -12,13 +12,21 @@ from protocol.encoding import decode, digest_of, encode
 from protocol.errors import Misuse, Reason, Rejected
 from protocol.ledger.beacon import INTEGER_BYTES
 from protocol.ledger.committee import Committee
-from protocol.messages import VERSION, Block, Checkpoint, Reference, SignedBlock
+from protocol.messages import (
+    BLOCK_BODY_BYTES_MAX,
+    VERSION,
+    Block,
+    Checkpoint,
+    Reference,
+    SignedBlock,
+    content_of,
+)
 from protocol.parameters import Parameters
 from protocol.signing import BLOCK, CHECKPOINT, Scheme
 from protocol.units import CommitIndex, Digest, Epoch, MemberIndex, Round
 
 ENVELOPE_BYTES: Final = 128
-"""More than signature and framing add to a block's body."""
+"""More than signature and framing add to a block."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +40,14 @@ class VerifiedBlock:
         digest: Digest of the body, without the signature: signing twice is not equivocation.
         raw: The signed bytes, as sent and stored.
         output: The leader's 64-byte random value; empty for everybody else.
+        operations: The operations that it adds, which nobody has judged yet.
     """
 
     block: Block
     digest: Digest
     raw: bytes
     output: bytes
+    operations: tuple[bytes, ...] = ()
 
 
 def open_block(
@@ -58,7 +68,7 @@ def open_block(
     scheme.verify(account, BLOCK, digest, signed.signature)
     output = _leader_output(block, committee, network, scheme)
     _check_checkpoint(block, committee, network, scheme)
-    return VerifiedBlock(block, digest, raw, output)
+    return VerifiedBlock(block, digest, raw, output, signed.operations)
 
 
 def reopen_block(
@@ -71,10 +81,16 @@ def reopen_block(
     """
     signed, block = _decode(raw, committee, network, parameters)
     output = _leader_output(block, committee, network, scheme)
-    return VerifiedBlock(block, digest_of(BLOCK, signed.body), raw, output)
+    return VerifiedBlock(block, digest_of(BLOCK, signed.body), raw, output, signed.operations)
 
 
-def sign_block(block: Block, seed: bytes, scheme: Scheme, vrf_output: bytes) -> VerifiedBlock:
+def sign_block(
+    block: Block,
+    seed: bytes,
+    scheme: Scheme,
+    vrf_output: bytes,
+    operations: tuple[bytes, ...] = (),
+) -> VerifiedBlock:
     """Signs a block of our own.
 
     Args:
@@ -82,13 +98,17 @@ def sign_block(block: Block, seed: bytes, scheme: Scheme, vrf_output: bytes) -> 
         seed: The author's 32-byte signing seed.
         scheme: The cryptographic functions.
         vrf_output: What `block.proof` proves, or empty when this member does not lead the round.
+        operations: What `block.content` names.
     """
+    if block.content != content_of(operations):
+        raise Misuse("these are not the operations that the block names")
     if bool(block.proof) != bool(vrf_output):
         raise Misuse("a proof and its output come together")
     body = encode(block)
     digest = digest_of(BLOCK, body)
     signature = scheme.sign(seed, BLOCK, digest)
-    return VerifiedBlock(block, digest, encode(SignedBlock(body, signature)), vrf_output)
+    raw = encode(SignedBlock(body, operations, signature))
+    return VerifiedBlock(block, digest, raw, vrf_output, operations)
 
 
 def leader_message(network: Digest, epoch: Epoch, leader_round: Round, beacon: Digest) -> bytes:
@@ -139,7 +159,7 @@ def _decode(
     raw: bytes, committee: Committee, network: Digest, parameters: Parameters
 ) -> tuple[SignedBlock, Block]:
     signed = decode(raw, SignedBlock, parameters.block_bytes_max + ENVELOPE_BYTES)
-    block = decode(signed.body, Block, parameters.block_bytes_max)
+    block = decode(signed.body, Block, BLOCK_BODY_BYTES_MAX)
     if block.version != VERSION:
         raise Rejected(Reason.WRONG_VERSION, str(block.version))
     if block.network != network:
@@ -148,8 +168,10 @@ def _decode(
         raise Rejected(Reason.WRONG_EPOCH, str(block.epoch))
     if block.author >= len(committee):
         raise Rejected(Reason.UNKNOWN_AUTHOR, str(block.author))
-    if len(block.operations) > parameters.block_operations_max:
-        raise Rejected(Reason.TOO_LARGE, f"{len(block.operations)} operations")
+    if len(signed.operations) > parameters.block_operations_max:
+        raise Rejected(Reason.TOO_LARGE, f"{len(signed.operations)} operations")
+    if block.content != content_of(signed.operations):
+        raise Rejected(Reason.BAD_CONTENT)
     return signed, block
 
 

@@ -4,7 +4,7 @@ from protocol.encoding import decode, digest_of
 from protocol.errors import Misuse, Reason, Rejected
 from protocol.ledger.block import VerifiedBlock
 from protocol.ledger.committee import Committee
-from protocol.messages import OPERATION_BYTES_MAX, Block, EquivocationEvidence, SignedBlock
+from protocol.messages import BLOCK_BODY_BYTES_MAX, Block, EquivocationEvidence, SignedBlock
 from protocol.signing import BLOCK, Scheme
 from protocol.units import Digest, MemberIndex, Round, Signature
 
@@ -20,8 +20,8 @@ def make_evidence(first: VerifiedBlock, second: VerifiedBlock) -> EquivocationEv
     if _slot(first.block) != _slot(second.block) or first.digest == second.digest:
         raise Misuse("these blocks do not contradict each other")
     low, high = sorted((first, second), key=lambda verified: verified.digest)
-    one = decode(low.raw, SignedBlock, OPERATION_BYTES_MAX)
-    other = decode(high.raw, SignedBlock, OPERATION_BYTES_MAX)
+    one = decode(low.raw, SignedBlock, len(low.raw))
+    other = decode(high.raw, SignedBlock, len(high.raw))
     return EquivocationEvidence(one.body, one.signature, other.body, other.signature)
 
 
@@ -52,7 +52,7 @@ def check_evidence(
 def _open(
     body: bytes, signature: Signature, committee: Committee, scheme: Scheme
 ) -> tuple[Block, Digest]:
-    block = decode(body, Block, OPERATION_BYTES_MAX)
+    block = decode(body, Block, BLOCK_BODY_BYTES_MAX)
     if block.epoch != committee.epoch:
         raise Rejected(Reason.WRONG_EPOCH)
     if block.author >= len(committee):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from protocol.ledger.committee import Committee
 from protocol.ledger.dag import Dag
-from protocol.messages import VERSION, Block, Checkpoint, Reference
+from protocol.messages import VERSION, Block, Checkpoint, Reference, content_of
 from protocol.parameters import Parameters
 from protocol.units import MILLISECOND, Digest, MemberIndex, Round
 
@@ -117,7 +117,7 @@ class Proposer:
             own=own_reference,
             parents=parents,
             weak=weak,
-            operations=contents.operations,
+            content=content_of(contents.operations),
             checkpoint=contents.checkpoint,
             proof=contents.proof,
             time_ms=max(0, now // MILLISECOND),

@@ -122,7 +122,7 @@ class Validator:
         contents = Contents(tuple(one.raw for one in chosen), self._vote, proof)
         self._vote = None
         block = self._proposer.compose(ledger.dag, contents, now)
-        signed = sign_block(block, self._seed, self._scheme, output)
+        signed = sign_block(block, self._seed, self._scheme, output, contents.operations)
         self._own.add(signed.digest)
         return signed
 

@@ -5,7 +5,7 @@ from typing import Final
 
 from protocol.encoding import content_digest, decode
 from protocol.ledger.block import sign_block
-from protocol.messages import Block, Offer, SignedBlock
+from protocol.messages import Block, Offer, SignedBlock, content_of
 from protocol.signing import Scheme
 from protocol.simulator.chance import Stream
 from protocol.simulator.scenario import Behaviour, Scenario
@@ -101,7 +101,7 @@ def twin_of(raw: bytes, seed: bytes, scheme: Scheme) -> bytes:
         own=block.own,
         parents=block.parents,
         weak=block.weak,
-        operations=(),
+        content=content_of(()),
         checkpoint=block.checkpoint,
         proof=block.proof,
         time_ms=block.time_ms + 1,

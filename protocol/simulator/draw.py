@@ -25,17 +25,20 @@ from protocol.simulator.scenario import (
 )
 from protocol.units import MILLISECOND, SECOND
 
-NODES: Final = (4, 4, 4, 5, 5, 6, 7)
+NODES: Final = (4, 4, 4, 4, 5, 5, 6, 7)
 FAULTS: Final = (0, 1, 1, 1, 2, 2, 3)
 """Numbers of temporary faults to choose from."""
-SAFETY_NS: Final = 9 * SECOND
+SAFETY_NS: Final = 7 * SECOND
 FAULT_MIN_NS: Final = SECOND
-FAULT_MAX_NS: Final = 5 * SECOND
-SETTLING_NS: Final = 2 * SECOND
+FAULT_MAX_NS: Final = 4 * SECOND
+SETTLING_NS: Final = SECOND
 """Nodes get so long to find one another before anything goes wrong."""
 SKEW_MAX_NS: Final = 2 * SECOND
 BAD_SHARE_PPM: Final = 450_000
 """How many scenarios have dishonest nodes."""
+
+WORK_FAULTS: Final = (Behaviour.LYING, Behaviour.SILENT)
+"""Behaviours that only show when their node is drawn for a job."""
 
 KINDS: Final = ("partition", "cut", "loss", "crash", "crash", "pause", "clock", "store")
 
@@ -46,7 +49,11 @@ def draw_scenario(seed: int) -> Scenario:
     members = stream.pick(NODES)
     stakes = _stakes(stream, members)
     observers = stream.below(2)
-    workload = Workload(stream.between(2, 12), stream.between(1, 3), 4 * SECOND)
+    behaviours = _behaviours(stream, stakes, observers)
+    jobs = stream.between(1, 2)
+    if any(behaviour in WORK_FAULTS for _, behaviour in behaviours):
+        jobs += 2
+    workload = Workload(stream.between(2, 10), jobs, 3 * SECOND)
     faults = tuple(_fault(stream, members + observers) for _ in range(stream.pick(FAULTS)))
     skews: tuple[int, ...] = ()
     if stream.hits(250_000):
@@ -60,7 +67,7 @@ def draw_scenario(seed: int) -> Scenario:
         conditions=_conditions(stream),
         parameters=_parameters(stream),
         faults=faults,
-        behaviours=_behaviours(stream, stakes, observers),
+        behaviours=behaviours,
         skews_ns=skews,
         sync_ns=stream.pick((0, 2, 10)) * MILLISECOND,
         workload=workload,
@@ -84,7 +91,7 @@ def _conditions(stream: Stream) -> Conditions:
 
 
 def _parameters(stream: Stream) -> Parameters:
-    return with_pace(minimal(), stream.between(150, 400), stream.between(600, 1_500))
+    return with_pace(minimal(), stream.between(300, 600), stream.between(800, 1_500))
 
 
 def _behaviours(
@@ -99,7 +106,7 @@ def _behaviours(
         weight = sum(stakes[other] for other in (*chosen, node))
         if 3 * weight < sum(stakes) and len(chosen) < 2:
             chosen.append(node)
-    if observers and bad in (Behaviour.LYING, Behaviour.SILENT):
+    if observers and bad in WORK_FAULTS:
         chosen = [len(stakes), *chosen[:1]]
     return tuple((node, bad) for node in sorted(chosen))
 

@@ -16,7 +16,7 @@ from protocol.simulator.trace import Trace
 from protocol.simulator.world import CoreMaker, World
 from protocol.units import SECOND
 
-PATIENCE_NS: Final = SECOND
+PATIENCE_NS: Final = SECOND // 2
 """How often a run looks whether everything is done."""
 
 DEFECTS: Final = (

@@ -67,7 +67,7 @@ def _time(stream: Stream, scenario: Scenario) -> int:
 def _offer(stream: Stream, parameters: Parameters) -> Offer:
     artefact = content_digest(stream.digest())
     inputs = tuple(content_digest(stream.digest()) for _ in range(stream.below(3)))
-    time_ms = stream.between(200, 1_500)
+    time_ms = stream.between(200, 1_000)
     replicas = stream.between(1, 3)
     terms = _Terms(
         kind=stream.pick(KINDS),
@@ -76,7 +76,7 @@ def _offer(stream: Stream, parameters: Parameters) -> Offer:
         replicas_max=replicas + stream.below(3),
         error_ppm=stream.pick(TOLERATED_ERRORS_PPM),
         rounds=parameters.bid_window_rounds_min + stream.below(6),
-        deadline_ms=time_ms + stream.between(1_000, 6_000),
+        deadline_ms=time_ms + stream.between(500, 2_500),
     )
     least = smallest_budget(_make(artefact, inputs, terms, 1), parameters)
     return _make(artefact, inputs, terms, least + stream.below(CREDIT))

@@ -134,6 +134,11 @@ class FakeControl:
         self.moved.append(("unstake", "", amount))
         return bytes.fromhex(OPERATION)
 
+    async def submit_operations(self, signed: Sequence[bytes]) -> Sequence[Mapping[str, object]]:
+        self._maybe_refuse()
+        refused = {"error": {"code": "malformed", "message": "it is empty inside"}}
+        return [{"operation": OPERATION} if any(one) else refused for one in signed]
+
     async def ask_faucet(self) -> Mapping[str, object]:
         self._maybe_refuse()
         return {"operation": OPERATION, "amount": 100_000_000}

@@ -80,6 +80,12 @@ def test_every_question_is_answered(client: Client, control: FakeControl) -> Non
     assert [amount for _, _, amount in control.moved] == [1, 2, 3, 0]
 
 
+def test_signed_operations_of_others_are_handed_in_and_answered_in_order(client: Client) -> None:
+    first, second = client.submit_operations([b"signed", b"\0"])
+    assert first == {"operation": OPERATION}
+    assert second["error"]["code"] == "malformed"
+
+
 def test_a_job_file_is_uploaded_and_offered(
     client: Client, control: FakeControl, job_file: Path
 ) -> None:

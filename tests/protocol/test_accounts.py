@@ -116,7 +116,10 @@ def test_unbonding_stake_matures_when_its_time_has_come() -> None:
             Move(Staked(ANN), late, amount(1)),
         )
     )
-    assert accounts.of(ANN).unbonding == (Unbonding(amount(5), 100), Unbonding(amount(11), 200))
+    assert accounts.of(ANN).unbonding == (
+        Unbonding(amount(5), Milliseconds(100)),
+        Unbonding(amount(11), Milliseconds(200)),
+    )
     accounts.mature(Milliseconds(199))
     assert accounts.of(ANN).available == RICHES + 5
     accounts.mature(Milliseconds(200))

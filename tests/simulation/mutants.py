@@ -151,7 +151,7 @@ MUTANTS = {
         look_at_all_certificates,
     ),
 }
-"""All but the missing parent quorum, which random DAGs do not show: it has an attack of its own."""
+"""All but the missing parent quorum; that and `multi_ref` are shown by an attack, not by chance."""
 
 
 @contextmanager

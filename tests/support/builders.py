@@ -79,6 +79,7 @@ def make_genesis(
 
 
 def make_offer(
+    *,
     kind: str = "onnx",
     time_ms: int = 60 * SECOND_MS,
     replicas: int = 3,
@@ -241,9 +242,7 @@ class HandLedger:
     def run(self, job: JobId, answers: dict[int, bytes] | None = None) -> Job:
         """Everybody drawn commits and reveals until the job ends; answers default to right."""
         answers = answers or {}
-        reveals = {
-            number: make_reveal(job, answers.get(number, b"right")) for number in range(16)
-        }
+        reveals = {number: make_reveal(job, answers.get(number, b"right")) for number in range(16)}
         for _ in range(400):
             record = self.state.jobs[job]
             if record.terminal:

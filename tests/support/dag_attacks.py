@@ -28,7 +28,7 @@ TRUSTING = Scheme(
 
 def unsigned_bytes(verified: VerifiedBlock) -> bytes:
     """A block's bytes under an empty signature."""
-    return encode(SignedBlock(encode(verified.block), Signature(bytes(64))))
+    return encode(SignedBlock(encode(verified.block), (), Signature(bytes(64))))
 
 
 @dataclass(frozen=True, slots=True)

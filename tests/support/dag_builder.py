@@ -8,7 +8,7 @@ from protocol.ledger.block import VerifiedBlock, genesis_reference, reference_to
 from protocol.ledger.committee import Committee, CommitteeMember
 from protocol.ledger.ledger import Ledger
 from protocol.ledger.ordering import Commit
-from protocol.messages import VERSION, Block, Reference
+from protocol.messages import VERSION, Block, Reference, content_of
 from protocol.parameters import Parameters, minimal
 from protocol.signing import BLOCK, REAL
 from protocol.units import AccountId, Digest, Epoch, MemberIndex, Round, Weight
@@ -63,7 +63,7 @@ def plain_block(
         own=links.own,
         parents=links.parents,
         weak=links.weak,
-        operations=(),
+        content=content_of(()),
         checkpoint=None,
         proof=b"",
         time_ms=block_round * 1_000 if time_ms is None else time_ms,

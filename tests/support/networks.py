@@ -92,7 +92,7 @@ async def open_apart(nursery: trio.Nursery) -> AsyncIterator[Callable[..., Await
 async def _run_apart(
     number: int,
     settings: NetworkSettings,
-    task_status: trio.TaskStatus[Started] = trio.TASK_STATUS_IGNORED,
+    task_status: trio.TaskStatus[Started],  # type: ignore[name-defined]  # old stubs
 ) -> None:
     stop, stopped = trio.Event(), trio.Event()
     async with open_network(settings, seed_of(number), accept_all) as network:

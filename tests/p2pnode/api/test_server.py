@@ -150,6 +150,16 @@ async def test_money_moves_in_integer_millionths() -> None:
     ]
 
 
+async def test_signed_operations_are_answered_one_by_one() -> None:
+    async with serve(FakeControl()) as served, served.client() as client:
+        sent = await client.post("/v1/operations", json={"operations": ["01", "00", "02"]})
+        empty = await client.post("/v1/operations", json={"operations": []})
+        odd = await client.post("/v1/operations", json={"operations": ["012"]})
+    assert sent.status_code == 202
+    assert [sorted(answer) for answer in sent.json()] == [["operation"], ["error"], ["operation"]]
+    assert [empty.json()["error"]["code"], odd.json()["error"]["code"]] == ["invalid_request"] * 2
+
+
 async def test_a_refused_payment_reaches_the_caller_with_the_reason() -> None:
     control = FakeControl(refusal=ControlError("insufficient_funds", "not enough", 409))
     async with serve(control) as served, served.client() as client:

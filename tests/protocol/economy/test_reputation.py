@@ -23,12 +23,11 @@ from protocol.units import AccountId, Milliseconds
 from tests.support.builders import account_id
 
 TERMS = local()
+BEA = account_id(1)
 NOW = Milliseconds(5_000)
 
 
-def right(
-    reputation: Reputation, requester: AccountId = account_id(1), at_ms: int = NOW
-) -> Reputation:
+def right(reputation: Reputation, requester: AccountId = BEA, at_ms: int = NOW) -> Reputation:
     return after_right(reputation, requester, Milliseconds(at_ms), TERMS, checked=True)
 
 

@@ -119,6 +119,7 @@ def test_a_bidder_whose_free_stake_does_not_cover_the_exposure_is_passed_over() 
     ledger.do(4, make_bid(job, price=600_000))
     record = ledger.until(job, Phase.EXECUTING, Phase.REFUNDED)
     assert record.passed_over == (PassedOver(account_id(4), Reason.INSUFFICIENT_STAKE),)
+    assert record.draw is not None
     assert account_id(4) not in [candidate.account for candidate in record.draw.candidates]
 
 

@@ -79,7 +79,9 @@ def test_a_second_reveal_is_rejected() -> None:
     (job,) = ledger.state.jobs
     first = ledger.committed(job)[0]
     ledger.do(first, make_reveal(job))
-    assert ledger.state.jobs[job].executor(account_id(first)).status is Status.REVEALED
+    executor = ledger.state.jobs[job].executor(account_id(first))
+    assert executor is not None
+    assert executor.status is Status.REVEALED
     assert ledger.fail(first, make_reveal(job)).reason is Reason.ALREADY_DONE
 
 

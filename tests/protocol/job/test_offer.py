@@ -20,8 +20,8 @@ def refusal_of(offer: Offer) -> Reason:
 
 
 def test_the_smallest_budget_covers_all_replicas_an_auditor_all_bonuses_and_the_fee() -> None:
-    offer = make_offer(time_ms=60_000, replicas_max=4, price_cap=1_000)
-    assert smallest_budget(offer, TERMS) == 5 * 60_000 * 15_125 * 105 // 10_000 // 100
+    offer = make_offer(time_ms=60_000, replicas_max=3, price_cap=1_000)
+    assert smallest_budget(offer, TERMS) == 4 * 60_000 * 15_125 * 105 // 10_000 // 100
 
 
 def test_the_smallest_budget_does_not_depend_on_the_offers_own() -> None:

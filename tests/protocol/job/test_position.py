@@ -9,7 +9,9 @@ BEACON = Digest(bytes(32))
 
 
 def after(before: Position, elapsed_ms: int) -> Position:
-    return following(before, Round(before.leader_round + 1), before.time_ms + elapsed_ms, BEACON, TERMS)
+    return following(
+        before, Round(before.leader_round + 1), before.time_ms + elapsed_ms, BEACON, TERMS
+    )
 
 
 def test_ledger_time_follows_the_commits() -> None:

@@ -45,5 +45,3 @@ def test_a_record_knows_its_parts() -> None:
     assert record.deadline_ms == first.deadline_ms
     assert record.accepted is None
     assert record.confidence_bp is None
-
-

@@ -16,7 +16,7 @@ from protocol.ledger.block import (
     sign_block,
 )
 from protocol.ledger.committee import Committee, CommitteeMember
-from protocol.messages import VERSION, Block, Checkpoint, Reference, SignedBlock
+from protocol.messages import VERSION, Block, Checkpoint, Reference, SignedBlock, content_of
 from protocol.parameters import minimal
 from protocol.signing import CHECKPOINT, REAL
 from protocol.units import CommitIndex, Digest, Epoch, MemberIndex, Round, Weight
@@ -55,7 +55,7 @@ def a_block(**changes) -> Block:
         own=a_reference(FOLLOWER),
         parents=tuple(a_reference(author) for author in OTHERS[:2]),
         weak=(),
-        operations=(b"anything",),
+        content=content_of(()),
         checkpoint=None,
         proof=b"",
         time_ms=5,
@@ -106,7 +106,7 @@ def test_a_leaders_block_opens_with_its_random_value_and_so_it_does_from_the_sto
 
 def test_a_stored_block_opens_without_a_look_at_its_signature():
     block = a_block()
-    raw = encode(SignedBlock(encode(block), bytes(64)))
+    raw = encode(SignedBlock(encode(block), (), bytes(64)))
     with pytest.raises(Rejected):
         opened(raw)
     assert reopen_block(raw, COMMITTEE, NETWORK, minimal(), REAL).block == block
@@ -194,7 +194,7 @@ def test_a_signature_of_another_member_is_rejected():
 
 
 def test_round_zero_is_no_block():
-    raw = encode(SignedBlock(encode(a_block(round=0)), bytes(64)))
+    raw = encode(SignedBlock(encode(a_block(round=0)), (), bytes(64)))
     with pytest.raises(Rejected) as refusal:
         opened(raw)
     assert refusal.value.reason is Reason.MALFORMED
@@ -202,15 +202,24 @@ def test_round_zero_is_no_block():
 
 @pytest.mark.parametrize("limits", [{"block_bytes_max": 50}, {"block_operations_max": 0}])
 def test_a_block_beyond_the_networks_limits_is_rejected(limits):
-    raw = signed(a_block()).raw
+    operations = (b"anything",)
+    block = a_block(content=content_of(operations))
+    raw = sign_block(block, SEEDS[FOLLOWER], REAL, b"", operations).raw
     with pytest.raises(Rejected) as refusal:
         opened(raw, **limits)
     assert refusal.value.reason is Reason.TOO_LARGE
 
 
+def test_operations_that_the_block_does_not_name_are_rejected():
+    raw = encode(SignedBlock(encode(a_block()), (b"anything",), bytes(64)))
+    with pytest.raises(Rejected) as refusal:
+        opened(raw)
+    assert refusal.value.reason is Reason.BAD_CONTENT
+
+
 def test_signing_again_gives_the_same_digest():
     verified = signed(a_block())
-    other = encode(SignedBlock(encode(a_block()), bytes(64)))
+    other = encode(SignedBlock(encode(a_block()), (), bytes(64)))
     assert reopen_block(other, COMMITTEE, NETWORK, minimal(), REAL).digest == verified.digest
 
 

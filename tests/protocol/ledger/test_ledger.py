@@ -118,7 +118,7 @@ def test_blocks_are_opened_for_the_ledgers_own_committee():
     verified = test_block.signed(test_block.a_block())
     assert ledger.open(verified.raw) == verified
     with pytest.raises(Rejected) as refusal:
-        ledger.open(encode(SignedBlock(encode(verified.block), bytes(64))))
+        ledger.open(encode(SignedBlock(encode(verified.block), (), bytes(64))))
     assert refusal.value.reason is Reason.BAD_SIGNATURE
 
 

@@ -113,11 +113,11 @@ def test_wishes_for_blocks_that_do_not_exist_do_not_crowd_out_others():
     committee = make_committee((1,) * 32)
     rows = lockstep(committee, 2)
     _, pending = pending_over(committee, rows[0][:31])
-    for number in range(60):
+    for number in range(40):
         digests = [Digest(bytes([number, author]) * 16) for author in range(22)]
-        nowhere = tuple(Reference(author, 2, digests[author]) for author in range(22))
+        nowhere = tuple(Reference(author, number + 1, digests[author]) for author in range(22))
         links = Links(Reference(30, number + 1, Digest(bytes(32))), nowhere)
-        pending.insert(plain_block(committee, 30, 3 if number < 2 else number + 2, links))
+        pending.insert(plain_block(committee, 30, number + 2, links))
     assert pending.insert(rows[1][0]) == ()
     assert rows[0][31].digest in pending.missing()
     assert len(pending.missing()) == MISSING_MAX // 32 + 1

@@ -1,0 +1,171 @@
+"""Who is paid what, to the millionth."""
+
+from msgspec.structs import replace
+
+from protocol.job.record import Ending, Fault, Job, Payment, Payout, Phase, ResultOutcome, Slash
+from protocol.messages import Reveal
+from protocol.parameters import Parameters, minimal
+from protocol.units import CREDIT, Credits
+from tests.support.builders import (
+    RICHES,
+    STAKE,
+    HandLedger,
+    account_id,
+    make_genesis,
+    make_offer,
+    make_reveal,
+)
+
+TERMS = minimal()
+ALWAYS = replace(TERMS, audit_floor=10_000)
+PRICE = 1_000
+
+
+def work(
+    ledger: HandLedger, offer_kind: str = "onnx", claims: tuple[int, ...] = (10_000,) * 4
+) -> Job:
+    """Three executors, and an auditor if there is one, with the times that they claim."""
+    job = ledger.start(make_offer(kind=offer_kind)).identifier
+    reveals: dict[int, Reveal] = {}
+    for _ in range(100):
+        record = ledger.state.jobs[job]
+        if record.terminal:
+            return record
+        if ledger.running(job):
+            ledger.commit(step_ms=14_000)
+        for number in ledger.running(job):
+            elapsed_ms = claims[len(reveals)]
+            fuel = elapsed_ms * TERMS.fuel_per_second // 1_000
+            reveals[number] = make_reveal(job, elapsed_ms=elapsed_ms, fuel=fuel)
+            ledger.send_commitment(number, reveals[number])
+        if record.phase is Phase.REVEALING:
+            for number in ledger.committed(job):
+                ledger.do(number, reveals[number])
+        else:
+            ledger.commit()
+    raise AssertionError("the job does not end")
+
+
+def ledger_with(parameters: Parameters) -> HandLedger:
+    return HandLedger(make_genesis(parameters=parameters))
+
+
+def test_checked_results_are_paid_the_lower_median_with_the_bonus() -> None:
+    job = work(ledger_with(TERMS), claims=(9_000, 4_000, 11_000))
+    assert job.audit is not None
+    assert job.audit.drawn is None
+    expected = PRICE * 9 * 105 // 100
+    assert [payout.amount for payout in job.payouts] == [expected] * 3
+    assert {payout.reason for payout in job.payouts} == {Payment.RESULT}
+    assert job.fee == 3 * expected * 5 // 100
+    assert job.refund == job.offer.budget - 3 * expected - job.fee
+
+
+def test_audited_results_earn_the_higher_bonus() -> None:
+    job = work(ledger_with(ALWAYS), claims=(9_000, 9_000, 9_000, 9_000))
+    assert [payout.amount for payout in job.payouts] == [PRICE * 9 * 110 // 100] * 4
+    assert [payout.reason for payout in job.payouts] == [*[Payment.RESULT] * 3, Payment.AUDIT]
+
+
+def test_nobody_is_paid_for_more_time_than_the_ledger_saw_pass() -> None:
+    ledger = ledger_with(TERMS)
+    record = ledger.run(ledger.start().identifier)
+    assert [payout.amount for payout in record.payouts] == [1_050, 2_100, 3_150]
+
+
+def test_metered_work_is_paid_by_its_fuel_however_fast_it_ran() -> None:
+    job = work(ledger_with(TERMS), "wasm", claims=(50_000,) * 3)
+    assert [payout.amount for payout in job.payouts] == [PRICE * 50 * 105 // 100] * 3
+
+
+def test_the_limit_bounds_the_pay() -> None:
+    job = work(ledger_with(TERMS), "wasm", claims=(900_000,) * 3)
+    assert [payout.amount for payout in job.payouts] == [PRICE * 60 * 105 // 100] * 3
+
+
+def test_the_speed_bonus_goes_to_whoever_met_the_target() -> None:
+    ledger = ledger_with(TERMS)
+    job = ledger.start(make_offer(speed_target_ms=2_000)).identifier
+    record = ledger.run(job)
+    spans = [(each.committed_ms or 0) - each.called_ms for each in record.executors]
+    assert spans == [1_000, 2_000, 3_000]
+    assert [payout.amount for payout in record.payouts] == [1_155, 2_310, 3_150]
+
+
+def test_a_lone_result_is_paid_up_to_a_little_more_than_its_estimate() -> None:
+    ledger = ledger_with(TERMS)
+    offer = make_offer(replicas=1, replicas_max=1, tolerated_error_ppm=200_000)
+    job = ledger.start(offer, (1,)).identifier
+    ledger.commit(step_ms=15_000)
+    reveal = make_reveal(job, elapsed_ms=16_000)
+    ledger.send_commitment(1, reveal)
+    ledger.until(job, Phase.REVEALING)
+    ledger.do(1, reveal)
+    record = ledger.state.jobs[job]
+    assert record.payouts == (Payout(account_id(1), Credits(PRICE * 12), Payment.RESULT),)
+
+
+def test_a_convicted_liar_pays_the_requester_and_the_fire() -> None:
+    ledger = HandLedger()
+    job = ledger.start().identifier
+    liar = ledger.running(job)[0]
+    record = ledger.run(job, {liar: b"wrong"})
+    exposure = record.executors[0].exposure
+    assert record.ending is Ending.ACCEPTED
+    assert record.slashes == (Slash(account_id(liar), exposure, Fault.WRONG_RESULT),)
+    assert record.confidence_bp == 9_864
+    assert account_id(liar) not in {payout.account for payout in record.payouts}
+    accounts = ledger.state.accounts
+    assert accounts.of(account_id(liar)).staked == STAKE - exposure
+    costs = record.fee + sum(payout.amount for payout in record.payouts) + TERMS.operation_fee
+    assert accounts.of(account_id(0)).available == RICHES - costs + exposure * 5 // 100
+
+
+def test_without_a_jury_where_one_is_due_the_minority_is_unpaid_and_keeps_its_stake() -> None:
+    ledger = ledger_with(replace(TERMS, jury_size=3))
+    job = ledger.start().identifier
+    liar = ledger.running(job)[0]
+    record = ledger.run(job, {liar: b"wrong"})
+    account = ledger.state.accounts.of(account_id(liar))
+    assert (record.ending, record.slashes) == (Ending.ACCEPTED, ())
+    assert (account.staked, account.pledges, account.available) == (STAKE, (), RICHES)
+    assert ledger.state.reputation_of(account_id(liar)).wrong > 0
+
+
+def test_without_a_result_everyone_who_revealed_gets_half() -> None:
+    ledger = HandLedger()
+    job = ledger.start(bidders=(1, 2, 3)).identifier
+    first, second, third = ledger.running(job)
+    record = ledger.run(job, {first: b"a", second: b"b", third: b"c"})
+    assert (record.phase, record.ending) == (Phase.INCONCLUSIVE, Ending.EXHAUSTED)
+    assert [payout.amount for payout in record.payouts] == [500, 1_000, 1_500]
+    assert {payout.reason for payout in record.payouts} == {Payment.HALF}
+    assert record.fee == 150
+    assert not ledger.state.accounts.of(account_id(first)).pledges
+
+
+def test_an_agreed_limit_pays_half() -> None:
+    ledger = HandLedger()
+    job = ledger.start().identifier
+    slow = make_reveal(job, b"", ResultOutcome.TIME_LIMIT)
+    numbers = ledger.running(job)
+    for number in numbers:
+        ledger.send_commitment(number, slow)
+    ledger.until(job, Phase.REVEALING)
+    for number in numbers:
+        ledger.do(number, slow)
+    record = ledger.state.jobs[job]
+    assert (record.phase, record.ending) == (Phase.SETTLED, Ending.UNFINISHED)
+    assert {payout.reason for payout in record.payouts} == {Payment.HALF}
+    assert record.accepted is not None
+    assert record.accepted.outcome is ResultOutcome.TIME_LIMIT
+
+
+def test_the_smallest_budget_always_suffices() -> None:
+    offer = make_offer(
+        kind="wasm", replicas=4, replicas_max=4, speed_target_ms=60_000, budget=5 * CREDIT
+    )
+    ledger = ledger_with(ALWAYS)
+    record = ledger.run(ledger.start(offer).identifier)
+    assert record.refund >= 0
+    assert record.fee + record.refund + sum(p.amount for p in record.payouts) == offer.budget

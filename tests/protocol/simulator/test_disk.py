@@ -1,0 +1,88 @@
+from protocol import effects as fx
+from protocol import events as ev
+from protocol.encoding import decode
+from protocol.messages import BlockBatch
+from protocol.simulator.disk import RESTORED_BLOCKS, Disk
+
+PEER = bytes(32)
+
+
+def block(number: int, author: int = 0, slot_round: int = 1, size: int = 10) -> fx.PersistBlock:
+    return fx.PersistBlock(bytes([number]) * 32, 0, slot_round, author, bytes([number]) * size)
+
+
+def answer(disk: Disk, request: fx.SendStoredBlocks) -> tuple[bytes, ...]:
+    return decode(disk.answer(request), BlockBatch, 1_000_000).blocks
+
+
+def kept(*effects: fx.Persist) -> Disk:
+    disk = Disk()
+    for effect in effects:
+        disk.write(effect)
+    disk.sync()
+    return disk
+
+
+def test_a_crash_takes_what_was_not_synced() -> None:
+    disk = kept(block(1))
+    disk.write(block(2))
+    assert disk.is_dirty
+    disk.crash(keeps=False)
+    assert list(disk.restore())[0] == ev.BlocksRestored((block(1).raw,))
+    assert disk.lost == 1
+
+
+def test_a_crash_just_after_the_sync_keeps_the_batch_whole() -> None:
+    disk = Disk()
+    disk.write(block(1))
+    disk.write(block(2))
+    disk.crash(keeps=True)
+    assert list(disk.restore())[0] == ev.BlocksRestored((block(1).raw, block(2).raw))
+    assert disk.lost == 0
+
+
+def test_a_start_yields_blocks_in_order_and_then_all_that_was_signed() -> None:
+    disk = kept(
+        block(2),
+        block(1),
+        fx.PersistSlot(0, 3, bytes(32)),
+        fx.PersistSlot(0, 2, bytes(32)),
+        fx.PersistOperation(b"b" * 32, 1, b"second"),
+        fx.PersistOperation(b"a" * 32, 0, b"first"),
+        fx.PersistReveal(b"j" * 32, b"reveal"),
+    )
+    assert list(disk.restore()) == [
+        ev.BlocksRestored((block(2).raw, block(1).raw)),
+        ev.Restored(3, (b"first", b"second"), (b"reveal",)),
+    ]
+
+
+def test_many_blocks_are_restored_in_parts() -> None:
+    numbers = range(RESTORED_BLOCKS + 1)
+    disk = kept(
+        *(fx.PersistBlock(b"%032d" % number, 0, 1, 0, b"%d" % number) for number in numbers)
+    )
+    parts = [event.blocks for event in disk.restore() if isinstance(event, ev.BlocksRestored)]
+    assert [len(part) for part in parts] == [RESTORED_BLOCKS, 1]
+
+
+def test_an_answer_has_the_wanted_blocks_first_and_then_what_is_new() -> None:
+    disk = kept(block(1, 0, 1), block(2, 1, 1), block(3, 0, 2), block(4, 1, 2))
+    request = fx.SendStoredBlocks(PEER, (bytes([4]) * 32, bytes([9]) * 32), (1, 0), 1_000)
+    assert answer(disk, request) == (block(4).raw, block(2).raw, block(3).raw)
+
+
+def test_an_answer_without_rounds_has_only_what_was_named() -> None:
+    disk = kept(block(1), block(2))
+    request = fx.SendStoredBlocks(PEER, (bytes([2]) * 32,), (), 1_000)
+    assert answer(disk, request) == (block(2).raw,)
+
+
+def test_an_answer_keeps_its_limit() -> None:
+    disk = kept(block(1, size=400), block(2, size=400), block(3, size=400))
+    assert len(answer(disk, fx.SendStoredBlocks(PEER, (), (0,), 1_000))) == 2
+
+
+def test_a_second_block_for_one_slot_is_noticed() -> None:
+    disk = kept(fx.PersistSlot(0, 5, b"a" * 32), fx.PersistSlot(0, 5, b"b" * 32))
+    assert disk.contradictions == [(0, 5)]
