@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from p2pnode.lab import founding, running
 from p2pnode.lab.processes import Life, identify
@@ -26,7 +27,7 @@ from p2pnode.lab.testnet import (
     save,
 )
 
-DONE, FAILED, BAD_INPUT, TIMED_OUT = 0, 1, 2, 4
+DONE, FAILED, BAD_INPUT, TIMED_OUT, INTERRUPTED = 0, 1, 2, 4, 130
 """Exit codes, as everywhere in the command line."""
 READY_SECONDS = 30.0
 READY_SECONDS_PER_NODE = 6.0
@@ -34,7 +35,7 @@ WATCH_SECONDS = 0.5
 CUT_SECONDS = 0.2
 """After which every node has seen a change of its links."""
 
-STATUS_FIELDS = (
+STATUS_FIELDS: Final = (
     "round",
     "final_index",
     "final_digest",
@@ -43,6 +44,10 @@ STATUS_FIELDS = (
     "connected_peers",
     "pending_operations",
 )
+
+
+class Misplanned(TestnetError):
+    """No network can be as it was asked for."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -54,6 +59,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(arguments.handler(arguments))
     except NotReady as error:
         return _complain(error, TIMED_OUT)
+    except Misplanned as error:
+        return _complain(error, BAD_INPUT)
     except TestnetError as error:
         return _complain(error, FAILED)
 
@@ -62,27 +69,26 @@ def up(arguments: argparse.Namespace) -> int:
     """Run a network until interrupted, or leave it running."""
     begun = time.monotonic()
     folder = arguments.data_dir or default_folder(os.environ)
+    # Whatever is refused here is not this command's to take down.
+    testnet = prepare(folder, _plan(arguments), detach=arguments.detach)
+    is_left = False
     stop_on_signals()
-    testnet = None
     try:
-        testnet = launch(folder, _plan(arguments), detach=arguments.detach)
+        testnet = launch(testnet)
         announce(testnet, begun)
-        if arguments.detach:
-            return DONE
-        _watch(testnet)
-    except KeyboardInterrupt:
-        pass
-    except NotReady:
-        arguments.detach = False
-        raise
-    finally:
         if not arguments.detach:
+            _watch(testnet)
+        is_left = True
+    except KeyboardInterrupt:
+        return INTERRUPTED if arguments.detach else DONE
+    finally:
+        if not is_left:
             take_down(folder)
     return DONE
 
 
-def launch(folder: Path, plan: founding.Plan, *, detach: bool) -> Testnet:
-    """Make a network in a folder and start its processes.
+def prepare(folder: Path, plan: founding.Plan, *, detach: bool) -> Testnet:
+    """Make a network in a folder; nothing runs yet.
 
     Raises:
         TestnetError: A network runs there already, or the folder holds another one.
@@ -90,11 +96,17 @@ def launch(folder: Path, plan: founding.Plan, *, detach: bool) -> Testnet:
     with changing(folder):
         _refuse_occupied(folder)
         testnet = founding.found(folder, plan, os.cpu_count() or 1)
-        testnet = replace(testnet, temporary=folder == default_folder(os.environ))
-        if not detach:
-            testnet = running.owned(testnet, _own_process())
+        owner = None if detach else identify(os.getpid())
+        is_temporary = folder == default_folder(os.environ)
+        testnet = replace(testnet, owner=owner, temporary=is_temporary)
         save(testnet)
-        return running.start(testnet, range(plan.nodes))
+    return testnet
+
+
+def launch(testnet: Testnet) -> Testnet:
+    """Start all processes of a network."""
+    with changing(testnet.folder):
+        return running.start(testnet, range(len(testnet.members)))
 
 
 def announce(testnet: Testnet, begun: float) -> None:
@@ -226,9 +238,9 @@ def _loaded(arguments: argparse.Namespace) -> Testnet:
 
 def _plan(arguments: argparse.Namespace) -> founding.Plan:
     if not 1 <= arguments.nodes <= founding.NODES_MAX:
-        raise TestnetError(f"--nodes takes 1 to {founding.NODES_MAX}")
+        raise Misplanned(f"--nodes takes 1 to {founding.NODES_MAX}")
     if not 0 <= arguments.liars < arguments.nodes:
-        raise TestnetError("at least one node has to be honest")
+        raise Misplanned("at least one node has to be honest")
     return founding.Plan(
         nodes=arguments.nodes,
         liars=arguments.liars,
@@ -236,12 +248,6 @@ def _plan(arguments: argparse.Namespace) -> founding.Plan:
         preset=arguments.preset,
         artefacts=tuple(arguments.allow_artefact) or founding.example_artefacts(),
     )
-
-
-def _own_process() -> "running.ProcessId":
-    own = identify(os.getpid())
-    assert own is not None, "this process runs"
-    return own
 
 
 def _view(member: Member) -> dict[str, object]:

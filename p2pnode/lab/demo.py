@@ -4,7 +4,7 @@ Everything goes through what users have: the client, the command line and the ex
 """
 
 import json
-import subprocess  # noqa: S404  only programs of this source tree are started
+import subprocess
 import sys
 import tempfile
 import time
@@ -17,7 +17,7 @@ from typing import Any
 
 from p2pnode.calls import ClientError, JobFailed, Record, Refused
 from p2pnode.client import Client
-from p2pnode.lab.commands import launch, stop_on_signals, take_down
+from p2pnode.lab.commands import launch, prepare, stop_on_signals, take_down
 from p2pnode.lab.demo_text import caught, phase_sentence, receipt
 from p2pnode.lab.founding import EXAMPLES, Plan, example_artefacts, magika_models
 from p2pnode.lab.readiness import POLL_SECONDS, client_of, wait_until_ready
@@ -74,7 +74,7 @@ def run_demo(*, keep: bool, jobs_max: int) -> int:
 def _play(folder: Path, jobs_max: int) -> bool:
     begun = time.monotonic()
     plan = Plan(nodes=NODES, liars=1, artefacts=example_artefacts())
-    testnet = launch(folder, plan, detach=False)
+    testnet = launch(prepare(folder, plan, detach=False))
     names = {
         member.account: f"node {member.node}" + (" (liar)" if member.liar else "")
         for member in testnet.members
@@ -174,9 +174,9 @@ def _progress(stage: Stage) -> Iterator[Callable[[Record], None]]:
     def follow(record: Record) -> None:
         nonlocal told
         timeline: list[dict[str, Any]] = record.get("timeline", [])
-        for milestone in timeline[told:]:
-            sentence = phase_sentence(record, milestone["phase"], stage.names)
-            stage.tell(f"  round {milestone['round']:>4}  {sentence}")
+        for position in range(told, len(timeline)):
+            sentence = phase_sentence(record, position, stage.names)
+            stage.tell(f"  round {timeline[position]['round']:>4}  {sentence}")
         told = max(told, len(timeline))
         if status is not None:
             status.update(f"{record.get('state')} …")

@@ -12,11 +12,16 @@ Names = Mapping[str, str]
 WEIGHT_PERCENT = 100
 
 
-def phase_sentence(record: Record, phase: str, names: Names) -> str:
-    """Say what a job has come to when it enters a phase."""
-    executors = record.get("executors", ())
-    called = ", ".join(_name(one, names) for one in executors)
-    match phase:
+def phase_sentence(record: Record, position: int, names: Names) -> str:
+    """Say what a job has come to with one of the steps in its timeline."""
+    phases = [step["phase"] for step in record["timeline"][: position + 1]]
+    called = ", ".join(_name(one, names) for one in record.get("executors", ()))
+    is_again = phases[-1] in phases[:-1]
+    match phases[-1]:
+        case "executing" if is_again:
+            return f"cross-check: too little agrees, so one more is called; now {called}"
+        case "revealing" if is_again:
+            return "reveals: the later results are opened, too"
         case "bidding":
             return "offer: final in the ledger; workers bid"
         case "drawing":
@@ -34,12 +39,12 @@ def phase_sentence(record: Record, phase: str, names: Names) -> str:
         case "settled":
             return f"cross-check: {_cross_check(record)}; settlement"
         case _:
-            return f"{phase}: {record.get('explanation') or 'the budget goes back'}"
+            return f"{phases[-1]}: {record.get('reason') or 'the budget goes back'}"
 
 
 def receipt(record: Record, names: Names) -> Iterator[str]:
     """Say who was drawn and why, who agreed, who was paid and who lost stake."""
-    yield f"receipt of job {record['id']}: {record.get('explanation')}"
+    yield f"receipt of job {record['id']}: {record.get('reason')}"
     drawn = {one["account"]: one for one in record.get("executors", ())}
     candidates = (record.get("draw") or {}).get("candidates", ())
     total = sum(one["weight"] for one in candidates) or 1
@@ -55,7 +60,10 @@ def receipt(record: Record, names: Names) -> Iterator[str]:
         members = ", ".join(names.get(one, one[:16]) for one in group["members"])
         confidence = group["confidence_bp"] / 100
         yield f"  result {group['output'][:16]} by {members}: confidence {confidence:.2f} %"
-    for title, rows in (("paid", record.get("payouts", ())), ("slashed", record.get("slashes", ()))):
+    for title, rows in (
+        ("paid", record.get("payouts", ())),
+        ("slashed", record.get("slashes", ())),
+    ):
         for row in rows:
             amount = format_credits(row["amount"])
             yield f"  {title:<8} {_name(row, names):<16} {amount} ({row['reason']})"

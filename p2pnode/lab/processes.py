@@ -8,7 +8,7 @@ import ctypes
 import os
 import select
 import signal
-import subprocess  # noqa: S404  only programs of this package are started
+import subprocess
 import sys
 import threading
 import time

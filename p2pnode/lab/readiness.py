@@ -89,9 +89,7 @@ def wait_until_ready(members: Iterable[Member], deadline: float) -> None:
         chosen, lambda status: int(status["connected_peers"]) >= wanted, "connected", deadline
     )
     reached = max(int(status["final_index"]) for status in before.values())
-    wait_for(
-        chosen, lambda status: int(status["final_index"]) > reached, "finalising", deadline
-    )
+    wait_for(chosen, lambda status: int(status["final_index"]) > reached, "finalising", deadline)
 
 
 def last_words(member: Member) -> str:

@@ -4,7 +4,6 @@ import os
 import signal
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from p2pnode.lab.link_file import LINKS_NAME, write_rules
@@ -109,11 +108,6 @@ def parse_groups(text: str) -> list[list[int]]:
     if len(groups) < 2:
         raise ValueError("name at least two groups, as in 0,1|2,3")
     return groups
-
-
-def owned(testnet: Testnet, owner: ProcessId) -> Testnet:
-    """The network with a process that it must not outlive."""
-    return replace(testnet, owner=owner)
 
 
 def _living(testnet: Testnet, node: int) -> ProcessId:

@@ -12,7 +12,9 @@ from libp2p.crypto.ed25519 import create_new_key_pair
 from libp2p.crypto.x25519 import create_new_key_pair as create_session_key_pair
 from libp2p.custom_types import TProtocol
 from libp2p.network.config import ConnectionConfig, RetryConfig
+from libp2p.network.exceptions import SwarmException
 from libp2p.network.swarm import Swarm
+from libp2p.peer.id import ID
 from libp2p.security.noise.transport import PROTOCOL_ID as NOISE_ID
 from libp2p.security.noise.transport import Transport as NoiseTransport
 from libp2p.stream_muxer.yamux.yamux import PROTOCOL_ID as YAMUX_ID
@@ -239,4 +241,11 @@ def _make_host(settings: NetworkSettings, seed: bytes, listen: list[Multiaddr]) 
     )
     swarm = cast(Swarm, host.get_network())
     swarm.retry_config = RetryConfig(max_retries=0)
+    swarm.dial_peer = _refuse_to_dial  # type: ignore[method-assign]  # see there
     return host
+
+
+async def _refuse_to_dial(peer_id: ID) -> list[INetConn]:
+    # The library would dial again by itself whenever a stream is wanted to a peer that was just
+    # disconnected; only discovery dials here, by `dial_addr`.
+    raise SwarmException(f"not connected to {peer_id}")

@@ -106,7 +106,8 @@ class Links:
         if link is None:
             self._begin(connection, account)
             return
-        link.heard_at = trio.current_time()
+        link.since = link.heard_at = trio.current_time()
+        link.deaf_since = None
         link.inbound, link.address = _is_inbound(kept), _address_of(kept)
 
     async def disconnected(self, connection: INetConn) -> None:
@@ -255,7 +256,6 @@ class Links:
             await trio.sleep(limits.PING_SECONDS * random.uniform(0.9, 1.1))  # noqa: S311
             if trio.current_time() - link.heard_at > limits.SILENCE_SECONDS:
                 await self.drop(link, "silent")
-                return
             link.put(_ping_frame())
 
     async def _watch(self, link: Link) -> None:
@@ -264,7 +264,8 @@ class Links:
             reason = self._judge(link, trio.current_time())
             if reason is not None:
                 await self.drop(link, reason)
-                return
+                # If a new connection came meanwhile, the link lives on and is judged again.
+                await trio.sleep(2 * limits.CLOSE_SECONDS)
 
     def _judge(self, link: Link, now: float) -> str | None:
         """Whether a link joins, stays as it is, or has to go and why."""

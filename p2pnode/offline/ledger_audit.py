@@ -21,17 +21,13 @@ class Audit:
     """What an audit found.
 
     Attributes:
-        network: The network's digest; None when not even that could be read.
-        name: The network's name.
-        replayed: What the ledger holds; None when something is wrong.
-        entries: Blocks that were found good.
+        genesis: Where the ledger starts; None when not even that could be read.
+        replayed: What the ledger holds, up to the first thing wrong.
         first_bad: The first thing wrong.
     """
 
-    network: Digest | None
-    name: str
+    genesis: Genesis | None
     replayed: Replayed | None
-    entries: int
     first_bad: BadEntry | None
 
 
@@ -73,38 +69,32 @@ class Auditor:
         self._next_final = RecordedFinal(0, Digest(b""), Digest(b""))
         self._progress = progress
         self._genesis: Genesis | None = None
-        self._entries = 0
+        self._replay: Replay | None = None
 
     def run(self, network: str) -> Audit:
         """Audits to the end, or to the first thing wrong."""
-        replayed, first_bad = None, None
+        first_bad = None
         try:
-            replayed = self._replay(network)
+            self._read(network)
         except BadEntry as bad:
             first_bad = bad
-        genesis = self._genesis
-        return Audit(
-            network=network_of(genesis) if genesis else None,
-            name=genesis.name if genesis else "",
-            replayed=replayed,
-            entries=self._entries,
-            first_bad=first_bad,
-        )
+        replayed = self._replay.summary() if self._replay else None
+        return Audit(self._genesis, replayed, first_bad)
 
-    def _replay(self, network: str) -> Replayed:
+    def _read(self, network: str) -> None:
         frames = read_frames(self._stream)
         header = next(frames)
         assert isinstance(header, Header), "the reader gives the header first"
-        replay = self._begin(header, network)
-        last = 0
+        self._replay = replay = self._begin(header, network)
+        last, entries = 0, 0
         for frame in frames:
             if isinstance(frame, RecordedFinal):
                 last = frame.index
             elif isinstance(frame, Entry):
-                replay.take(self._entries + 1, frame.raw)
-                self._entries += 1
-                self._progress.show(self._entries, self._stream.tell())
-        return replay.finish(last)
+                entries += 1
+                replay.take(entries, frame.raw)
+                self._progress.show(entries, self._stream.tell())
+        replay.finish(last)
 
     def _begin(self, header: Header, network: str) -> Replay:
         try:

@@ -11,6 +11,7 @@ from p2pnode.offline.ledger_audit import Audit, audit_ledger
 from p2pnode.offline.ledger_compare import Comparison, compare_exports
 from p2pnode.offline.ledger_export import export_ledger
 from p2pnode.offline.ledger_verify import verify_store
+from protocol.messages import network_of
 
 EPILOG = "exit codes:\n  0 done, and all is well   1 failed, or something is wrong   2 bad input"
 NETWORK_DIGITS_MIN = 8
@@ -34,9 +35,6 @@ def build_parser() -> argparse.ArgumentParser:
     audit.add_argument("--network", metavar="HASH", default="", help="which network it must be")
     verify = _added(commands, "verify", "check the store of a node", _verify)
     verify.add_argument("--data-dir", metavar="DIR", type=Path, required=True, help="of the node")
-    verify.add_argument(
-        "--signatures", action="store_true", help="check every signature again, which takes longer"
-    )
     compare = _added(commands, "compare", "say whether exports of several nodes agree", _compare)
     compare.add_argument("files", metavar="FILE", type=Path, nargs="+", help="two or more exports")
     return parser
@@ -89,8 +87,7 @@ def _audit(arguments: argparse.Namespace) -> int:
 
 
 def _verify(arguments: argparse.Namespace) -> int:
-    found = verify_store(arguments.data_dir, checks_signatures=arguments.signatures)
-    return _show(found, as_json=arguments.json)
+    return _show(verify_store(arguments.data_dir), as_json=arguments.json)
 
 
 def _compare(arguments: argparse.Namespace) -> int:
@@ -108,13 +105,13 @@ def _compare(arguments: argparse.Namespace) -> int:
 
 def _show(audit: Audit, *, as_json: bool) -> int:
     """Print what an audit found, in the form that programs rely on or in sentences."""
-    bad, replayed = audit.first_bad, audit.replayed
+    bad, replayed, genesis = audit.first_bad, audit.replayed, audit.genesis
     record: dict[str, object] = {
         "ok": bad is None,
-        "network": audit.network.hex() if audit.network else None,
-        "network_name": audit.name,
-        "entries": audit.entries,
-        "final_index": replayed.final_index if replayed else None,
+        "network": network_of(genesis).hex() if genesis else None,
+        "network_name": genesis.name if genesis else None,
+        "entries": replayed.entries if replayed else 0,
+        "final_index": replayed.final_index if replayed else 0,
         "commit_digest": replayed.commit_digest.hex() if replayed else None,
         "state_digest": replayed.state_digest.hex() if replayed else None,
     }

@@ -7,18 +7,17 @@ from p2pnode.offline.export_file import RecordedFinal
 from p2pnode.offline.findings import BadEntry
 from p2pnode.offline.ledger_audit import Audit
 from p2pnode.offline.progress import shown_progress
-from p2pnode.offline.replaying import Replay, Replayed
+from p2pnode.offline.replaying import Replay
 from p2pnode.offline.store import Store, opened_store
 from p2pnode.storage import DamagedData, JournalReader
-from protocol.messages import network_of
 from protocol.units import Digest
 
 
-def verify_store(folder: Path, *, checks_signatures: bool = False) -> Audit:
+def verify_store(folder: Path) -> Audit:
     """Verifies the store of a data folder, also beside the running node.
 
-    The node checked every signature before it stored a block, and content digests show that
-    nothing changed since; so signatures are checked again only when asked for.
+    Signatures are checked once more: the digest under which a block is stored covers what was
+    signed, but not the signature, and a node with a damaged one could not show it to anybody.
 
     Raises:
         BadInput: The folder holds no node's data.
@@ -26,19 +25,26 @@ def verify_store(folder: Path, *, checks_signatures: bool = False) -> Audit:
     """
     try:
         with opened_store(folder) as store:
-            return _verify(store, checks_signatures)
+            return _verify(store)
     except DamagedData as damage:
         bad = BadEntry(damage.sequence or 0, "damaged", str(damage))
-        return Audit(None, "", None, 0, bad)
+        return Audit(None, None, bad)
 
 
-def _verify(store: Store, checks_signatures: bool) -> Audit:
-    journal = store.journal
-    network = network_of(store.genesis)
-    replay = Replay(store.genesis, _finals_of(journal), is_verifying=checks_signatures)
-    replayed, first_bad, entries = None, None, 0
-    with shown_progress("verifying") as progress:
-        try:
+def _verify(store: Store) -> Audit:
+    replay = Replay(store.genesis, _finals_of(store.journal))
+    first_bad = None
+    try:
+        _read(store.journal, replay)
+    except BadEntry as bad:
+        first_bad = bad
+    return Audit(store.genesis, replay.summary(), first_bad)
+
+
+def _read(journal: JournalReader, replay: Replay) -> None:
+    entries = 0
+    try:
+        with shown_progress("verifying") as progress:
             last = journal.last_final()  # before the blocks, which may go on growing
             for sequence, block in journal.blocks():
                 if sequence != entries + 1:
@@ -47,21 +53,17 @@ def _verify(store: Store, checks_signatures: bool) -> Audit:
                 replay.take(sequence, block.raw)
                 entries = sequence
                 progress.show(entries, 0)
-            replayed = _finish(replay, journal, last.index if last else 0)
-        except DamagedData as damage:
-            first_bad = BadEntry(damage.sequence or entries + 1, "damaged", str(damage))
-        except BadEntry as bad:
-            first_bad = bad
-    return Audit(network, store.genesis.name, replayed, entries, first_bad)
+        replay.finish(last.index if last else 0)
+        _read_own(journal)
+    except DamagedData as damage:
+        raise BadEntry(damage.sequence or entries, "damaged", str(damage)) from damage
 
 
-def _finish(replay: Replay, journal: JournalReader, last: int) -> Replayed:
-    """Ends the derivation, and reads what else the node has to remember."""
-    replayed = replay.finish(last)
+def _read_own(journal: JournalReader) -> None:
+    """Reads what else the node must not forget; each row has a checksum."""
     journal.own_slots()
     journal.own_operations()
     journal.prepared_reveals()
-    return replayed
 
 
 def _finals_of(journal: JournalReader) -> Callable[[int], RecordedFinal | None]:

@@ -98,7 +98,6 @@ class Replay:
     Args:
         genesis: Where everything starts.
         recorded: The final that was recorded for an index, or None.
-        is_verifying: Whether signatures are checked; without, only contents are.
         scheme: Signature functions.
 
     Attributes:
@@ -109,12 +108,9 @@ class Replay:
         self,
         genesis: Genesis,
         recorded: Callable[[int], RecordedFinal | None],
-        *,
-        is_verifying: bool = True,
         scheme: Scheme = REAL,
     ) -> None:
         self.replica = replica = Replica(genesis, scheme)
-        self._open = replica.admission.block if is_verifying else replica.admission.stored_block
         self._recorded = recorded
         self._votes = Votes(replica.ledger.committee)
         self._aside: dict[Digest, VerifiedBlock] = {}
@@ -133,8 +129,7 @@ class Replay:
             BadEntry: with the first rule that it or what follows from it breaks.
         """
         try:
-            block = self._open(raw)
-            self._accept(index, block)
+            self._accept(index, self.replica.admission.block(raw))
         except Rejected as refusal:
             raise BadEntry(index, refusal.reason.name.lower(), str(refusal)) from refusal
         self._entries += 1
@@ -143,7 +138,7 @@ class Replay:
             detail = f"two verdicts on the leader of round {broken.round}: too many members lie"
             raise BadEntry(index, "contradiction", detail)
 
-    def finish(self, last: int) -> Replayed:
+    def finish(self, last: int) -> None:
         """Ends the derivation.
 
         Args:
@@ -157,10 +152,13 @@ class Replay:
             detail = f"commit {last} is recorded as final, the blocks lead only to {final_index}"
             raise BadEntry(self._entries, "final_not_reached", detail)
         self._recount(self._entries)
+
+    def summary(self) -> Replayed:
+        """Says what the blocks so far lead to."""
         commit = self.replica.ledger.last_commit
         return Replayed(
             entries=self._entries,
-            final_index=final_index,
+            final_index=self.replica.state.index,
             commit_digest=commit.digest if commit else NO_DIGEST,
             state_digest=self.replica.state.digest,
             finals_compared=self._compared,

@@ -18,10 +18,8 @@ from p2pnode.storage import (
 )
 from protocol.encoding import decode, digest_of
 from protocol.errors import Rejected
-from protocol.messages import Genesis, SignedBlock
+from protocol.messages import Block, Genesis, SignedBlock, content_of
 from protocol.signing import BLOCK
-
-STORED_BYTES_MAX = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +55,12 @@ def opened_store(folder: Path) -> Iterator[Store]:
 
 
 def _block_digest(raw: bytes) -> bytes:
-    """Digest under which a block is stored; of bytes that are no block none that matches."""
+    """Digest under which a block is stored; of bytes that are no whole block none that matches."""
     try:
-        return digest_of(BLOCK, decode(raw, SignedBlock, STORED_BYTES_MAX).body)
+        signed = decode(raw, SignedBlock, len(raw))
+        body = decode(signed.body, Block, len(raw))
     except Rejected:
         return b""
+    if body.content != content_of(signed.operations):
+        return b""
+    return digest_of(BLOCK, signed.body)

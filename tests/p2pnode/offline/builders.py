@@ -100,7 +100,7 @@ class Town:
         return [member.core.account for member in self.members].index(account)
 
 
-def founded(name: str = "test") -> Town:
+def founded() -> Town:
     """A network that has just started."""
     genesis = make_genesis(validators=NODES)
     members = [Member(Core(genesis, identity(number), CACHED)) for number in range(NODES)]
@@ -131,6 +131,12 @@ def town_with_a_job() -> Town:
         if state.jobs and all(job.terminal for job in state.jobs.values()):
             break
     return town
+
+
+def block_count() -> int:
+    """Blocks that each node of the town with a job keeps."""
+    records = town_with_a_job().members[0].records
+    return sum(isinstance(record, StoredBlock) for record in records)
 
 
 def settle_into(folder: Path, town: Town, number: int = 0) -> Path:

@@ -28,7 +28,7 @@ def test_a_crash_takes_what_was_not_synced() -> None:
     disk.write(block(2))
     assert disk.is_dirty
     disk.crash(keeps=False)
-    assert list(disk.restore())[0] == ev.BlocksRestored((block(1).raw,))
+    assert next(disk.restore()) == ev.BlocksRestored((block(1).raw,))
     assert disk.lost == 1
 
 
@@ -37,7 +37,7 @@ def test_a_crash_just_after_the_sync_keeps_the_batch_whole() -> None:
     disk.write(block(1))
     disk.write(block(2))
     disk.crash(keeps=True)
-    assert list(disk.restore())[0] == ev.BlocksRestored((block(1).raw, block(2).raw))
+    assert next(disk.restore()) == ev.BlocksRestored((block(1).raw, block(2).raw))
     assert disk.lost == 0
 
 

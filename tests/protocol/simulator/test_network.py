@@ -12,10 +12,11 @@ from protocol.simulator.network import (
 
 Arrival = tuple[int, int, ev.Event]
 STEADY = Delay(Law.CONSTANT, 10, 10)
+CALM = Conditions(STEADY)
 
 
 def network(
-    conditions: Conditions = Conditions(STEADY), count: int = 4, seed: int = 1
+    conditions: Conditions = CALM, count: int = 4, seed: int = 1
 ) -> tuple[Engine, Network, list[Arrival]]:
     engine, arrived = Engine(), []
     found = Network(

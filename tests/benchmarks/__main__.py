@@ -1,0 +1,62 @@
+"""Measures and prints: `python -m tests.benchmarks [--quick] [--only NAME] [--json FILE]`."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from pathlib import Path
+
+from tests.benchmarks.figures import Effort, Figure
+from tests.benchmarks.table import HEADER, lines_of, machine, record_of
+
+GROUPS = {
+    "ledger": "one node's own work: signatures, proofs, lottery, blocks, disk",
+    "simulator": "latency in message delays with pacing off, and speed of virtual time",
+    "gossip": "the network layer alone: what a payload costs without a ledger",
+    "finality": "five real processes: latency of operations at a modest rate",
+    "throughput": "five real processes: rate of operations, and what each of them costs",
+    "jobs": "five real processes: a tiny job from submission to settlement",
+    "idle": "five real processes that nobody asks anything",
+    "restart": "a node that was killed, with 10,000 blocks in its store",
+}
+
+
+def main() -> int:
+    """Run what the arguments ask for; missed targets are printed and are no error."""
+    arguments = _parser().parse_args()
+    chosen = [name for name in GROUPS if not arguments.only or name in arguments.only]
+    print(f"machine: {machine()}")
+    print(f"command: python -m tests.benchmarks {' '.join(sys.argv[1:])}".rstrip())
+    print(HEADER, flush=True)
+    figures = []
+    for name in chosen:
+        print(f"-- {name}: {GROUPS[name]}", flush=True)
+        for figure in _measured(name, Effort(arguments.quick)):
+            figures.append(figure)
+            print("\n".join(lines_of(figure)), flush=True)
+    missed = [figure.name for figure in figures if figure.verdict == "MISSED"]
+    judged = sum(figure.target is not None for figure in figures)
+    print(f"{judged - len(missed)} of {judged} targets met", *(f"missed: {one}" for one in missed))
+    if arguments.json:
+        arguments.json.write_text(json.dumps([record_of(one) for one in figures], indent=1))
+    return 0
+
+
+def _measured(name: str, effort: Effort) -> Iterator[Figure]:
+    measure: Callable[[Effort], Iterator[Figure]] = import_module(
+        f"tests.benchmarks.{name}"
+    ).measure
+    return measure(effort)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="fewer runs and shorter loads")
+    parser.add_argument("--only", action="append", choices=sorted(GROUPS), help="may be repeated")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures as JSON")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,196 @@
+"""One node's own work, beside one Ed25519 verification, which no ledger of signatures goes below."""
+
+import os
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import count
+from pathlib import Path
+from statistics import median
+
+import trio
+
+from p2pnode.storage import OwnOperation, StoredBlock, open_journal
+from protocol import vrf
+from protocol.encoding import decode, digest_of, encode
+from protocol.job.lottery import draw
+from protocol.ledger.block import open_block
+from protocol.messages import Block, SignedBlock
+from protocol.parameters import minimal
+from protocol.signing import BLOCK, OPERATION, REAL, Scheme
+from protocol.units import Digest, Signature
+from tests.benchmarks.figures import Effort, Figure, Floor, at_most, scaled, seconds_each
+from tests.support.dag_builder import NETWORK, OUTPUT, lockstep, make_committee, make_ledger
+
+SEED = b"\x05" * 32
+MESSAGE = Digest(b"\x06" * 32)
+MICRO = 1e6
+MEMBERS = 16
+ALONE = "one process, one core"
+DURABLE_SECONDS = 2.0
+
+
+def _unverified(*_: object) -> None:
+    """Accepts every signature."""
+
+
+def _unproven(*_: object) -> bytes:
+    """Accepts every proof."""
+    return OUTPUT
+
+
+UNCHECKED = Scheme(
+    account_of=REAL.account_of,
+    sign=REAL.sign,
+    verify=_unverified,
+    vrf_key_of=REAL.vrf_key_of,
+    prove=REAL.prove,
+    verify_proof=_unproven,
+)
+
+
+def measure(effort: Effort) -> Iterator[Figure]:
+    """Measure the parts from the cheapest to the disk."""
+    runs = effort.of(7, 3)
+    floor = Floor("one Ed25519 verification", verification_seconds(runs) * MICRO)
+    yield Figure(
+        "Ed25519 verification",
+        "us",
+        scaled(seconds_each(_verification(), 2_000, runs), MICRO),
+        f"{ALONE}; 32-byte digest, PyNaCl through protocol.signing",
+    )
+    yield from _random_function(runs, floor)
+    yield _lottery(runs)
+    yield from _blocks(effort, floor)
+    yield from trio.run(_appends, effort)
+
+
+def verification_seconds(runs: int = 3) -> float:
+    """Seconds of one verification: the median of some runs."""
+    return median(seconds_each(_verification(), 2_000, runs))
+
+
+def _verification() -> partial[None]:
+    signature = REAL.sign(SEED, OPERATION, MESSAGE)
+    return partial(REAL.verify, REAL.account_of(SEED), OPERATION, MESSAGE, signature)
+
+
+def _random_function(runs: int, floor: Floor) -> Iterator[Figure]:
+    key = vrf.public_key(SEED)
+    numbers, proof = count(), vrf.prove(SEED, MESSAGE)
+    prove = seconds_each(lambda: vrf.prove(SEED, b"%d" % next(numbers)), 200, runs)
+    verify = seconds_each(partial(vrf.verify, key, MESSAGE, proof), 200, runs)
+    yield Figure("random function: prove", "us", scaled(prove, MICRO), ALONE, floor)
+    yield Figure("random function: verify", "us", scaled(verify, MICRO), ALONE, floor)
+
+
+def _lottery(runs: int) -> Figure:
+    weights = {number.to_bytes(32, "big"): 1_000 + number % 977 for number in range(10_000)}
+    samples = seconds_each(partial(draw, SEED, weights, 3), 1, runs)
+    hashes = min(seconds_each(lambda: [digest_of(b"floor", one) for one in weights], 1, runs))
+    floor = Floor("one hash for each of them", hashes * 1_000)
+    return Figure(
+        "lottery: 3 of 10,000 bidders", "ms", scaled(samples, 1_000), f"{ALONE}; weights", floor
+    )
+
+
+def _blocks(effort: Effort, floor: Floor) -> Iterator[Figure]:
+    """Take in a calm network's blocks in order, each referring to all of the round before."""
+    raws = [
+        encode(SignedBlock(encode(verified.block), (), Signature(bytes(64))))
+        for row in lockstep(make_committee((1,) * MEMBERS), effort.of(250, 60))
+        for verified in row
+    ]
+    runs = effort.of(5, 2)
+    opened = [_whole_path(raws) for _ in range(runs)]
+    yield Figure(
+        "a block accepted, signatures not checked",
+        "us",
+        tuple(sample * MICRO for sample in opened),
+        f"{ALONE}; n={MEMBERS}, {len(raws)} blocks without operations: "
+        "decode, hash, rules, graph, commit rule, order",
+        floor,
+        at_most(floor.value),
+    )
+    plain = tuple(decoding_seconds(raws) * MICRO for _ in range(runs))
+    yield Figure(
+        "of that: decode and hash", "us", plain, f"{ALONE}; n={MEMBERS}; canonical form", floor
+    )
+
+
+def decoding_seconds(raws: Sequence[bytes]) -> float:
+    """Mean seconds to decode a block's two layers and to hash its body."""
+    begun = time.perf_counter()
+    for raw in raws:
+        body = decode(raw, SignedBlock, 2**20).body
+        decode(body, Block, 2**20)
+        digest_of(BLOCK, body)
+    return (time.perf_counter() - begun) / len(raws)
+
+
+def _whole_path(raws: Sequence[bytes]) -> float:
+    committee, parameters = make_committee((1,) * MEMBERS), minimal()
+    ledger = make_ledger(committee)
+    begun = time.perf_counter()
+    for raw in raws:
+        ledger.accept(open_block(raw, committee, NETWORK, parameters, UNCHECKED))
+    elapsed = time.perf_counter() - begun
+    assert ledger.last_commit is not None
+    return elapsed / len(raws)
+
+
+async def _appends(effort: Effort) -> list[Figure]:
+    """Append as a driver does: a batch, wait until it is synced, the next one."""
+    runs = effort.of(5, 2)
+    operation, block = [], []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        synced = _syncs(folder / "plain")
+        async with open_journal(folder, NETWORK, SEED, hash_block=_block_hash) as journal:
+            numbers = count()
+            for _ in range(runs):
+                done = count()
+                with trio.move_on_after(DURABLE_SECONDS / runs):
+                    while True:
+                        number = next(numbers)
+                        one = OwnOperation(number.to_bytes(32, "big"), number, bytes(220))
+                        await journal.append([one])
+                        next(done)
+                operation.append(next(done) * runs / DURABLE_SECONDS)
+            for _ in range(runs):
+                begun, rows = time.perf_counter(), 500
+                raws = [os.urandom(800) for _ in range(rows)]
+                await journal.append(
+                    [StoredBlock(_block_hash(raw), 0, next(numbers), 0, raw) for raw in raws]
+                )
+                block.append(rows / (time.perf_counter() - begun))
+    return [
+        Figure(
+            "durable appends, each waited for",
+            "/s",
+            tuple(operation),
+            "durability on; one record of 220 bytes in each transaction",
+            Floor("write and fdatasync of one file of the same folder", synced),
+        ),
+        Figure(
+            "durable blocks, 500 in a batch",
+            "/s",
+            tuple(block),
+            "durability on; 800 bytes each, with checksums and counted rows",
+        ),
+    ]
+
+
+def _syncs(path: Path) -> float:
+    with path.open("wb", buffering=0) as file:
+        begun, done = time.perf_counter(), 0
+        while time.perf_counter() < begun + DURABLE_SECONDS / 4:
+            file.write(bytes(4_096))
+            os.fdatasync(file.fileno())
+            done += 1
+        return done / (time.perf_counter() - begun)
+
+
+def _block_hash(raw: bytes) -> bytes:
+    return digest_of(BLOCK, raw)

@@ -1,0 +1,49 @@
+import pytest
+
+from p2pnode.execution.tensors import Tensor, decode, encode
+from p2pnode.interfaces import Failed, Finished, RunOutcome, Task
+from p2pnode.lab.lying import altered, lying
+
+TASK = Task("ab" * 32, "wasm", b"code", (b"input",), 1_000, 1_000, 1_000, 1_000)
+
+
+def running(outcome: RunOutcome) -> "tuple[list[Task], object]":
+    seen: list[Task] = []
+
+    async def run(task: Task) -> RunOutcome:
+        seen.append(task)
+        return outcome
+
+    return seen, run
+
+
+async def test_a_liar_runs_the_job_and_reports_another_output() -> None:
+    seen, run = running(Finished(b"the truth", 12, 34, 56))
+    told = await lying(run, together=False)(TASK)  # type: ignore[arg-type]  # a run as above
+    assert seen == [TASK]
+    assert isinstance(told, Finished)
+    assert told.output != b"the truth"
+    assert (len(told.output), told.elapsed_ms, told.fuel, told.peak_memory_bytes) == (9, 12, 34, 56)
+
+
+async def test_a_liar_does_not_invent_an_output_for_a_failed_run() -> None:
+    _, run = running(Failed("trapped", 5))
+    assert await lying(run, together=False)(TASK) == Failed("trapped", 5)  # type: ignore[arg-type]
+
+
+async def test_only_colluding_liars_tell_the_same_lie() -> None:
+    _, run = running(Finished(b"the truth", 12, 34, 56))
+    alone = [await lying(run, together=False)(TASK) for _ in range(2)]  # type: ignore[arg-type]
+    together = [await lying(run, together=True)(TASK) for _ in range(2)]  # type: ignore[arg-type]
+    assert alone[0] != alone[1]
+    assert together[0] == together[1]
+
+
+@pytest.mark.parametrize("output", [b"", b"x", b"xyz", bytes(100)])
+def test_every_output_is_altered(output: bytes) -> None:
+    assert all(altered(output, bytes([key])) != output for key in range(100))
+
+
+def test_altered_scores_are_still_tensors() -> None:
+    scores = Tensor("scores", "float32", (1, 4), bytes(16))
+    assert decode(altered(encode([scores]), b"key"))[0].shape == (1, 4)

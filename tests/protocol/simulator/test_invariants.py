@@ -1,0 +1,149 @@
+from dataclasses import dataclass, field, replace
+
+from protocol import effects as fx
+from protocol.errors import Reason
+from protocol.job.record import Fault
+from protocol.simulator import invariants
+from protocol.simulator.catalogue import calm
+from protocol.simulator.invariants import SAFETY, Log, Violation, liveness, newest_index
+from protocol.simulator.scenario import Behaviour
+from protocol.simulator.world import World
+from protocol.state import Settled, Slashed
+from protocol.units import SECOND
+
+JOB = b"j" * 32
+ACCOUNTS = tuple(bytes([number]) * 32 for number in range(5))
+
+
+@dataclass
+class Sheet:
+    """A log of a network whose third node is dishonest."""
+
+    log: Log = field(
+        default_factory=lambda: Log(replace(calm(1), behaviours=((3, Behaviour.LYING),)))
+    )
+
+    def __post_init__(self) -> None:
+        self.log.know(ACCOUNTS)
+
+    def note(self, node: int, effect: fx.Effect) -> None:
+        self.log.effect(1, node, effect)
+
+    def broken(self) -> list[tuple[str, int]]:
+        return [(one.invariant, one.node) for one in self.log.found]
+
+
+def commit(index: int, digest: bytes = b"d" * 32, state: bytes = b"s" * 32) -> fx.PersistCommit:
+    return fx.PersistCommit(index, digest, state)
+
+
+def proposed(number: int, digest: bytes) -> fx.Report:
+    return fx.Report(fx.BlockProposed(number, digest, 0))
+
+
+def run(seconds: int = 8) -> tuple[World, Log]:
+    scenario = calm(2)
+    log = Log(scenario)
+    world = World(scenario, (log,))
+    log.know(world.accounts)
+    world.engine.run(seconds * SECOND)
+    return world, log
+
+
+def test_another_commit_at_one_index_breaks_agreement() -> None:
+    sheet = Sheet()
+    sheet.note(0, commit(1))
+    sheet.note(1, commit(1))
+    assert sheet.broken() == []
+    sheet.note(2, commit(1, b"x" * 32))
+    assert sheet.broken() == [("agreement", 2)]
+
+
+def test_a_gap_breaks_agreement() -> None:
+    sheet = Sheet()
+    sheet.note(0, commit(1))
+    sheet.note(0, commit(3))
+    assert sheet.broken() == [("agreement", 0)]
+
+
+def test_another_state_breaks_convergence() -> None:
+    sheet = Sheet()
+    sheet.note(0, commit(1))
+    sheet.note(1, commit(1, state=b"t" * 32))
+    assert sheet.broken() == [("convergence", 1)]
+
+
+def test_two_blocks_in_one_round_break_the_own_slot() -> None:
+    sheet = Sheet()
+    sheet.note(0, proposed(4, b"a" * 32))
+    sheet.note(0, proposed(4, b"a" * 32))
+    sheet.note(1, proposed(4, b"b" * 32))
+    assert sheet.broken() == []
+    sheet.note(0, proposed(4, b"c" * 32))
+    assert sheet.broken() == [("own_slot", 0)]
+
+
+def test_only_the_honest_are_never_slashed() -> None:
+    sheet = Sheet()
+    sheet.note(0, fx.Report(Slashed(ACCOUNTS[3], 5, Fault.WRONG_RESULT, JOB)))
+    assert sheet.broken() == []
+    sheet.note(0, fx.Report(Slashed(ACCOUNTS[4], 5, Fault.WRONG_RESULT, JOB)))
+    assert sheet.broken() == [("honest_never_slashed", 0)]
+
+
+def test_a_second_settlement_is_noticed() -> None:
+    sheet = Sheet()
+    sheet.note(0, fx.Report(Settled(JOB)))
+    sheet.note(1, fx.Report(Settled(JOB)))
+    assert sheet.broken() == []
+    sheet.note(1, fx.Report(Settled(JOB)))
+    assert sheet.broken() == [("exactly_once", 1)]
+
+
+def test_a_halt_and_a_lost_memory_are_noticed() -> None:
+    sheet = Sheet()
+    sheet.note(0, fx.Report(fx.Halted("why")))
+    sheet.note(1, fx.Report(fx.SittingOut(1, 2)))
+    assert sheet.broken() == [("agreement", 0), ("own_slot", 1)]
+
+
+def test_what_a_dishonest_node_says_does_not_count() -> None:
+    sheet = Sheet()
+    sheet.note(3, commit(7))
+    sheet.note(3, fx.Report(fx.Halted("a lie")))
+    sheet.note(0, fx.Report(fx.PeerRefused(ACCOUNTS[3], Reason.MALFORMED, "")))
+    assert sheet.broken() == []
+
+
+def test_a_calm_run_keeps_every_promise() -> None:
+    world, log = run()
+    assert newest_index(world) > 5
+    assert [check(world, log) for check in SAFETY] == [[] for _ in SAFETY]
+
+
+def test_each_checker_sees_what_it_is_for() -> None:
+    world, log = run()
+    core = world.nodes[0].core
+    assert core is not None
+    log.commits[core.state.index] = (b"x" * 32, b"x" * 32)
+    assert invariants.convergence(world, log)[0].node == 0
+    world.nodes[1].disk.commits[10**6] = commit(10**6)
+    assert Violation("agreement", 1, f"finality went back to {newest_index(world)}") in (
+        invariants.agreement(world, log)
+    )
+    core.state.accounts.minted += 1
+    assert [one.node for one in invariants.conservation(world, log)] == [0]
+    world.nodes[2].disk.contradictions.append((0, 9))
+    assert invariants.own_slot(world, log) == [Violation("own_slot", 2, "round 9 kept twice")]
+    world.nodes[3].spins = 2
+    assert invariants.no_spin(world, log) == [Violation("no_spin", 3, "2 times")]
+
+
+def test_liveness_wants_progress_and_nothing_left_to_do() -> None:
+    world, _ = run()
+    reached = newest_index(world)
+    assert any("commit" in one.detail for one in liveness(world, reached))
+    world.engine.run(30 * SECOND)
+    assert liveness(world, reached) == []
+    world.crash(2, keeps_last_batch=True)
+    assert liveness(world, reached) == [Violation("liveness", 2, "the node is down")]

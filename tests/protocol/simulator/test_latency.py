@@ -1,0 +1,30 @@
+import pytest
+
+from protocol.simulator.latency import DELAY_NS, measure_latency
+from protocol.simulator.network import Delay, Law
+
+CONSTANT = Delay(Law.CONSTANT, DELAY_NS, DELAY_NS)
+UNIFORM = Delay(Law.UNIFORM, DELAY_NS // 2, DELAY_NS * 3 // 2)
+
+
+@pytest.mark.parametrize("members", [4, 7])
+def test_a_leader_is_final_after_exactly_three_delays(members: int) -> None:
+    leaders = measure_latency(members, CONSTANT, seconds=6).leaders
+    assert leaders.count > 50
+    assert (leaders.mean, leaders.longest) == (3_000, 3_000)
+
+
+def test_blocks_and_operations_are_final_in_few_delays() -> None:
+    latency = measure_latency(7, UNIFORM, seconds=6)
+    assert latency.blocks.count > 500
+    assert latency.blocks.mean <= 4_900
+    assert latency.operations.count > 50
+    assert latency.operations.mean <= 6_000
+    assert latency.blocks.mean <= latency.blocks.p95 <= latency.blocks.longest
+
+
+@pytest.mark.slow
+def test_sixteen_members_reach_the_published_figures() -> None:
+    latency = measure_latency(16, UNIFORM, seconds=8)
+    assert latency.blocks.mean <= 5_100
+    assert latency.operations.mean <= 6_000

@@ -1,0 +1,52 @@
+import pytest
+
+from protocol.signing import Scheme
+from protocol.simulator import __main__ as command
+from protocol.simulator.run import Outcome, Verdict, play
+from protocol.simulator.scenario import Scenario
+from protocol.simulator.scheme import FAKE
+
+
+def test_one_seed_says_its_options_first_and_its_outcome_last(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert command.main(["--scenario", "lossy", "--seed", "4"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("seed 4: lossy, stakes 5000")
+    assert any(line.startswith("  fault: LossBurst") for line in lines)
+    assert any(line.startswith("  pass: ") for line in lines)
+    assert any("bit" in line for line in lines)
+
+
+def test_many_seeds_are_summed_up(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main(["--scenario", "calm", "--seeds", "2", "--start", "7"]) == 0
+    assert capsys.readouterr().out.startswith("2 runs: 2 pass, 0 safety")
+
+
+@pytest.mark.parametrize("verdict", [Verdict.SAFETY, Verdict.LIVENESS, Verdict.CRASH])
+def test_a_failure_sets_the_exit_code_and_names_its_command(
+    verdict: Verdict, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    passed = play(command.SCENARIOS["calm"](1), FAKE)
+
+    def failing(scenario: Scenario, scheme: Scheme) -> Outcome:
+        return Outcome(
+            scenario, verdict, (), passed.bites, passed.trace, passed.traffic, passed.counts
+        )
+
+    monkeypatch.setattr(command, "play", failing)
+    assert command.main(["--scenario", "calm", "--seed", "9"]) == verdict
+    printed = capsys.readouterr().out
+    assert "repeat with: python -m protocol.simulator --scenario calm --seed 9" in printed
+
+
+def test_an_unbitten_fault_has_its_own_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    passed = play(command.SCENARIOS["calm"](1), FAKE)
+
+    def missed(scenario: Scenario, scheme: Scheme) -> Outcome:
+        return Outcome(
+            scenario, Verdict.UNKNOWN, (), (), passed.trace, passed.traffic, passed.counts
+        )
+
+    monkeypatch.setattr(command, "play", missed)
+    assert command.main(["--seed", "1"]) == 12

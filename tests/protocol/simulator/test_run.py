@@ -1,0 +1,62 @@
+from dataclasses import replace
+
+from protocol.core import Core, Identity
+from protocol.messages import Genesis
+from protocol.signing import Scheme
+from protocol.simulator.catalogue import calm, crashes
+from protocol.simulator.run import Outcome, Verdict, play
+from protocol.simulator.scenario import Crash, Partition
+from protocol.simulator.scheme import CACHED
+from protocol.units import SECOND
+
+
+def shown(outcome: Outcome) -> str:
+    return f"{outcome.verdict.name} {outcome.violations[:3]}"
+
+
+def test_a_calm_network_passes_and_settles_its_jobs() -> None:
+    outcome = play(calm(1))
+    assert outcome.verdict is Verdict.PASS, shown(outcome)
+    assert outcome.counts.jobs == 2
+    assert outcome.counts.commits > 10
+    assert outcome.bites == ()
+
+
+def test_a_run_repeats_itself_and_another_seed_differs() -> None:
+    assert play(crashes(3)) == play(crashes(3))
+    assert play(calm(3)).trace != play(calm(4)).trace
+
+
+def test_real_signatures_lead_to_the_same_verdict() -> None:
+    outcome = play(calm(1, members=4), CACHED)
+    assert outcome.verdict is Verdict.PASS, shown(outcome)
+
+
+def test_crashed_nodes_come_back_with_everything() -> None:
+    outcome = play(crashes(1))
+    assert outcome.verdict is Verdict.PASS, shown(outcome)
+    assert [bite.count for bite in outcome.bites] == [1] * 6
+
+
+def test_a_fault_that_never_bites_makes_a_run_unknown() -> None:
+    twice = (Crash(3 * SECOND, 6 * SECOND, 1), Crash(4 * SECOND, 5 * SECOND, 1))
+    outcome = play(replace(calm(1), faults=twice))
+    assert outcome.verdict is Verdict.UNKNOWN, shown(outcome)
+    assert [bite.count for bite in outcome.bites] == [1, 0]
+
+
+def test_a_partition_without_heal_is_a_failure_of_liveness() -> None:
+    for_ever = Partition(3 * SECOND, 10**15, ((0, 1), (2, 3, 4)))
+    outcome = play(replace(calm(1), faults=(for_ever,), liveness_ns=10 * SECOND))
+    assert outcome.verdict is Verdict.LIVENESS, shown(outcome)
+
+
+def test_a_core_that_raises_is_a_crash_and_says_where() -> None:
+    def make(genesis: Genesis, identity: Identity, scheme: Scheme) -> Core:
+        core = Core(genesis, identity, scheme)
+        core.ledger = None
+        return core
+
+    outcome = play(calm(1), make_core=make)
+    assert outcome.verdict is Verdict.CRASH, shown(outcome)
+    assert "line" in outcome.violations[0].detail
