@@ -77,13 +77,11 @@ async def join(request: JoinRequest) -> Joined:
 
 
 async def _join(request: JoinRequest) -> Joined:
-    verified_mark = request.pinned.with_suffix(".verified")
     if request.pinned.exists():
-        genesis = read_genesis(request.pinned)
-        is_verified = _check(request.insisted, genesis) or verified_mark.exists()
-        return Joined(genesis, network_of(genesis), False, is_verified)
-    if request.insisted and Path(request.insisted).is_file():
-        genesis, is_new = read_genesis(Path(request.insisted)), False
+        return _pinned(request)
+    named = _named(request)
+    if named is not None:
+        genesis, is_new = named, False
     elif request.bootstrap:
         genesis, is_new = await _fetch(request), False
     elif request.insisted:
@@ -96,8 +94,26 @@ async def _join(request: JoinRequest) -> Joined:
     is_verified = _check(request.insisted, genesis) or is_new
     network = write_genesis(request.pinned, genesis)
     if is_verified:
-        verified_mark.touch()
+        _verified_mark(request).touch()
     return Joined(genesis, network, is_new, is_verified)
+
+
+def _pinned(request: JoinRequest) -> Joined:
+    """Takes the network that the data folder belongs to."""
+    genesis = read_genesis(request.pinned)
+    is_verified = _check(request.insisted, genesis) or _verified_mark(request).exists()
+    return Joined(genesis, network_of(genesis), False, is_verified)
+
+
+def _named(request: JoinRequest) -> Genesis | None:
+    """Reads the genesis file that the operator named, if it was one."""
+    if request.insisted and Path(request.insisted).is_file():
+        return read_genesis(Path(request.insisted))
+    return None
+
+
+def _verified_mark(request: JoinRequest) -> Path:
+    return request.pinned.with_suffix(".verified")
 
 
 def _check(insisted: str, genesis: Genesis) -> bool:
@@ -136,9 +152,7 @@ async def _fetch(request: JoinRequest) -> Genesis:
             parse_address(address)
         except BadAddress as error:
             raise JoinRefused(f"bad address for --bootstrap: {error}") from error
-    settings = NetworkSettings(
-        listen=(), bootstrap=(), topics=(), address_book=None
-    )
+    settings = NetworkSettings(listen=(), bootstrap=(), topics=(), address_book=None)
     refusals = []
     passing_seed = secrets.token_bytes(32)  # the real identity appears once it has a network
     async with open_network(settings, passing_seed, lambda *_: False) as network:

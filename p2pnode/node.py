@@ -36,7 +36,7 @@ from p2pnode.storage import (
     open_journal,
     prepare_data_folder,
 )
-from p2pnode.world import BLOCKS_TOPIC, OPERATIONS_TOPIC, NodeWorld, topic_of
+from p2pnode.world import BLOCKS_TOPIC, OPERATIONS_TOPIC, NodeWorld, WorldParts, topic_of
 from protocol import events as ev
 from protocol.core import Core, Identity
 from protocol.encoding import decode, digest_of
@@ -155,9 +155,8 @@ async def _serve(opened: Opened, hooks: Hooks) -> None:
     runner = Runner(devices)
     stop = trio.Event()
     async with trio.open_nursery() as nursery:
-        world = NodeWorld(
-            opened.journal, network, content, facts, nursery, opened.joined.network, clock
-        )
+        adapters = WorldParts(opened.journal, network, content, facts)
+        world = NodeWorld(adapters, nursery, opened.joined.network, clock)
         driver = Driver(core, world, clock)
         run_task = hooks.wrap_run(runner.run) if hooks.wrap_run else runner.run
         world.executions = Executions(run_task, content, store, driver.put)

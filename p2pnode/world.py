@@ -1,6 +1,7 @@
 """Performs the core's effects with the node's adapters: journal, network, runner, facts."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final, assert_never
 
 import structlog
@@ -44,6 +45,16 @@ def topic_of(name: str, network: bytes) -> str:
     return f"p2pnode/{network.hex()[:16]}/{name}"
 
 
+@dataclass(frozen=True, slots=True)
+class WorldParts:
+    """The adapters that effects are performed with."""
+
+    journal: Journal
+    network: Network
+    content: Content
+    facts: FactLog
+
+
 class NodeWorld:
     """The real world of one driver.
 
@@ -52,19 +63,12 @@ class NodeWorld:
     """
 
     def __init__(
-        self,
-        journal: Journal,
-        network: Network,
-        content: Content,
-        facts: FactLog,
-        nursery: trio.Nursery,
-        network_digest: bytes,
-        clock: NodeClock,
+        self, parts: WorldParts, nursery: trio.Nursery, network_digest: bytes, clock: NodeClock
     ) -> None:
-        self._journal = journal
-        self._network = network
-        self._content = content
-        self._facts = facts
+        self._journal = parts.journal
+        self._network = parts.network
+        self._content = parts.content
+        self._facts = parts.facts
         self._nursery = nursery
         self._blocks_topic = topic_of(BLOCKS_TOPIC, network_digest)
         self._operations_topic = topic_of(OPERATIONS_TOPIC, network_digest)

@@ -127,7 +127,7 @@ class Core:
 
     # Events
 
-    def _take(self, event: ev.Event, now: int) -> None:
+    def _take(self, event: ev.Event, now: int) -> None:  # noqa: PLR0912  a case an event
         match event:
             case ev.BlockReceived(peer, raw):
                 self._receive_block(peer, raw, now)

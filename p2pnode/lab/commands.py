@@ -7,20 +7,21 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from p2pnode.genesis import PRESETS
 from p2pnode.lab import founding, running
 from p2pnode.lab.processes import Life, identify
 from p2pnode.lab.readiness import NotReady, last_words, status_of, wait_for, wait_until_ready
 from p2pnode.lab.testnet import (
     STATE_NAME,
+    LabError,
+    LabNetwork,
     Member,
-    Testnet,
-    TestnetError,
     changing,
     default_folder,
     load,
@@ -46,7 +47,7 @@ STATUS_FIELDS: Final = (
 )
 
 
-class Misplanned(TestnetError):
+class Misplanned(LabError):  # noqa: N818  named for what happened
     """No network can be as it was asked for."""
 
 
@@ -61,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _complain(error, TIMED_OUT)
     except Misplanned as error:
         return _complain(error, BAD_INPUT)
-    except TestnetError as error:
+    except LabError as error:
         return _complain(error, FAILED)
 
 
@@ -87,11 +88,11 @@ def up(arguments: argparse.Namespace) -> int:
     return DONE
 
 
-def prepare(folder: Path, plan: founding.Plan, *, detach: bool) -> Testnet:
+def prepare(folder: Path, plan: founding.Plan, *, detach: bool) -> LabNetwork:
     """Make a network in a folder; nothing runs yet.
 
     Raises:
-        TestnetError: A network runs there already, or the folder holds another one.
+        LabError: A network runs there already, or the folder holds another one.
     """
     with changing(folder):
         _refuse_occupied(folder)
@@ -103,13 +104,13 @@ def prepare(folder: Path, plan: founding.Plan, *, detach: bool) -> Testnet:
     return testnet
 
 
-def launch(testnet: Testnet) -> Testnet:
+def launch(testnet: LabNetwork) -> LabNetwork:
     """Start all processes of a network."""
     with changing(testnet.folder):
         return running.start(testnet, range(len(testnet.members)))
 
 
-def announce(testnet: Testnet, begun: float) -> None:
+def announce(testnet: LabNetwork, begun: float) -> None:
     """Print a line per node as soon as all answer, and a last one when finality moves."""
     deadline = begun + READY_SECONDS + READY_SECONDS_PER_NODE * len(testnet.members)
     found = wait_for(testnet.members, lambda status: True, "answering", deadline)
@@ -121,9 +122,7 @@ def announce(testnet: Testnet, begun: float) -> None:
 
 def take_down(folder: Path) -> None:
     """End a network; nothing is left of a temporary one."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
-    with suppress(TestnetError), changing(folder):
+    with suppress(LabError), _undisturbed(), changing(folder):
         testnet = load(folder)
         running.end(testnet)
         save(replace(testnet, owner=None))
@@ -141,6 +140,18 @@ def stop_on_signals() -> None:
         signal.signal(number, interrupt)
 
 
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Ignore signals for a while: half of a network is nobody's wish."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def print_line(record: object) -> None:
     """Print one JSON value on a line of its own, at once."""
     print(json.dumps(record), flush=True)
@@ -150,11 +161,11 @@ def _refuse_occupied(folder: Path) -> None:
     """Refuse a folder in use, and clear the remains of a temporary network."""
     if not (folder / STATE_NAME).exists():
         if any(folder.iterdir()):
-            raise TestnetError(f"{folder} holds something else: name an empty folder")
+            raise LabError(f"{folder} holds something else: name an empty folder")
         return
     testnet = load(folder)
     if testnet.is_running:
-        raise TestnetError(
+        raise LabError(
             f"a local network runs in {folder}: end it with `p2pnode testnet down --data-dir "
             f"{folder}`, or name another folder with --data-dir"
         )
@@ -163,12 +174,12 @@ def _refuse_occupied(folder: Path) -> None:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-def _watch(testnet: Testnet) -> None:
+def _watch(testnet: LabNetwork) -> None:
     """Stay until interrupted, and tell of each node that ends meanwhile."""
     gone: set[int] = set()
     while True:
         time.sleep(WATCH_SECONDS)
-        with suppress(TestnetError):
+        with suppress(LabError):
             testnet = load(testnet.folder)
         now = {member.node for member in testnet.members if member.life is Life.GONE}
         for node in sorted(now - gone):
@@ -201,7 +212,7 @@ def _restart(arguments: argparse.Namespace) -> int:
     return DONE
 
 
-def _each(act: Callable[[Testnet, int], None]) -> Callable[[argparse.Namespace], int]:
+def _each(act: Callable[[LabNetwork, int], None]) -> Callable[[argparse.Namespace], int]:
     def handler(arguments: argparse.Namespace) -> int:
         testnet = _loaded(arguments)
         for node in arguments.nodes:
@@ -232,7 +243,7 @@ def _demo(arguments: argparse.Namespace) -> int:
     return run_demo(keep=arguments.keep, jobs_max=arguments.jobs)
 
 
-def _loaded(arguments: argparse.Namespace) -> Testnet:
+def _loaded(arguments: argparse.Namespace) -> LabNetwork:
     return load(arguments.data_dir or default_folder(os.environ))
 
 
@@ -300,7 +311,7 @@ def _add_up(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--liars", type=int, default=0, help="how many alter their results")
     parser.add_argument("--colluding", action="store_true", help="all liars tell the same lie")
     parser.add_argument("--detach", action="store_true", help="leave it running and return")
-    parser.add_argument("--preset", choices=sorted(founding.PRESETS), default="local")
+    parser.add_argument("--preset", choices=sorted(PRESETS), default="local")
     parser.add_argument(
         "--allow-artefact",
         metavar="DIGEST",

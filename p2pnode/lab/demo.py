@@ -21,7 +21,7 @@ from p2pnode.lab.commands import launch, prepare, stop_on_signals, take_down
 from p2pnode.lab.demo_text import caught, phase_sentence, receipt
 from p2pnode.lab.founding import EXAMPLES, Plan, example_artefacts, magika_models
 from p2pnode.lab.readiness import POLL_SECONDS, client_of, wait_until_ready
-from p2pnode.lab.testnet import Testnet, TestnetError
+from p2pnode.lab.testnet import LabError, LabNetwork
 from p2pnode.money import format_credits
 from protocol.units import CREDIT
 
@@ -38,7 +38,7 @@ ADDED_STAKE = 500 * CREDIT
 class Stage:
     """Who plays, and how to tell."""
 
-    testnet: Testnet
+    testnet: LabNetwork
     names: dict[str, str]
     begun: float
 
@@ -50,9 +50,9 @@ class Stage:
 def run_demo(*, keep: bool, jobs_max: int) -> int:
     """Run the demonstration; returns 0 only when everything was seen that it promises."""
     if not magika_models():
-        raise TestnetError("the demonstration needs the magika package: pip install magika==1.0.3")
+        raise LabError("the demonstration needs the magika package: pip install magika==1.0.3")
     if not (EXAMPLES / "02_magika").is_dir():
-        raise TestnetError("the demonstration needs the examples of the source tree")
+        raise LabError("the demonstration needs the examples of the source tree")
     stop_on_signals()
     folder = Path(tempfile.mkdtemp(prefix="p2pnode-demo-"))
     is_done = False
@@ -120,9 +120,9 @@ def _wait_final(client: Client, operation: str) -> None:
         if answer["finality"] == "final":
             return
         if answer["finality"] == "rejected":
-            raise TestnetError(f"operation {operation} was rejected: {answer}")
+            raise LabError(f"operation {operation} was rejected: {answer}")
         time.sleep(POLL_SECONDS)
-    raise TestnetError(f"operation {operation} is not final after {OPERATION_SECONDS:.0f} s")
+    raise LabError(f"operation {operation} is not final after {OPERATION_SECONDS:.0f} s")
 
 
 def _prepare(stage: Stage) -> tuple[Path, list[Path]]:
@@ -236,5 +236,5 @@ def _run(command: list[str], verdicts: tuple[int, ...]) -> str:
         command, capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False
     )
     if done.returncode not in verdicts or not (done.stdout or done.returncode == 0):
-        raise TestnetError(f"{' '.join(command[1:4])} failed: {done.stderr.strip()[-500:]}")
+        raise LabError(f"{' '.join(command[1:4])} failed: {done.stderr.strip()[-500:]}")
     return done.stdout

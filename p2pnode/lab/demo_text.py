@@ -14,32 +14,24 @@ WEIGHT_PERCENT = 100
 
 def phase_sentence(record: Record, position: int, names: Names) -> str:
     """Say what a job has come to with one of the steps in its timeline."""
-    phases = [step["phase"] for step in record["timeline"][: position + 1]]
+    phases: list[str] = [step["phase"] for step in record["timeline"][: position + 1]]
     called = ", ".join(_name(one, names) for one in record.get("executors", ()))
-    is_again = phases[-1] in phases[:-1]
-    match phases[-1]:
-        case "executing" if is_again:
-            return f"cross-check: too little agrees, so one more is called; now {called}"
-        case "revealing" if is_again:
-            return "reveals: the later results are opened, too"
-        case "bidding":
-            return "offer: final in the ledger; workers bid"
-        case "drawing":
-            return f"close: {len(record.get('bids', ()))} bids; a later beacon will draw"
-        case "executing":
-            return f"lottery: drawn are {called}; execution runs"
-        case "sampling":
-            return "commitments: every result is fixed; a later beacon samples for an audit"
-        case "auditing":
-            auditors = (record.get("audit") or {}).get("auditors", ())
-            drawn = ", ".join(names.get(one, one[:16]) for one in auditors)
-            return f"audit sampling: {drawn or 'an auditor'} runs it again"
-        case "revealing":
-            return f"audit sampling: {_sampled(record)}; reveals open the commitments"
-        case "settled":
-            return f"cross-check: {_cross_check(record)}; settlement"
-        case _:
-            return f"{phases[-1]}: {record.get('reason') or 'the budget goes back'}"
+    audit: Record = record.get("audit") or {}
+    auditors = ", ".join(names.get(one, one[:16]) for one in audit.get("auditors", ()))
+    if phases[-1] in phases[:-1]:
+        return {
+            "executing": f"cross-check: too little agrees, one more is called: {called}",
+            "revealing": "reveals: the later results are opened, too",
+        }.get(phases[-1], phases[-1])
+    return {
+        "bidding": "offer: final in the ledger; workers bid",
+        "drawing": f"close: {len(record.get('bids', ()))} bids; a later beacon will draw",
+        "executing": f"lottery: drawn are {called}; execution runs",
+        "sampling": "commitments: every result is fixed; a later beacon samples for an audit",
+        "auditing": f"audit sampling: {auditors} runs it again",
+        "revealing": f"audit sampling: {_sampled(audit)}; reveals open the commitments",
+        "settled": f"cross-check: {_cross_check(record)}; settlement",
+    }.get(phases[-1], f"{phases[-1]}: {record.get('reason')}")
 
 
 def receipt(record: Record, names: Names) -> Iterator[str]:
@@ -86,8 +78,7 @@ def caught(record: Record, account: str) -> bool:
     return record.get("state") == "settled" and outvoted and slashed
 
 
-def _sampled(record: Record) -> str:
-    audit = record.get("audit")
+def _sampled(audit: Record) -> str:
     if not audit:
         return "none is needed"
     chance = audit["numerator"] * WEIGHT_PERCENT / max(1, audit["denominator"])

@@ -10,7 +10,7 @@ from pathlib import Path
 from msgspec.structs import replace as with_terms
 
 from p2pnode.genesis import PRESETS, Founder, make_genesis, read_genesis, write_genesis
-from p2pnode.lab.testnet import Member, Testnet, TestnetError
+from p2pnode.lab.testnet import LabError, LabNetwork, Member
 from p2pnode.network import peer_id_of
 from p2pnode.storage import artifact_digest, load_or_create_seeds, prepare_data_folder
 from protocol import vrf
@@ -56,11 +56,11 @@ def paced(terms: Parameters, nodes: int, cores: int) -> Parameters:
     )
 
 
-def found(folder: Path, plan: Plan, cores: int) -> Testnet:
+def found(folder: Path, plan: Plan, cores: int) -> LabNetwork:
     """Make a network, or make one ready to go on that an earlier command left in the folder.
 
     Raises:
-        TestnetError: The folder holds a network of another size.
+        LabError: The folder holds a network of another size.
     """
     roots = [folder / f"node-{node}" for node in range(plan.nodes)]
     genesis_path = folder / "genesis"
@@ -68,7 +68,7 @@ def found(folder: Path, plan: Plan, cores: int) -> Testnet:
         held = len(read_genesis(genesis_path).validators)
         if held != plan.nodes:
             text = f"{folder} holds a network of {held} nodes: remove it or name another folder"
-            raise TestnetError(text)
+            raise LabError(text)
     else:
         _write_genesis(genesis_path, roots, paced(PRESETS[plan.preset](), plan.nodes, cores))
     genesis = read_genesis(genesis_path)
@@ -91,7 +91,7 @@ def found(folder: Path, plan: Plan, cores: int) -> Testnet:
         members.append(member)
         network = network_of(genesis).hex()
         data_folder.config.write_text(_config(member, members[0], network, plan.artefacts))
-    return Testnet(
+    return LabNetwork(
         folder=folder,
         network=network,
         temporary=False,
@@ -118,7 +118,7 @@ def free_ports(count: int) -> list[int]:
     """Choose ports on which nobody listens now.
 
     Raises:
-        TestnetError: There are not enough.
+        LabError: There are not enough.
     """
     candidates = random.sample(range(FIRST_PORT, LAST_PORT), LAST_PORT - FIRST_PORT)
     found_ports: list[int] = []
@@ -128,7 +128,7 @@ def free_ports(count: int) -> list[int]:
         if _is_free(port):
             found_ports.append(port)
     if len(found_ports) < count:
-        raise TestnetError(f"this machine has no {count} free ports: stop other networks first")
+        raise LabError(f"this machine has no {count} free ports: stop other networks first")
     return found_ports
 
 

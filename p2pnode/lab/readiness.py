@@ -9,7 +9,7 @@ from typing import TypeVar
 from p2pnode.calls import ClientError, Record
 from p2pnode.client import Client, find_endpoint
 from p2pnode.lab.processes import Life
-from p2pnode.lab.testnet import Member, TestnetError
+from p2pnode.lab.testnet import LabError, Member
 
 POLL_SECONDS = 0.2
 LINKS_WANTED = 4
@@ -18,7 +18,7 @@ LINKS_WANTED = 4
 Value = TypeVar("Value")
 
 
-class NotReady(TestnetError):
+class NotReady(LabError):  # noqa: N818  named for what happened
     """Nodes did not come as far as they should have in time."""
 
 

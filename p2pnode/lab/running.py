@@ -9,9 +9,9 @@ from pathlib import Path
 from p2pnode.lab.link_file import LINKS_NAME, write_rules
 from p2pnode.lab.processes import Life, ProcessId, send_signal, spawn, stop
 from p2pnode.lab.testnet import (
+    LabError,
+    LabNetwork,
     Member,
-    Testnet,
-    TestnetError,
     changing,
     load,
     save,
@@ -24,7 +24,7 @@ STOP_SECONDS = 5.0
 """What a node needs at most for a clean stop; then it is killed."""
 
 
-def start(testnet: Testnet, nodes: Iterable[int]) -> Testnet:
+def start(testnet: LabNetwork, nodes: Iterable[int]) -> LabNetwork:
     """Start the processes of some nodes and note them, one by one, so that none can be lost."""
     for node in nodes:
         member = testnet.member(node)
@@ -34,58 +34,58 @@ def start(testnet: Testnet, nodes: Iterable[int]) -> Testnet:
     return testnet
 
 
-def end(testnet: Testnet) -> int:
+def end(testnet: LabNetwork) -> int:
     """Stop all processes; returns how many had to be killed."""
     return stop([member.process for member in testnet.members], STOP_SECONDS)
 
 
-def kill(testnet: Testnet, node: int) -> None:
+def kill(testnet: LabNetwork, node: int) -> None:
     """Let a node crash.
 
     Raises:
-        TestnetError: It does not run.
+        LabError: It does not run.
     """
     process = _living(testnet, node)
     send_signal(process, signal.SIGKILL)
     stop([process], STOP_SECONDS)
 
 
-def pause(testnet: Testnet, node: int) -> None:
+def pause(testnet: LabNetwork, node: int) -> None:
     """Stop a node's process without ending it; its connections stay open.
 
     Raises:
-        TestnetError: It does not run.
+        LabError: It does not run.
     """
     send_signal(_living(testnet, node), signal.SIGSTOP)
 
 
-def resume(testnet: Testnet, node: int) -> None:
+def resume(testnet: LabNetwork, node: int) -> None:
     """Let a paused node go on.
 
     Raises:
-        TestnetError: It does not run.
+        LabError: It does not run.
     """
     send_signal(_living(testnet, node), signal.SIGCONT)
 
 
-def restart(folder: Path, node: int) -> Testnet:
+def restart(folder: Path, node: int) -> LabNetwork:
     """Start a node that is gone, or stop it first and then start it."""
     stop([load(folder).member(node).process], STOP_SECONDS)
     with changing(folder):
         return start(load(folder), [node])
 
 
-def cut(testnet: Testnet, groups: Sequence[Sequence[int]]) -> None:
+def cut(testnet: LabNetwork, groups: Sequence[Sequence[int]]) -> None:
     """Let nothing pass between nodes of different groups; other links are whole afterwards.
 
     Raises:
-        TestnetError: A node does not exist or stands in two groups.
+        LabError: A node does not exist or stands in two groups.
     """
     named = [node for group in groups for node in group]
     for node in named:
         testnet.member(node)
     if len(named) != len(set(named)):
-        raise TestnetError("a node can stand in one group only")
+        raise LabError("a node can stand in one group only")
     for member in testnet.members:
         own = next((group for group in groups if member.node in group), None)
         others = [] if own is None else [node for node in named if node not in own]
@@ -93,7 +93,7 @@ def cut(testnet: Testnet, groups: Sequence[Sequence[int]]) -> None:
         write_rules(member.data_dir / LINKS_NAME, rules)
 
 
-def heal(testnet: Testnet) -> None:
+def heal(testnet: LabNetwork) -> None:
     """Make all links whole."""
     cut(testnet, ())
 
@@ -110,14 +110,14 @@ def parse_groups(text: str) -> list[list[int]]:
     return groups
 
 
-def _living(testnet: Testnet, node: int) -> ProcessId:
+def _living(testnet: LabNetwork, node: int) -> ProcessId:
     member = testnet.member(node)
     if member.process is None or member.life is Life.GONE:
-        raise TestnetError(f"node {node} does not run")
+        raise LabError(f"node {node} does not run")
     return member.process
 
 
-def _spawn(testnet: Testnet, member: Member) -> ProcessId:
+def _spawn(testnet: LabNetwork, member: Member) -> ProcessId:
     command = [sys.executable, "-m", "p2pnode.lab.node", "--data-dir", str(member.data_dir)]
     if member.liar:
         command.append("--liar")

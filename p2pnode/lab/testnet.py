@@ -15,7 +15,7 @@ STATE_NAME = "testnet.json"
 STATE_VERSION = 1
 
 
-class TestnetError(Exception):
+class LabError(Exception):
     """A command about a local network cannot be done; the text says why and what to do."""
 
 
@@ -47,7 +47,7 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True)
-class Testnet:
+class LabNetwork:
     """A local network, running or not."""
 
     folder: Path
@@ -64,10 +64,10 @@ class Testnet:
         """The member of a number.
 
         Raises:
-            TestnetError: There is none.
+            LabError: There is none.
         """
         if not 0 <= node < len(self.members):
-            raise TestnetError(f"there is no node {node}: they are 0 to {len(self.members) - 1}")
+            raise LabError(f"there is no node {node}: they are 0 to {len(self.members) - 1}")
         return self.members[node]
 
     @property
@@ -84,18 +84,18 @@ def default_folder(environment: Mapping[str, str]) -> Path:
     return base / "p2pnode" / "testnet"
 
 
-def load(folder: Path) -> Testnet:
+def load(folder: Path) -> LabNetwork:
     """Read the state of the network in a folder.
 
     Raises:
-        TestnetError: There is none, or the file is damaged.
+        LabError: There is none, or the file is damaged.
     """
     path = folder / STATE_NAME
     try:
         document = json.loads(path.read_text())
         if document["version"] != STATE_VERSION:
-            raise TestnetError(f"{path} is of another version: remove {folder}")
-        return Testnet(
+            raise LabError(f"{path} is of another version: remove {folder}")
+        return LabNetwork(
             folder=folder,
             network=document["network"],
             temporary=document["temporary"],
@@ -105,12 +105,12 @@ def load(folder: Path) -> Testnet:
         )
     except FileNotFoundError:
         text = f"no local network in {folder}: start one with `p2pnode testnet up`"
-        raise TestnetError(text) from None
+        raise LabError(text) from None
     except (KeyError, TypeError, ValueError) as error:
-        raise TestnetError(f"{path} is damaged ({error}): remove {folder}") from error
+        raise LabError(f"{path} is damaged ({error}): remove {folder}") from error
 
 
-def save(testnet: Testnet) -> None:
+def save(testnet: LabNetwork) -> None:
     """Replace the state file."""
     document = {
         "version": STATE_VERSION,
@@ -126,7 +126,7 @@ def save(testnet: Testnet) -> None:
     temporary.replace(path)
 
 
-def with_process(testnet: Testnet, node: int, process: ProcessId) -> Testnet:
+def with_process(testnet: LabNetwork, node: int, process: ProcessId) -> LabNetwork:
     """The network with another process for one of its nodes."""
     members = tuple(
         replace(member, process=process) if member.node == node else member

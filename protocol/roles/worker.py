@@ -118,6 +118,10 @@ class Worker:
 
     def _obstacle(self, job: Job) -> str:
         """Why this account does not bid; empty when it does."""
+        return self._obstacle_in_offer(job) or self._obstacle_in_stake(job)
+
+    def _obstacle_in_offer(self, job: Job) -> str:
+        """What this node will not or cannot run."""
         offered, offer = self._offered, job.offer
         if len(self._followed) >= offered.parallel * BIDS_EACH:
             return "this node has as many bids open as it can serve"
@@ -130,17 +134,19 @@ class Worker:
                 f"the artefact {offer.artefact.hex()} is not on this node's allow-list: start it "
                 "with --allow-artefact, or with --unsafe-run-anything"
             )
-        if offered.price > offer.price_cap:
-            return "this node's price is above the offer's cap"
-        exposure = exposure_of(
-            Credits(offered.price), Milliseconds(offer.limits.time_ms), self._state.parameters
-        )
+        is_dear = offered.price > offer.price_cap
+        return "this node's price is above the offer's cap" if is_dear else ""
+
+    def _obstacle_in_stake(self, job: Job) -> str:
+        """What this account's stake does not allow."""
+        parameters = self._state.parameters
         if self._account not in self._state.accounts:
             return "this account does not exist yet: it has never been funded"
         account = self._state.accounts.of(self._account)
-        if account.staked < self._state.parameters.stake_minimum:
+        if account.staked < parameters.stake_minimum:
             return "this account has staked less than the network's minimum"
-        if account.free_stake < exposure:
+        limit = Milliseconds(job.offer.limits.time_ms)
+        if account.free_stake < exposure_of(Credits(self._offered.price), limit, parameters):
             return "this account's free stake does not cover the job's exposure"
         return ""
 

@@ -26,7 +26,7 @@ from protocol.simulator.scenario import (
 from protocol.units import MILLISECOND, SECOND
 
 NODES: Final = (4, 4, 4, 4, 5, 5, 6, 7)
-FAULTS: Final = (0, 0, 1, 1, 1, 1, 2, 3)
+FAULTS: Final = (0, 0, 0, 1, 1, 1, 1, 2, 3)
 """Numbers of temporary faults to choose from."""
 SAFETY_NS: Final = 7 * SECOND
 FAULT_MIN_NS: Final = SECOND

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from p2pnode.lab.processes import ProcessId
-from p2pnode.lab.testnet import Member, Testnet
+from p2pnode.lab.testnet import LabNetwork, Member
 from p2pnode.network import peer_id_of
 
 
@@ -24,6 +24,6 @@ def member(folder: Path, *, node: int = 0, process: ProcessId | None = None) -> 
     )
 
 
-def testnet(folder: Path, *, nodes: int = 4, owner: ProcessId | None = None) -> Testnet:
+def network(folder: Path, *, nodes: int = 4, owner: ProcessId | None = None) -> LabNetwork:
     members = tuple(member(folder, node=node) for node in range(nodes))
-    return Testnet(folder, "ab" * 32, temporary=False, members=members, owner=owner)
+    return LabNetwork(folder, "ab" * 32, temporary=False, members=members, owner=owner)

@@ -42,7 +42,7 @@ def test_a_network_in_use_is_neither_started_again_nor_taken_down_by_that(
 ) -> None:
     own = identify(os.getpid())
     assert own is not None
-    save(with_process(builders.testnet(tmp_path), 1, own))
+    save(with_process(builders.network(tmp_path), 1, own))
     assert main(["up", "--data-dir", str(tmp_path)]) == 1
     assert "runs in" in capsys.readouterr().err
 
@@ -59,13 +59,13 @@ def test_a_folder_with_other_things_is_left_alone(
 def test_taking_down_a_temporary_network_leaves_nothing(tmp_path: Path) -> None:
     folder = tmp_path / "net"
     folder.mkdir()
-    save(replace(builders.testnet(folder), temporary=True))
+    save(replace(builders.network(folder), temporary=True))
     assert main(["down", "--data-dir", str(folder)]) == 0
     assert not folder.exists()
 
 
 def test_taking_down_a_named_network_leaves_its_data(tmp_path: Path) -> None:
-    save(builders.testnet(tmp_path))
+    save(builders.network(tmp_path))
     assert main(["down", "--data-dir", str(tmp_path)]) == 0
     assert (tmp_path / "node-0").is_dir()
 
@@ -73,6 +73,6 @@ def test_taking_down_a_named_network_leaves_its_data(tmp_path: Path) -> None:
 def test_the_status_of_nodes_that_are_gone_is_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    save(builders.testnet(tmp_path, nodes=2))
+    save(builders.network(tmp_path, nodes=2))
     assert main(["status", "--data-dir", str(tmp_path)]) == 0
     assert capsys.readouterr().out.count('"state": "gone"') == 2

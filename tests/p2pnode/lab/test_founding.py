@@ -13,7 +13,7 @@ from p2pnode.lab.founding import (
     free_ports,
     paced,
 )
-from p2pnode.lab.testnet import TestnetError
+from p2pnode.lab.testnet import LabError
 from p2pnode.settings import load_settings
 from p2pnode.storage import artifact_digest
 from protocol.messages import network_of
@@ -54,7 +54,7 @@ def test_a_network_goes_on_in_its_folder_with_keys_and_genesis(tmp_path: Path) -
 
 def test_a_network_of_another_size_is_not_continued(tmp_path: Path) -> None:
     found(tmp_path, Plan(nodes=2), cores=2)
-    with pytest.raises(TestnetError, match="2 nodes"):
+    with pytest.raises(LabError, match="2 nodes"):
         found(tmp_path, Plan(nodes=3), cores=2)
 
 

@@ -4,12 +4,12 @@ import pytest
 
 from p2pnode.lab import running
 from p2pnode.lab.link_file import LINKS_NAME, read_rules
-from p2pnode.lab.testnet import Testnet, TestnetError
+from p2pnode.lab.testnet import LabError, LabNetwork
 from p2pnode.network import LinkRule
 from tests.p2pnode.lab import builders
 
 
-def cut_links(testnet: Testnet) -> set[tuple[int, int]]:
+def cut_links(testnet: LabNetwork) -> set[tuple[int, int]]:
     numbers = {bytes.fromhex(member.account): member.node for member in testnet.members}
     return {
         (member.node, numbers[account])
@@ -20,14 +20,14 @@ def cut_links(testnet: Testnet) -> set[tuple[int, int]]:
 
 
 def test_a_cut_holds_between_groups_in_both_directions(tmp_path: Path) -> None:
-    testnet = builders.testnet(tmp_path, nodes=5)
+    testnet = builders.network(tmp_path, nodes=5)
     running.cut(testnet, [[0, 1], [2, 3]])
     between = {(one, other) for one in (0, 1) for other in (2, 3)}
     assert cut_links(testnet) == between | {(other, one) for one, other in between}
 
 
 def test_a_second_cut_replaces_the_first_and_healing_ends_all(tmp_path: Path) -> None:
-    testnet = builders.testnet(tmp_path)
+    testnet = builders.network(tmp_path)
     running.cut(testnet, [[0], [1, 2, 3]])
     running.cut(testnet, [[0, 1, 2], [3]])
     assert (0, 1) not in cut_links(testnet)
@@ -40,8 +40,8 @@ def test_a_second_cut_replaces_the_first_and_healing_ends_all(tmp_path: Path) ->
 def test_a_cut_that_cannot_be_meant_changes_nothing(
     tmp_path: Path, groups: list[list[int]]
 ) -> None:
-    testnet = builders.testnet(tmp_path)
-    with pytest.raises(TestnetError):
+    testnet = builders.network(tmp_path)
+    with pytest.raises(LabError):
         running.cut(testnet, groups)
     assert not (testnet.members[0].data_dir / LINKS_NAME).exists()
 
@@ -57,7 +57,7 @@ def test_other_groups_are_refused(text: str) -> None:
 
 
 def test_what_does_not_run_cannot_be_killed_paused_or_resumed(tmp_path: Path) -> None:
-    testnet = builders.testnet(tmp_path)
+    testnet = builders.network(tmp_path)
     for act in (running.kill, running.pause, running.resume):
-        with pytest.raises(TestnetError, match="node 1 does not run"):
+        with pytest.raises(LabError, match="node 1 does not run"):
             act(testnet, 1)

@@ -7,7 +7,7 @@ import pytest
 from p2pnode.lab.processes import Life, ProcessId, identify
 from p2pnode.lab.testnet import (
     STATE_NAME,
-    TestnetError,
+    LabError,
     default_folder,
     load,
     save,
@@ -17,13 +17,13 @@ from tests.p2pnode.lab import builders
 
 
 def test_the_state_survives_the_file(tmp_path: Path) -> None:
-    testnet = with_process(builders.testnet(tmp_path, owner=ProcessId(1, 2)), 2, ProcessId(34, 56))
+    testnet = with_process(builders.network(tmp_path, owner=ProcessId(1, 2)), 2, ProcessId(34, 56))
     save(testnet)
     assert load(tmp_path) == testnet
 
 
 def test_a_network_runs_while_one_of_its_processes_does(tmp_path: Path) -> None:
-    testnet = builders.testnet(tmp_path)
+    testnet = builders.network(tmp_path)
     assert not testnet.is_running
     own = identify(os.getpid())
     assert own is not None
@@ -33,29 +33,29 @@ def test_a_network_runs_while_one_of_its_processes_does(tmp_path: Path) -> None:
 
 
 def test_a_missing_network_is_explained(tmp_path: Path) -> None:
-    with pytest.raises(TestnetError, match="testnet up"):
+    with pytest.raises(LabError, match="testnet up"):
         load(tmp_path)
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"version": 1}'])
 def test_a_damaged_state_is_explained(tmp_path: Path, text: str) -> None:
     (tmp_path / STATE_NAME).write_text(text)
-    with pytest.raises(TestnetError, match="damaged"):
+    with pytest.raises(LabError, match="damaged"):
         load(tmp_path)
 
 
 def test_a_state_of_another_version_is_refused(tmp_path: Path) -> None:
-    save(builders.testnet(tmp_path))
+    save(builders.network(tmp_path))
     document = json.loads((tmp_path / STATE_NAME).read_text())
     (tmp_path / STATE_NAME).write_text(json.dumps(document | {"version": 99}))
-    with pytest.raises(TestnetError, match="version"):
+    with pytest.raises(LabError, match="version"):
         load(tmp_path)
 
 
 def test_a_node_that_does_not_exist_is_refused(tmp_path: Path) -> None:
     for node in (-1, 4):
-        with pytest.raises(TestnetError, match="0 to 3"):
-            builders.testnet(tmp_path).member(node)
+        with pytest.raises(LabError, match="0 to 3"):
+            builders.network(tmp_path).member(node)
 
 
 def test_the_default_folder_follows_the_base_directories() -> None:

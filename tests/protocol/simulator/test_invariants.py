@@ -1,5 +1,7 @@
 from dataclasses import dataclass, field, replace
 
+import pytest
+
 from protocol import effects as fx
 from protocol.errors import Reason
 from protocol.job.record import Fault
@@ -139,6 +141,7 @@ def test_each_checker_sees_what_it_is_for() -> None:
     assert invariants.no_spin(world, log) == [Violation("no_spin", 3, "2 times")]
 
 
+@pytest.mark.slow
 def test_liveness_wants_progress_and_nothing_left_to_do() -> None:
     world, _ = run()
     reached = newest_index(world)

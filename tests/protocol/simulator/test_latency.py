@@ -7,13 +7,14 @@ CONSTANT = Delay(Law.CONSTANT, DELAY_NS, DELAY_NS)
 UNIFORM = Delay(Law.UNIFORM, DELAY_NS // 2, DELAY_NS * 3 // 2)
 
 
-@pytest.mark.parametrize("members", [4, 7])
+@pytest.mark.parametrize("members", [4, pytest.param(7, marks=pytest.mark.slow)])
 def test_a_leader_is_final_after_exactly_three_delays(members: int) -> None:
     leaders = measure_latency(members, CONSTANT, seconds=6).leaders
     assert leaders.count > 50
     assert (leaders.mean, leaders.longest) == (3_000, 3_000)
 
 
+@pytest.mark.slow
 def test_blocks_and_operations_are_final_in_few_delays() -> None:
     latency = measure_latency(7, UNIFORM, seconds=6)
     assert latency.blocks.count > 500

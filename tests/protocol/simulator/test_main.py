@@ -1,3 +1,5 @@
+from functools import cache
+
 import pytest
 
 from protocol.signing import Scheme
@@ -5,6 +7,11 @@ from protocol.simulator import __main__ as command
 from protocol.simulator.run import Outcome, Verdict, play
 from protocol.simulator.scenario import Scenario
 from protocol.simulator.scheme import FAKE
+
+
+@cache
+def calm_outcome() -> Outcome:
+    return play(command.SCENARIOS["calm"](1), FAKE)
 
 
 def test_one_seed_says_its_options_first_and_its_outcome_last(
@@ -27,7 +34,7 @@ def test_many_seeds_are_summed_up(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_failure_sets_the_exit_code_and_names_its_command(
     verdict: Verdict, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    passed = play(command.SCENARIOS["calm"](1), FAKE)
+    passed = calm_outcome()
 
     def failing(scenario: Scenario, scheme: Scheme) -> Outcome:
         return Outcome(
@@ -41,7 +48,7 @@ def test_a_failure_sets_the_exit_code_and_names_its_command(
 
 
 def test_an_unbitten_fault_has_its_own_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
-    passed = play(command.SCENARIOS["calm"](1), FAKE)
+    passed = calm_outcome()
 
     def missed(scenario: Scenario, scheme: Scheme) -> Outcome:
         return Outcome(

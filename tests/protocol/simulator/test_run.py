@@ -1,5 +1,7 @@
 from dataclasses import replace
 
+import pytest
+
 from protocol.core import Core, Identity
 from protocol.messages import Genesis
 from protocol.signing import Scheme
@@ -8,6 +10,8 @@ from protocol.simulator.run import Outcome, Verdict, play
 from protocol.simulator.scenario import Crash, Partition
 from protocol.simulator.scheme import CACHED
 from protocol.units import SECOND
+
+pytestmark = pytest.mark.slow
 
 
 def shown(outcome: Outcome) -> str:

@@ -1,0 +1,1 @@
+"""Golden vectors, and the program that makes those which no standard publishes."""
