@@ -236,7 +236,7 @@ class Discovery:
 
     def _spread_soon(self) -> None:
         # A newcomer's record reaches the whole network in some seconds instead of minutes.
-        soon = trio.current_time() + random.uniform(1, 3)  # noqa: S311
+        soon = trio.current_time() + random.uniform(0.3, 1.5)  # noqa: S311
         for link in self._parts.links.all():
             link.next_exchange = min(link.next_exchange, soon)
 

@@ -129,7 +129,7 @@ def read_frames(stream: BinaryIO) -> Iterator[Frame]:
         packed = _read_packed(stream, number)
         frame = _opened(packed, number, expected)
         if isinstance(frame, Trailer):
-            _check_end(stream, frame, number)
+            _check_claims(stream, frame, Trailer(entries, final, frame.checksum), number)
             yield frame
             _check_sum(frame, _checksum(total, entries, final), number)
             return
@@ -170,11 +170,14 @@ def _check_growth(before: RecordedFinal, final: RecordedFinal) -> None:
         raise BadEntry(0, "malformed", f"recorded final {final.index} follows {before.index}")
 
 
-def _check_end(stream: BinaryIO, trailer: Trailer, number: int) -> None:
+def _check_claims(stream: BinaryIO, trailer: Trailer, found: Trailer, number: int) -> None:
     if stream.read(1):
         raise BadEntry(number, "trailing_bytes", "the file goes on after its trailer")
-    if trailer.entries != number - 1:
-        detail = f"the trailer counts {trailer.entries} blocks, the file holds {number - 1}"
+    if trailer != found:
+        detail = (
+            f"the trailer claims {trailer.entries} blocks and final commit {trailer.final.index}, "
+            f"the file holds {found.entries} and {found.final.index}, or other digests"
+        )
         raise BadEntry(number, "checksum", detail)
 
 

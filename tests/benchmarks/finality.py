@@ -15,6 +15,7 @@ from tests.benchmarks.real_nodes import NODES, RealNodes, conditions, running
 
 RATE = 20
 PATIENCE_SECONDS = 15.0
+SILENCE_SECONDS = 60.0
 ACCOUNTS = 200
 
 
@@ -106,7 +107,7 @@ async def _listen(
     headers = {"Authorization": f"Bearer {endpoint.token}"}
     url = f"http://{endpoint.address}/v1/events"
     async with (
-        httpx.AsyncClient(trust_env=False, timeout=None, headers=headers) as client,
+        httpx.AsyncClient(trust_env=False, timeout=SILENCE_SECONDS, headers=headers) as client,
         client.stream("GET", url) as stream,
     ):
         assert stream.status_code == 200, stream.status_code

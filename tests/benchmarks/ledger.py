@@ -1,4 +1,4 @@
-"""One node's own work, beside one Ed25519 verification, which no ledger of signatures goes below."""
+"""One node's own work, beside one Ed25519 verification, below which no signed ledger goes."""
 
 import os
 import tempfile

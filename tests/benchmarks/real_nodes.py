@@ -158,9 +158,7 @@ def _account(number: int) -> Account:
     return Account(seed, account_of(seed))
 
 
-def _genesis(
-    folder: Path, people: tuple[Account, ...], terms: Parameters, nodes: int
-) -> Genesis:
+def _genesis(folder: Path, people: tuple[Account, ...], terms: Parameters, nodes: int) -> Genesis:
     """Found a network under a preset's terms as they stand, with people who have credits."""
     founders = []
     for node in range(nodes):

@@ -26,6 +26,7 @@ def own_block(scenario: Scenario, node: int) -> bytes:
     core = world.nodes[node].core
     assert core is not None
     member = core.ledger.committee.index_of(core.account)
+    assert member is not None
     block = core.ledger.dag.latest(member)
     assert block is not None
     return block.raw

@@ -1,4 +1,5 @@
 import time
+from functools import partial
 
 import pytest
 
@@ -7,7 +8,7 @@ from protocol.simulator.engine import Engine
 
 
 def test_actions_run_in_the_order_of_their_times() -> None:
-    engine, seen = Engine(), []
+    engine, seen = Engine(), list[object]()
     engine.at(20, lambda: seen.append(20))
     engine.at(10, lambda: seen.append(10))
     engine.run(30)
@@ -16,15 +17,15 @@ def test_actions_run_in_the_order_of_their_times() -> None:
 
 
 def test_equal_times_run_in_the_order_of_planning() -> None:
-    engine, seen = Engine(), []
+    engine, seen = Engine(), list[object]()
     for name in "cab":
-        engine.at(5, lambda name=name: seen.append(name))
+        engine.at(5, partial(seen.append, name))
     engine.run(5)
     assert seen == ["c", "a", "b"]
 
 
 def test_what_lies_beyond_the_end_waits() -> None:
-    engine, seen = Engine(), []
+    engine, seen = Engine(), list[object]()
     engine.at(11, lambda: seen.append(11))
     engine.run(10)
     assert seen == []
@@ -33,7 +34,7 @@ def test_what_lies_beyond_the_end_waits() -> None:
 
 
 def test_an_action_may_plan_another_at_the_same_time() -> None:
-    engine, seen = Engine(), []
+    engine, seen = Engine(), list[object]()
     engine.at(5, lambda: engine.after(0, lambda: seen.append(engine.now)))
     engine.run(5)
     assert seen == [5]

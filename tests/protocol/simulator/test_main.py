@@ -4,6 +4,7 @@ import pytest
 
 from protocol.signing import Scheme
 from protocol.simulator import __main__ as command
+from protocol.simulator.catalogue import calm
 from protocol.simulator.run import Outcome, Verdict, play
 from protocol.simulator.scenario import Scenario
 from protocol.simulator.scheme import FAKE
@@ -11,7 +12,7 @@ from protocol.simulator.scheme import FAKE
 
 @cache
 def calm_outcome() -> Outcome:
-    return play(command.SCENARIOS["calm"](1), FAKE)
+    return play(calm(1), FAKE)
 
 
 def test_one_seed_says_its_options_first_and_its_outcome_last(

@@ -1,14 +1,16 @@
 from dataclasses import dataclass, field
+from typing import cast
 
 from protocol import effects as fx
 from protocol import events as ev
 from protocol.simulator.engine import Engine
 from protocol.simulator.node import SPINS_MAX, Node, Surroundings
-from protocol.units import MILLISECOND
+from protocol.core import Core
+from protocol.units import MILLISECOND, AccountId, Digest, Round
 
-SLOT = fx.PersistSlot(0, 1, bytes(32))
+SLOT = fx.PersistSlot(0, Round(1), Digest(bytes(32)))
 GOSSIP = fx.GossipBlock(b"block")
-PEER = bytes(32)
+PEER = AccountId(bytes(32))
 SYNC_NS = 10
 
 
@@ -50,14 +52,14 @@ class Bench:
     def node(self) -> Node:
         around = Surroundings(
             self.engine,
-            lambda index: self.script,
+            lambda index: cast(Core, self.script),
             lambda index, effect: self.done.append((self.engine.now, effect)),
             self.ear,
             SYNC_NS,
             self.sends_early,
         )
         node = Node(0, around)
-        node.core = self.script
+        node.core = cast(Core, self.script)
         return node
 
 

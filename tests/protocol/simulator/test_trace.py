@@ -1,6 +1,7 @@
 from protocol import effects as fx
 from protocol import events as ev
 from protocol.simulator.trace import Trace
+from protocol.units import AccountId
 
 
 def digest(*entries: tuple[int, int, ev.Event]) -> str:
@@ -11,7 +12,7 @@ def digest(*entries: tuple[int, int, ev.Event]) -> str:
 
 
 def test_time_node_kind_and_content_all_count() -> None:
-    peer, other = b"p" * 32, b"q" * 32
+    peer, other = AccountId(b"p" * 32), AccountId(b"q" * 32)
     digests = {
         digest((1, 0, ev.PeerJoined(peer))),
         digest((2, 0, ev.PeerJoined(peer))),

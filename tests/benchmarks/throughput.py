@@ -1,0 +1,184 @@
+"""How many operations a second become final in real processes, and what each of them costs."""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import httpx
+import trio
+
+from p2pnode.client import AsyncClient
+from tests.benchmarks.figures import Effort, Figure, Floor, at_least, at_most
+from tests.benchmarks.gauges import BYTES, FINAL, MESSAGES, WAITING, Reading, read
+from tests.benchmarks.gossip import Cost, raw_gossip
+from tests.benchmarks.ledger import verification_seconds
+from tests.benchmarks.real_nodes import NODES, RealNodes, conditions, running
+
+RATE = 200
+ACCOUNTS = 1_000
+TICKS = 5
+"""Requests a second to each node; each carries the operations of its tick."""
+WARM_UP_SECONDS = 5
+DRAIN_SECONDS = 8
+STEPS = (300, 400, 600, 800)
+STEP_SECONDS = 15
+SUSTAINED = 0.97
+"""Part of the offered rate that must become final for it to count as carried."""
+MILLI = 1e3
+
+
+@dataclass(slots=True)
+class _Run:
+    """One load: readings each second, and the nodes' time on processors at its two ends."""
+
+    rate: int
+    readings: list[Reading] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
+    refused: int = 0
+
+    @property
+    def seconds(self) -> float:
+        """Time between the first and the last reading."""
+        return self.readings[-1].at - self.readings[0].at
+
+    @property
+    def final(self) -> float:
+        """Operations that became final meanwhile, at the node that saw the fewest."""
+        return self.readings[-1].least(FINAL) - self.readings[0].least(FINAL)
+
+    @property
+    def final_rate(self) -> float:
+        """The same for each second."""
+        return self.final / self.seconds
+
+    @property
+    def growth(self) -> float:
+        """Waiting operations of a node: mean of the last third less mean of the first."""
+        third = max(1, len(self.readings) // 3)
+        first, last = self.readings[:third], self.readings[-third:]
+        means = [sum(one.mean(WAITING) for one in part) / third for part in (first, last)]
+        return means[1] - means[0]
+
+    def spent(self, names: Sequence[str]) -> float:
+        """What all nodes together counted meanwhile, for each final operation."""
+        return (self.readings[-1].total(names) - self.readings[0].total(names)) / self.final
+
+
+def measure(effort: Effort) -> Iterator[Figure]:
+    """Hold the rate of the target, then look how far it goes."""
+    seconds = effort.of(60, 15)
+    steps = STEPS if not effort.quick else ()
+    with running(ACCOUNTS) as nodes:
+        held, carried = trio.run(_load, nodes, seconds, steps)
+        text = conditions(nodes.genesis.parameters)
+        size = len(nodes.transfers(1)[0][0])
+    verification = verification_seconds()
+    stated = (
+        f"{text}; {RATE}/s offered for {seconds} s in {TICKS} requests a second to each node, "
+        f"{ACCOUNTS} accounts, each operation signed by its own; {held.refused} refused"
+    )
+    ceiling = Floor(
+        f"{NODES} verifications for each operation on all cores", 2 / (NODES * verification)
+    )
+    yield Figure(
+        "final operations", "/s", (held.final_rate,), stated, ceiling, at_least(RATE * SUSTAINED)
+    )
+    yield Figure(
+        "waiting operations, growth", "ops", (held.growth,), stated, target=at_most(RATE / 2)
+    )
+    yield Figure(
+        "highest rate carried, final operations",
+        "/s",
+        (max([held.final_rate, *carried]),),
+        f"{text}; tried {', '.join(map(str, steps)) or 'no more'} /s, {STEP_SECONDS} s each",
+        ceiling,
+    )
+    yield from _costs(held, stated, verification, raw_gossip(size, effort.of(400, 100)))
+
+
+def _costs(held: _Run, stated: str, verification: float, raw: Cost) -> Iterator[Figure]:
+    name = "the same payloads by raw gossip, one a message"
+    yield Figure(
+        "processor time of all nodes per operation",
+        "ms",
+        ((held.cpu[1] - held.cpu[0]) / held.final * MILLI,),
+        stated,
+        Floor(f"{NODES} Ed25519 verifications", NODES * verification * MILLI),
+    )
+    yield Figure(
+        "the same next to gossip alone",
+        "ms",
+        ((held.cpu[1] - held.cpu[0]) / held.final * MILLI,),
+        stated,
+        Floor(name, raw.cpu_seconds * MILLI),
+    )
+    yield Figure(
+        "bytes received by all nodes per operation",
+        "B",
+        (held.spent(BYTES),),
+        stated,
+        Floor(name, raw.size_bytes),
+    )
+    yield Figure(
+        "messages received by all nodes per operation",
+        "",
+        (held.spent(MESSAGES),),
+        stated,
+        Floor(name, raw.messages),
+    )
+
+
+async def _load(nodes: RealNodes, seconds: int, steps: Sequence[int]) -> tuple[_Run, list[float]]:
+    needed = RATE * (seconds + WARM_UP_SECONDS) + sum(steps) * (STEP_SECONDS + WARM_UP_SECONDS)
+    rows = nodes.transfers(needed // ACCOUNTS + len(steps) + 2)
+    queue = iter([raw for row in rows for raw in row])
+    held = await _press(nodes, queue, _Run(RATE), seconds)
+    carried = []
+    for rate in steps:
+        run = await _press(nodes, queue, _Run(rate), STEP_SECONDS)
+        if run.final_rate < rate * SUSTAINED or run.growth > rate / 2:
+            break
+        carried.append(run.final_rate)
+    return held, carried
+
+
+async def _press(nodes: RealNodes, queue: Iterator[bytes], run: _Run, seconds: int) -> _Run:
+    """Offer operations at a rate, and read every node's counts once a second."""
+    begun = trio.current_time()
+    end = begun + WARM_UP_SECONDS + seconds
+    async with httpx.AsyncClient(trust_env=False) as watching, trio.open_nursery() as nursery:
+        nursery.start_soon(_offer, nodes, queue, run, end)
+        await trio.sleep(WARM_UP_SECONDS)
+        run.cpu.append(nodes.cpu_seconds())
+        while (now := trio.current_time()) < end:
+            run.readings.append(await read(watching, nodes.endpoints, time.monotonic()))
+            await trio.sleep_until(min(now + 1, end))
+        run.readings.append(await read(watching, nodes.endpoints, time.monotonic()))
+        run.cpu.append(nodes.cpu_seconds())
+    await trio.sleep(DRAIN_SECONDS)
+    return run
+
+
+async def _offer(nodes: RealNodes, queue: Iterator[bytes], run: _Run, end: float) -> None:
+    # Accounts come in turn and their number is a multiple of the nodes', so that every account
+    # keeps to one node.
+    clients = [AsyncClient(one.address, one.token) for one in nodes.endpoints]
+    share = run.rate // NODES // TICKS
+    tick = trio.current_time()
+    async with trio.open_nursery() as nursery:
+        while tick < end:
+            batches: list[list[bytes]] = [[] for _ in clients]
+            for _ in range(share):
+                for batch in batches:
+                    batch.append(next(queue))
+            for client, batch in zip(clients, batches, strict=True):
+                nursery.start_soon(_hand_in, client, batch, run)
+            tick += 1 / TICKS
+            await trio.sleep_until(tick)
+    for client in clients:
+        await client.close()
+
+
+async def _hand_in(client: AsyncClient, batch: list[bytes], run: _Run) -> None:
+    answers = await client.submit_operations(batch)
+    run.refused += sum("error" in answer for answer in answers)
