@@ -73,17 +73,20 @@ bench: setup ## measure throughput and latency
 simulate: setup ## 500 seeded networks in virtual time
 	$(RUN) -m protocol.simulator --seeds 500
 
-mutants: setup ## break the rules on purpose; the simulation must notice each time
-	$(RUN) -m pytest tests/simulation/test_mutants.py --mutants-all
+mutants: setup ## plant small mistakes; stored DAGs and attacks must catch each one
+	$(RUN) -m pytest tests/simulation/test_mutants.py tests/simulation/test_canaries.py
+	$(RUN) -m tests.simulation.mutants --count 3000
 
-fuzz: setup ## feed hostile bytes to everything that decodes
-	$(RUN) -m pytest tests/fuzz --hypothesis-profile thorough
+fuzz: setup ## feed hostile bytes to everything that decodes, and random DAGs to the commit rule
+	$(RUN) -m pytest tests/fuzz tests/properties --hypothesis-profile thorough
+	$(RUN) -m tests.simulation.dags --count 10000 --members 4
+	$(RUN) -m tests.simulation.dags --count 3000 --members 7
 
-kill: setup ## kill real nodes at the worst moments and demand recovery
-	$(RUN) -m pytest tests/integration -k "kill or crash"
+kill: setup ## kill real nodes and demand recovery
+	$(RUN) -m pytest tests/integration tests/p2pnode/storage -k "kill or crash"
 
-soak: setup ## run a real network for a long time and watch its memory
-	$(RUN) -m pytest tests/integration -k soak --timeout 7200
+soak: setup ## 3,000 seeded networks in virtual time
+	$(RUN) -m protocol.simulator --seeds 3000
 
 vectors: setup ## regenerate the golden vectors and compare
 	$(RUN) -m tests.vectors.generate --check

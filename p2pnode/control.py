@@ -212,6 +212,9 @@ class NodeControl:
 
     async def submit(self, request: JobRequest) -> bytes:
         """Signs, persists and gossips an offer; returns the job's identifier."""
+        if "requester" not in self._settings.roles:
+            text = "this node was started without the role requester: add it with --role"
+            raise ControlError("role_missing", text)
         for digest in (request.artefact, *request.inputs):
             if not self._store.has(digest):
                 text = f"the content {digest.hex()} is not in this node's store: send it first"
@@ -295,7 +298,7 @@ class NodeControl:
             kind=request.kind,
             artefact=Digest(request.artefact),
             inputs=tuple(Digest(one) for one in request.inputs),
-            size_bytes=request.size_bytes,
+            size_bytes=request.size_bytes or self._size_of(request),
             device=request.device,
             limits=Limits(
                 time_ms=request.time_limit_ms,
@@ -317,6 +320,11 @@ class NodeControl:
         if request.budget:
             return offer
         return with_budget(offer, smallest_budget(offer, parameters))
+
+    def _size_of(self, request: JobRequest) -> int:
+        """Measures content that was named by its digest alone."""
+        digests = (request.artefact, *request.inputs)
+        return sum(self._store.size_bytes(one) for one in digests if self._store.has(one))
 
     async def _do(self, payload: Payload) -> bytes:
         """Hands a payload to the core and waits until it is durable or refused."""

@@ -5,7 +5,6 @@ network, the disk, a run) is a task elsewhere that puts an event into the inbox 
 """
 
 import contextlib
-from collections.abc import Callable
 from typing import Protocol
 
 import structlog
@@ -109,19 +108,22 @@ class Driver:
 
     async def _obey(self, effects: list[fx.Effect]) -> None:
         records: list[fx.Persist] = []
-        actions: list[Callable[[], object] | fx.Effect] = []
+        facts: list[fx.Fact] = []
+        actions: list[fx.Effect] = []
         for effect in effects:
             if isinstance(effect, fx.Persist):
                 records.append(effect)
             elif isinstance(effect, fx.WakeAt):
                 self._wake_at = effect.time
             elif isinstance(effect, fx.Report):
-                self._world.report(effect.fact)
+                facts.append(effect.fact)
             else:
                 actions.append(effect)
         await self._persist(records)
+        for fact in facts:
+            self._world.report(fact)
         for action in actions:
-            await self._world.perform(action)  # type: ignore[arg-type]  # only effects were added
+            await self._world.perform(action)
 
     async def _persist(self, records: list[fx.Persist]) -> None:
         """Writes at once what anything sent may depend on, the rest soon."""

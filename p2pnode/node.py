@@ -4,7 +4,7 @@ import secrets
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import structlog
@@ -23,9 +23,18 @@ from p2pnode.faucet import Faucet
 from p2pnode.interfaces import Gossiped, PeerJoined, PeerLeft, Received
 from p2pnode.joining import GENESIS_KIND, Joined, JoinRefused, JoinRequest, join, serve_genesis
 from p2pnode.logs import configure_logs
-from p2pnode.network import BadAddress, Network, NetworkError, NetworkSettings, open_network
+from p2pnode.network import (
+    BadAddress,
+    Network,
+    NetworkError,
+    NetworkSettings,
+    RequestTimedOut,
+    open_network,
+)
 from p2pnode.settings import Settings
 from p2pnode.storage import (
+    Contradiction,
+    DamagedData,
     DataFolder,
     Journal,
     NodeSeeds,
@@ -39,9 +48,8 @@ from p2pnode.storage import (
 from p2pnode.world import BLOCKS_TOPIC, OPERATIONS_TOPIC, NodeWorld, WorldParts, topic_of
 from protocol import events as ev
 from protocol.core import Core, Identity
-from protocol.encoding import decode, digest_of
-from protocol.messages import SignedBlock
-from protocol.signing import BLOCK, account_of
+from protocol.ledger.block import stored_digest
+from protocol.signing import account_of
 from protocol.units import AccountId, Digest
 
 ARTEFACT_BYTES_MAX: Final = 2 * 1024**3
@@ -49,6 +57,7 @@ STORE_BYTES_MAX: Final = 20 * 1024**3
 RESTORE_BATCH: Final = 500
 NETWORK_KIND: Final = "network"
 GREETING_SECONDS: Final = 5.0
+GREETING_ATTEMPTS: Final = 10
 STOP_SECONDS: Final = 4.0
 
 log = structlog.get_logger(__name__)
@@ -60,6 +69,10 @@ class Hooks:
 
     wrap_run: Callable[[Run], Run] | None = None
     on_network: Callable[[Network], None] | None = None
+
+
+class DeviceMissing(Exception):  # noqa: N818  what is wrong, for the operator
+    """The operator named devices that this machine does not have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +98,7 @@ def run(settings: Settings, hooks: Hooks | None = None) -> int:
     failures: list[BaseException] = []
     try:
         trio.run(_run, settings, hooks or Hooks(), strict_exception_groups=True)
-    except* (StorageError, JoinRefused, NetworkError, OSError) as group:
+    except* (StorageError, JoinRefused, NetworkError, DeviceMissing, OSError) as group:
         failures += _leaves(group)
     for failure in failures:
         log.error("node_cannot_run", detail=_explain(failure, settings))
@@ -114,14 +127,15 @@ async def _open(
     settings: Settings, folder: DataFolder, seeds: NodeSeeds, joined: Joined
 ) -> AsyncIterator[Opened]:
     """Opens journal and network around a core that has replayed the journal."""
-    core = Core(joined.genesis, Identity(seeds.signing, seeds.randomness))
+    identity = Identity(seeds.signing, seeds.randomness)
+    core = Core(joined.genesis, identity, validates="validator" in settings.roles)
     account = account_of(seeds.signing)
     blocks, operations = (topic_of(name, joined.network) for name in _TOPICS)
 
     def gate(topic: str, peer: bytes, payload: bytes) -> bool:
         if topic == blocks:
-            return core.screen_block(payload)
-        return topic == operations and core.screen_operations(payload)
+            return core.replica.screen_block(payload)
+        return topic == operations and core.replica.screen_operations(payload)
 
     network_settings = NetworkSettings(
         listen=settings.listen,
@@ -130,7 +144,7 @@ async def _open(
         address_book=folder.address_book,
     )
     async with (
-        open_journal(folder.root, joined.network, account, hash_block=_block_digest) as journal,
+        open_journal(folder.root, joined.network, account, hash_block=stored_digest) as journal,
         open_network(network_settings, seeds.signing, gate) as network,
     ):
         yield Opened(settings, folder, seeds, joined, core, journal, network)
@@ -151,8 +165,8 @@ async def _serve(opened: Opened, hooks: Hooks) -> None:
     facts = FactLog()
     store = await open_artifacts(folder.artifacts, ARTEFACT_BYTES_MAX, STORE_BYTES_MAX)
     content = Content(store, network, lambda: core.peers)
-    devices = await trio.to_thread.run_sync(discover)
-    runner = Runner(devices)
+    devices = _chosen(await trio.to_thread.run_sync(discover), settings)
+    runner = Runner(devices, settings.parallel)
     stop = trio.Event()
     async with trio.open_nursery() as nursery:
         adapters = WorldParts(opened.journal, network, content, facts)
@@ -188,14 +202,21 @@ async def _restore(opened: Opened, driver: Driver) -> None:
     journal, core, clock = opened.journal, opened.core, driver.clock
     batch: list[bytes] = []
     count = 0
-    for _, block in journal.blocks():
-        batch.append(block.raw)
-        count += 1
-        if len(batch) >= RESTORE_BATCH:
-            core.step(ev.BlocksRestored(tuple(batch)), clock.now())
-            batch.clear()
-            await trio.lowlevel.checkpoint()
+    try:
+        for _, block in journal.blocks():
+            batch.append(block.raw)
+            count += 1
+            if len(batch) >= RESTORE_BATCH:
+                core.step(ev.BlocksRestored(tuple(batch)), clock.now())
+                batch.clear()
+                await trio.lowlevel.checkpoint()
+    except DamagedData as damage:
+        if damage.digest is None:
+            raise
+        log.error("block_damaged", detail=str(damage), consequence="fetched again from peers")
+        await journal.forget_damaged(damage.digest)
     core.step(ev.BlocksRestored(tuple(batch)), clock.now())
+    _compare_with_journal(core, journal)
     epoch = core.ledger.committee.epoch
     slots = [slot.round for slot in journal.own_slots() if slot.epoch == epoch]
     operations = tuple(one.raw for one in journal.own_operations())
@@ -203,6 +224,16 @@ async def _restore(opened: Opened, driver: Driver) -> None:
     if count:
         log.info("journal_replayed", blocks=count, final_index=core.state.index)
     await driver.put(ev.Restored(max(slots, default=0), operations, reveals))
+
+
+def _compare_with_journal(core: Core, journal: Journal) -> None:
+    """Refuses to go on when the replay ends in another ledger than the one that was final."""
+    recorded = journal.final(core.state.index)
+    last = core.ledger.last_commit
+    if recorded is None or last is None:
+        return
+    if (recorded.digest, recorded.state_digest) != (last.digest, core.state.digest):
+        raise Contradiction(f"commit {last.index}", recorded.state_digest, core.state.digest)
 
 
 async def _pump(
@@ -227,15 +258,26 @@ async def _pump(
 
 async def _greet(network: Network, driver: Driver, account: bytes, network_digest: bytes) -> None:
     """Makes a peer a neighbour once it has named the same network."""
-    try:
-        answer = await network.request(account, NETWORK_KIND, b"", GREETING_SECONDS)
-    except NetworkError as error:
-        log.debug("greeting_failed", account=account.hex(), detail=str(error))
+    answer = await _asked_network(network, account)
+    if answer is None:
         return
     if answer == network_digest:
         await driver.put(ev.PeerJoined(AccountId(account)))
     else:
         log.warning("peer_of_another_network", account=account.hex(), network=answer.hex())
+
+
+async def _asked_network(network: Network, account: bytes) -> bytes | None:
+    """Asks a peer for its network, more than once when the peer is too busy to answer in time."""
+    for _ in range(GREETING_ATTEMPTS):
+        try:
+            return await network.request(account, NETWORK_KIND, b"", GREETING_SECONDS)
+        except RequestTimedOut as error:
+            log.debug("greeting_unanswered", account=account.hex(), detail=str(error))
+        except NetworkError as error:
+            log.debug("greeting_failed", account=account.hex(), detail=str(error))
+            return None
+    return None
 
 
 def _serve_peers(opened: Opened, driver: Driver) -> None:
@@ -257,9 +299,7 @@ def _offer(settings: Settings, devices: Devices) -> ev.WorkerOffered:
     """What this operator lets others run here."""
     if "worker" not in settings.roles:
         return ev.WorkerOffered(frozenset(), frozenset(), 0, frozenset(), 0, 0)
-    found = {device.identifier.partition(":")[0] for device in devices.devices}
-    if settings.devices != ("auto",):
-        found &= {name.partition(":")[0] for name in settings.devices}
+    found = {devices.identifier_for(kind).partition(":")[0] for kind in KINDS}
     allowed = frozenset(Digest(one) for one in settings.allowed_artefacts)
     return ev.WorkerOffered(
         kinds=frozenset(KINDS),
@@ -269,6 +309,17 @@ def _offer(settings: Settings, devices: Devices) -> ev.WorkerOffered:
         parallel=settings.parallel,
         sandbox_level=0,
     )
+
+
+def _chosen(devices: Devices, settings: Settings) -> Devices:
+    """Leaves only the devices that the operator lends."""
+    if settings.devices == ("auto",):
+        return devices
+    lent = tuple(one for one in devices.devices if one.identifier in settings.devices)
+    if not lent:
+        have = ", ".join(one.identifier for one in devices.devices)
+        raise DeviceMissing(f"none of the devices given with --device is here; there is: {have}")
+    return replace(devices, devices=lent)
 
 
 def _announce(opened: Opened, api: str, why_no_gpu: str | None) -> None:
@@ -302,10 +353,6 @@ def _token(folder: DataFolder) -> str:
         folder.api_token.touch(mode=0o600)
         folder.api_token.write_text(secrets.token_urlsafe(32))
     return folder.api_token.read_text().strip()
-
-
-def _block_digest(raw: bytes) -> bytes:
-    return digest_of(BLOCK, decode(raw, SignedBlock, len(raw)).body)
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:

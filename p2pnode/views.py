@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from p2pnode.facts import plain
 from protocol.core import Core
-from protocol.job.record import Duty, Executor, Job, Milestone, Status
+from protocol.job.record import Draw, Duty, Executor, Job, Milestone, Status
 from protocol.messages import Offer, VerifiedOperation
 from protocol.units import AccountId, Digest, JobId
 
@@ -109,12 +109,14 @@ def job_view(job: Job) -> dict[str, object]:
         "ending": job.ending.name.lower() if job.ending else None,
         "reason": job.ending.value if job.ending else None,
         "tolerated_error_ppm": job.offer.tolerated_error_ppm,
+        "price_cap": job.offer.price_cap,
+        "replicas_max": job.offer.replicas_max,
         "result_class": job.offer.result_class,
         "replicas": sum(1 for one in job.executors if one.status not in ABSENT),
         "executors": [_executor_view(job, one) for one in job.executors],
         "spares": [account.hex() for account in job.spares],
         "bids": [plain(_fields(bid)) for bid in job.bids],
-        "draw": _draw_view(job),
+        "draw": _draw_view(job.draw),
         "audit": _audit_view(job),
         "groups": [plain(_fields(group)) for group in job.groups],
         "outcome": accepted.outcome.name.lower() if accepted else None,
@@ -153,6 +155,7 @@ def _executor_view(job: Job, executor: Executor) -> dict[str, object]:
         "total_weight": sum(weights.values()),
         "exposure": executor.exposure,
         "checks": executor.checks,
+        "fingerprint": executor.fingerprint.hex() if executor.fingerprint else None,
         "output": reveal.output.hex() if reveal else None,
         "elapsed_ms": reveal.elapsed_ms if reveal else None,
         "fuel": reveal.fuel if reveal else None,
@@ -172,8 +175,7 @@ def _why_called(job: Job, executor: Executor, weights: Mapping[AccountId, int]) 
     return f"{role}, place {place} of {len(order)} with {share}; {status}"
 
 
-def _draw_view(job: Job) -> dict[str, object] | None:
-    draw = job.draw
+def _draw_view(draw: Draw | None) -> dict[str, object] | None:
     if draw is None:
         return None
     return {
@@ -196,6 +198,7 @@ def _audit_view(job: Job) -> dict[str, object] | None:
         "numerator": audit.numerator,
         "denominator": audit.denominator,
         "auditors": [account.hex() for account in audit.drawn.order] if audit.drawn else [],
+        "draw": _draw_view(audit.drawn),
     }
 
 

@@ -14,6 +14,7 @@ from p2pnode.executions import Executions
 from p2pnode.facts import FactLog
 from p2pnode.network import Network, NetworkError
 from p2pnode.storage import (
+    Contradiction,
     FinalCommit,
     Journal,
     JournalRecord,
@@ -35,7 +36,7 @@ FETCH_ATTEMPTS: Final = 5
 FETCH_PAUSE_SECONDS: Final = 2.0
 
 _LOUD: Final = (fx.Halted, fx.SittingOut, fx.EquivocationSeen)
-_QUIET: Final = (fx.BlockProposed, fx.CommitApplied, fx.OperationSeen)
+_QUIET: Final = (fx.BlockProposed, fx.CommitApplied, fx.OperationSeen, fx.PeerRefused)
 
 log = structlog.get_logger(__name__)
 
@@ -84,10 +85,13 @@ class NodeWorld:
         """Makes records durable in one transaction.
 
         Raises:
-            StoreRefused: nothing was written.
+            StoreRefused: nothing was written; trying again may help.
+            Contradiction: the store holds something else for a slot or a commit.
         """
         try:
             await self._journal.append([_stored(record) for record in records])
+        except Contradiction:
+            raise  # trying again cannot help: this store and this core disagree on what was signed
         except StorageError as error:
             raise StoreRefused(str(error)) from error
 

@@ -14,7 +14,14 @@ from protocol.encoding import encode
 from protocol.errors import Reason, Rejected
 from protocol.ledger.block import VerifiedBlock
 from protocol.ledger.evidence import make_evidence
-from protocol.messages import Genesis, OperationBatch, Payload, VerifiedOperation
+from protocol.messages import (
+    Genesis,
+    OperationBatch,
+    Payload,
+    Summary,
+    VerifiedOperation,
+    open_message,
+)
 from protocol.replica import Applied, Replica, Taken
 from protocol.roles.account import OwnAccount
 from protocol.roles.neighbour import Neighbour
@@ -44,6 +51,7 @@ class Core:
         genesis: What the network shares.
         identity: This node's secrets.
         scheme: Signature functions; the real ones except in simulations.
+        validates: Whether to propose blocks where this account is a member of the committee.
 
     Attributes:
         network: The network's digest.
@@ -54,7 +62,14 @@ class Core:
         halted: Why the ledger must not go on, or an empty text.
     """
 
-    def __init__(self, genesis: Genesis, identity: Identity, scheme: Scheme = REAL) -> None:
+    def __init__(
+        self,
+        genesis: Genesis,
+        identity: Identity,
+        scheme: Scheme = REAL,
+        *,
+        validates: bool = True,
+    ) -> None:
         self.replica = replica = Replica(genesis, scheme)
         self.genesis = genesis
         self.network = replica.network
@@ -68,7 +83,7 @@ class Core:
         self._worker = Worker(self.account, self.state)
         self._requester = Requester(self.account, self.state)
         self._watch = CheckpointWatch(self.ledger)
-        self._validator = self._make_validator(identity, scheme)
+        self._validator = self._make_validator(identity, scheme) if validates else None
         self._effects: list[fx.Effect] = []
         self._facts: list[StateFact] = []
         self._outbox = Outbox()
@@ -84,28 +99,6 @@ class Core:
     def peers(self) -> tuple[AccountId, ...]:
         """The neighbours that messages can be sent to."""
         return self._neighbour.peers
-
-    def screen_block(self, raw: bytes) -> bool:
-        """Whether a gossiped block may be passed on; changes nothing but caches."""
-        try:
-            self.admission.block(raw)
-        except Rejected:
-            return False
-        return True
-
-    def screen_operations(self, raw: bytes) -> bool:
-        """Whether gossiped operations may be passed on; changes nothing but caches."""
-        try:
-            batch = self._neighbour.open(raw)
-            if not isinstance(batch, OperationBatch):
-                return False
-            for one in batch.operations:
-                opened = self.admission.operation(one)
-                if self.state.next_nonce(opened.operation.account) is None:
-                    return False
-        except Rejected:
-            return False
-        return True
 
     def step(self, event: ev.Event, now: int) -> tuple[fx.Effect, ...]:
         """Takes in one event.
@@ -169,13 +162,13 @@ class Core:
 
     def _receive_message(self, peer: AccountId, raw: bytes, now: int) -> None:
         try:
-            message = self._neighbour.open(raw)
+            message = open_message(raw)
             if isinstance(message, OperationBatch):
                 self._receive_operations(peer, message)
                 return
-            heard, sent = self._neighbour.take(message, peer, now)
-            if heard and self._validator is not None:
-                self._validator.hear(peer)
+            if isinstance(message, Summary) and self._validator is not None:
+                self._validator.hear(peer, message.tips)
+            sent = self._neighbour.take(message, peer, now)
             self._effects += sent.effects
             for block in sent.blocks:
                 self._receive_block(peer, block, now)
@@ -218,7 +211,7 @@ class Core:
 
     def _restore(self, event: ev.Restored, now: int) -> None:
         if self._validator is not None:
-            self._validator.restore(event.last_round)
+            self._validator.restore(event.last_round, now)
         for raw in event.operations:
             try:
                 operation = self.admission.operation(raw)
@@ -233,7 +226,7 @@ class Core:
     # Order and apply
 
     def _accept(self, block: VerifiedBlock, peer: AccountId, now: int) -> None:
-        taken = self.replica.take(block)
+        taken = self.replica.take(block, is_stored=not self._is_live)
         self._effects += self._neighbour.miss(taken.missing, peer, now)
         for accepted in taken.accepted:
             self._take_in(accepted)
@@ -267,8 +260,7 @@ class Core:
             if self._validator is None:
                 continue
             is_news = self._validator.exile(MemberIndex(first.block.author))
-            size_bytes = len(first.raw) + len(second.raw)
-            if is_news and self._is_live and size_bytes <= self.parameters.evidence_bytes_max:
+            if is_news and self._is_live:
                 self._sign_quietly(make_evidence(first, second), now)
 
     def _note_applied(self, applied: Applied) -> None:

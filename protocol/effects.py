@@ -1,7 +1,8 @@
 """Everything that a core may ask of the world, performed in the order in which it was returned.
 
-What a node sends may depend on what it must not forget: a driver makes every `Persist…` of a batch
-durable before it performs any later effect of that batch.
+What a node sends may depend on what it must not forget: a driver makes every slot, operation and
+reveal of a batch durable, and all that was to be kept before it, before it performs any other
+effect of that batch. Blocks and commits alone may be written a little later: they can be had again.
 """
 
 from dataclasses import dataclass

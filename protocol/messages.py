@@ -138,6 +138,14 @@ class Commitment(Struct, frozen=True, array_like=True, forbid_unknown_fields=Tru
     digest: Hash
 
 
+class Fingerprint(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=16):
+    """Lets committed results be compared while none of them is public."""
+
+    job: Job
+    digest: Hash
+    """See `protocol.job.commit_reveal.fingerprint_digest`."""
+
+
 class Reveal(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=15):
     """Opens a commitment."""
 
@@ -171,6 +179,7 @@ Payload = (
     | Decline
     | Cancellation
     | Commitment
+    | Fingerprint
     | Reveal
     | EquivocationEvidence
 )
@@ -335,6 +344,19 @@ class Summary(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, 
 
 
 PeerMessage = OperationBatch | BlockRequest | BlockBatch | Summary
+
+MESSAGE_BYTES_MAX: Final = 1024 * 1024
+"""Largest message between two peers, as the network carries it."""
+
+
+def open_message(raw: bytes) -> PeerMessage:
+    """Decodes a message between peers.
+
+    Raises:
+        Rejected: `TOO_LARGE`, `MALFORMED` or `NOT_CANONICAL`.
+    """
+    kind: type[PeerMessage] = PeerMessage  # type: ignore[assignment]  # a union is its own form
+    return decode(raw, kind, MESSAGE_BYTES_MAX)
 
 
 # Genesis

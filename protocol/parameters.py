@@ -24,8 +24,6 @@ class Parameters(Struct, frozen=True, array_like=True, forbid_unknown_fields=Tru
     block_operations_max: Whole = 512
     operation_bytes_max: Whole = 8 * 1024
     """Largest operation except evidence, which holds two block bodies."""
-    evidence_bytes_max: Whole = 128 * 1024
-    """Two contradicting blocks larger than this together are left to the ledger to punish."""
     gc_depth_rounds: Whole = 50
     """Blocks this far below the last committed leader are dropped from memory and never ordered."""
     churn_profile: bool = False

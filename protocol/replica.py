@@ -13,7 +13,13 @@ from protocol.ledger.committee import Committee
 from protocol.ledger.ledger import Ledger
 from protocol.ledger.ordering import Commit
 from protocol.ledger.pool import OperationPool
-from protocol.messages import Genesis, VerifiedOperation, network_of
+from protocol.messages import (
+    Genesis,
+    OperationBatch,
+    VerifiedOperation,
+    network_of,
+    open_message,
+)
 from protocol.signing import Scheme
 from protocol.state import OperationApplied, OperationFailed, State, StateFact
 from protocol.units import Digest
@@ -62,18 +68,42 @@ class Replica:
         committee = Committee.of_genesis(genesis)
         self.network = network_of(genesis)
         self.parameters = genesis.parameters
-        self.ledger = Ledger(committee, self.network, self.parameters, scheme)
+        self.ledger = Ledger(committee, self.parameters)
         self.state = State(genesis, committee, scheme)
         self.pool = OperationPool(self.parameters, self.state.next_nonce)
         self.admission = Admission(committee, self.network, self.parameters, scheme)
 
-    def take(self, block: VerifiedBlock) -> Taken:
+    def screen_block(self, raw: bytes) -> bool:
+        """Whether a gossiped block may be passed on; changes nothing but caches."""
+        try:
+            self.admission.block(raw)
+        except Rejected:
+            return False
+        return True
+
+    def screen_operations(self, raw: bytes) -> bool:
+        """Whether gossiped operations may be passed on; changes nothing but caches."""
+        try:
+            batch = open_message(raw)
+            if not isinstance(batch, OperationBatch):
+                return False
+            opened = [self.admission.operation(one) for one in batch.operations]
+        except Rejected:
+            return False
+        nonces = (self.state.next_nonce(one.operation.account) for one in opened)
+        return all(nonce is not None for nonce in nonces)
+
+    def take(self, block: VerifiedBlock, *, is_stored: bool = False) -> Taken:
         """Takes in a valid block and applies whatever becomes final.
+
+        Args:
+            block: The block.
+            is_stored: It comes from the own store, so admission limits were kept already.
 
         Raises:
             Rejected: an admission limit of the ledger.
         """
-        acceptance = self.ledger.accept(block)
+        acceptance = self.ledger.accept(block, is_stored=is_stored)
         for accepted in acceptance.accepted:
             for raw in accepted.operations:
                 self._note_in_block(raw, accepted.block.round)

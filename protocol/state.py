@@ -42,10 +42,8 @@ from protocol.units import (
 
 NEAR_ROUNDS: Final = 12
 """A deadline this many of the shortest rounds away keeps the ledger at full pace."""
-WAITING: Final = (Phase.BIDDING, Phase.DRAWING, Phase.SAMPLING, Phase.REVEALING)
+WAITING: Final = (Phase.BIDDING, Phase.DRAWING, Phase.SAMPLING, Phase.COMPARING, Phase.REVEALING)
 """Phases in which a job waits for the ledger and not for a run."""
-FREE_FOR_STAKED: Final = (messages.Bid, messages.Decline, messages.Commitment, messages.Reveal)
-"""Operations without a fee: a job needs them, and each account may send one for each job."""
 NO_JOB: Final = JobId(bytes(32))
 """Stands for the identifier of an offer that is only previewed."""
 
@@ -270,7 +268,7 @@ class State:
     def _decide(self, account: AccountId, payload: Payload, identifier: JobId) -> _Decision:
         """Finds what an operation does, its fee included."""
         decision = self._rule(account, payload, identifier)
-        if not isinstance(payload, (*FREE_FOR_STAKED, EquivocationEvidence)):
+        if not isinstance(payload, lifecycle.FreePayload | EquivocationEvidence):
             return _Decision((self._fee(account), *decision.movements), decision.change)
         return decision
 
@@ -299,7 +297,7 @@ class State:
     def _charge(self, account: AccountId, payload: Payload) -> None:
         """Burns the fee of an operation that failed, where the account can pay it."""
         owned = self.accounts.of(account)
-        if isinstance(payload, FREE_FOR_STAKED) and owned.staked:
+        if isinstance(payload, lifecycle.FreePayload) and owned.staked:
             return
         if owned.available >= self.parameters.operation_fee:
             self.accounts.apply((self._fee(account),))

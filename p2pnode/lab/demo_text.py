@@ -1,5 +1,6 @@
 """How the demonstration tells a job's life: a sentence per phase, and the receipt with names."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -20,7 +21,8 @@ def phase_sentence(record: Record, position: int, names: Names) -> str:
     auditors = ", ".join(names.get(one, one[:16]) for one in audit.get("auditors", ()))
     if phases[-1] in phases[:-1]:
         return {
-            "executing": f"cross-check: too little agrees, one more is called: {called}",
+            "executing": f"too little agrees, one more is called: {called}",
+            "comparing": f"fingerprints: {_fingerprints(record)}",
             "revealing": "reveals: the later results are opened, too",
         }.get(phases[-1], phases[-1])
     return {
@@ -29,7 +31,8 @@ def phase_sentence(record: Record, position: int, names: Names) -> str:
         "executing": f"lottery: drawn are {called}; execution runs",
         "sampling": "commitments: every result is fixed; a later beacon samples for an audit",
         "auditing": f"audit sampling: {auditors} runs it again",
-        "revealing": f"audit sampling: {_sampled(audit)}; reveals open the commitments",
+        "comparing": f"audit sampling: {_sampled(audit)}; fingerprints: {_fingerprints(record)}",
+        "revealing": "reveals: everybody opens what it committed to",
         "settled": f"cross-check: {_cross_check(record)}; settlement",
     }.get(phases[-1], f"{phases[-1]}: {record.get('reason')}")
 
@@ -84,6 +87,15 @@ def _sampled(audit: Record) -> str:
     chance = audit["numerator"] * WEIGHT_PERCENT / max(1, audit["denominator"])
     fate = "an auditor was drawn" if audit["auditors"] else "spared"
     return f"{fate} at a chance of {chance:.0f} %"
+
+
+def _fingerprints(record: Record) -> str:
+    """Says how far the results agree, which are all secret until enough of them do."""
+    seen = [one["fingerprint"] for one in record.get("executors", ()) if one.get("fingerprint")]
+    if not seen:
+        return "none was sent"
+    agree = Counter(seen).most_common(1)[0][1]
+    return f"{agree} of {len(seen)} secret results agree"
 
 
 def _cross_check(record: Record) -> str:

@@ -20,10 +20,14 @@ from protocol.signing import account_of
 
 NODES_MAX = 100
 PACE_MIN_MS = 250
-PACE_SHARE_MS = 100
-"""Work of a round, for each node, in processor time of one core."""
+MESSAGE_MS = 1
+"""Processor time of one gossip message on one link, both ends together and rounded."""
+LINKS_MOST = 8
+"""Links that a node of a larger network has; each brings every block once."""
 IDLE_ROUND_MS = 1_000
 """A laboratory is watched, so finality moves every few seconds even while nothing happens."""
+IDLE_ROUNDS = 4
+"""An idle round of a crowded machine lasts as long as so many busy ones."""
 FIRST_PORT, LAST_PORT = 20_000, 32_000
 """Below the ports that the kernel gives to outgoing connections, so that a restarted node finds its
 own port free."""
@@ -46,11 +50,13 @@ class Plan:
 def paced(terms: Parameters, nodes: int, cores: int) -> Parameters:
     """Choose a pace that all processes of a machine together can keep up with.
 
-    Two cores carry five nodes at 250 ms a round and twenty at 1000 ms.
+    Every node brings a block to every other on all of its links, so the work of a round grows with
+    the square of the nodes: two cores carry five at 250 ms a round, ten at 400 and twenty at 1600.
     """
-    round_ms = max(PACE_MIN_MS, PACE_SHARE_MS * nodes // cores)
+    work_ms = MESSAGE_MS * nodes * nodes * min(nodes - 1, LINKS_MOST)
+    round_ms = max(PACE_MIN_MS, work_ms // cores)
     return with_terms(
-        with_pace(terms, round_ms, max(IDLE_ROUND_MS, 2 * round_ms)),
+        with_pace(terms, round_ms, max(IDLE_ROUND_MS, IDLE_ROUNDS * round_ms)),
         leader_timeout_ms=max(terms.leader_timeout_ms, 4 * round_ms),
         vote_grace_ms=max(terms.vote_grace_ms, 2 * round_ms),
     )

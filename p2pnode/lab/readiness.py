@@ -12,6 +12,8 @@ from p2pnode.lab.processes import Life
 from p2pnode.lab.testnet import LabError, Member
 
 POLL_SECONDS = 0.2
+POLL_SECONDS_PER_NODE = 0.05
+"""Asking costs the machine time that a larger network needs for itself."""
 LINKS_WANTED = 4
 """A node dials for so many peers, so a larger network is never connected more than that."""
 
@@ -73,7 +75,7 @@ def wait_for(
         if waiting and time.monotonic() > deadline:
             nodes = ", ".join(map(str, waiting))
             raise NotReady(f"node {nodes} is not {what} in time: see {member.log}")
-        time.sleep(POLL_SECONDS if waiting else 0)
+        time.sleep(POLL_SECONDS + POLL_SECONDS_PER_NODE * len(waiting) if waiting else 0)
     return found
 
 

@@ -176,7 +176,7 @@ class Discovery:
         random.shuffle(others)
         others.sort(key=lambda entry: (entry.failures, _crowding(entry, taken)))
         if missing <= 0 and now >= self._next_exploration:
-            self._next_exploration = now + limits.EXPLORE_SECONDS * random.uniform(0.5, 1.5)  # noqa: S311
+            self._next_exploration = now + limits.EXPLORE_SECONDS * _spread(0.5)
             missing = 1 if room > 2 else 0
         return (lost + others[: max(0, missing)])[:room]
 
@@ -193,7 +193,7 @@ class Discovery:
     def _start_exchanges(self, now: float) -> None:
         for link in self._parts.links.all():
             if now >= link.next_exchange:
-                link.next_exchange = now + limits.EXCHANGE_SECONDS * random.uniform(0.9, 1.1)  # noqa: S311
+                link.next_exchange = now + limits.EXCHANGE_SECONDS * _spread(0.1)
                 self._parts.nursery.start_soon(self._exchange, link)
 
     async def _exchange(self, link: Link) -> None:
@@ -259,3 +259,8 @@ def _known_transport(book: AddressBook, link: Link) -> str | None:
 
 def _crowding(entry: Entry, taken: list[str]) -> int:
     return taken.count(prefix_of(entry.transports()[0]))
+
+
+def _spread(share: float) -> float:
+    """A factor near 1, so that nodes that started together do not act together."""
+    return random.uniform(1 - share, 1 + share)  # noqa: S311  spreads load, keeps no secret

@@ -91,19 +91,28 @@ async def run_network(settings: NetworkSettings, seed: bytes, gate: Gate) -> Asy
             background_trio_service(core.router),
             background_trio_service(core.gossip),
         ):
-            # It would dial whom it likes, without regard to links, back-off and duplicates.
-            await core.swarm.auto_connector.stop()
-            await core.gossip.wait_until_ready()
-            for topic in settings.topics:
-                await core.gossip.subscribe(topic)
             discovery = _discover(settings, seed, core, bootstrap)
-            tasks.start_soon(discovery.run)
-            tasks.start_soon(clear_deliveries, core.gossip, core.router)
-            try:
-                yield _present(core, discovery)
-            finally:
-                with trio.CancelScope(shield=True):
-                    await _take_apart(core, discovery)
+            async with _joined(settings.topics, core, discovery, tasks) as network:
+                yield network
+
+
+@asynccontextmanager
+async def _joined(
+    topics: tuple[str, ...], core: "_Core", discovery: Discovery, tasks: trio.Nursery
+) -> AsyncIterator[Network]:
+    """Hear the topics and look for peers, and take it all apart at the end."""
+    # It would dial whom it likes, without regard to links, back-off and duplicates.
+    await core.swarm.auto_connector.stop()
+    await core.gossip.wait_until_ready()
+    for topic in topics:
+        await core.gossip.subscribe(topic)
+    tasks.start_soon(discovery.run)
+    tasks.start_soon(clear_deliveries, core.gossip, core.router)
+    try:
+        yield _present(core, discovery)
+    finally:
+        with trio.CancelScope(shield=True):
+            await _take_apart(core, discovery)
 
 
 async def _hold_tasks(

@@ -35,7 +35,7 @@ class LinkShaper:
         """Whether dials to this peer, and connections from it, are to be refused."""
         return self.filter is not None and self.filter(account).cut
 
-    def attach(self, session: Any, account: bytes) -> None:  # noqa: ANN401 - its methods are replaced
+    def attach(self, session: Any, account: bytes) -> None:  # noqa: ANN401  any session
         """Put the filter between one encrypted session and whatever uses it."""
         if getattr(session, "link_is_shaped", False):
             return

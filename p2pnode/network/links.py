@@ -136,9 +136,7 @@ class Links:
         with trio.CancelScope(shield=True):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._parts.guard.contain, "close", connection.close)
-                with trio.move_on_after(limits.CLOSE_SECONDS):
-                    while not connection.muxed_conn.is_closed:  # noqa: ASYNC110
-                        await trio.sleep(0.02)
+                await _wait_closed(connection)
                 await self._parts.guard.contain("close", _session_of(connection).close)
 
     def attach_shaper(self) -> None:
@@ -326,6 +324,12 @@ def _session_of(connection: INetConn) -> Any:  # noqa: ANN401 - its methods are 
 def _address_of(connection: INetConn) -> str:
     addresses = connection.get_transport_addresses()
     return str(addresses[0]) if addresses else ""
+
+
+async def _wait_closed(connection: INetConn) -> None:
+    with trio.move_on_after(limits.CLOSE_SECONDS):
+        while not connection.muxed_conn.is_closed:  # noqa: ASYNC110  the library tells nobody
+            await trio.sleep(0.02)
 
 
 def _is_inbound(connection: INetConn) -> bool:

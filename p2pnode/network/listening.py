@@ -44,7 +44,8 @@ def own_transports(listening: tuple[str, ...], announce: tuple[str, ...]) -> tup
 
 def _specific(transport: str) -> str:
     if transport.startswith("/ip4/0.0.0.0/"):
-        return transport.replace("0.0.0.0", _outward_host(socket.AF_INET, "192.0.2.1"), 1)  # noqa: S104
+        outward = _outward_host(socket.AF_INET, "192.0.2.1")
+        return transport.replace("0.0.0.0", outward, 1)  # noqa: S104
     if transport.startswith("/ip6/::/"):
         return transport.replace("::", _outward_host(socket.AF_INET6, "2001:db8::1"), 1)
     return transport

@@ -141,6 +141,7 @@ class Network:
 
     @link_filter.setter
     def link_filter(self, link_filter: LinkFilter | None) -> None:
+        """Sets the faults, also for connections that are open already."""
         self._parts.shaper.filter = link_filter
         if link_filter is not None:
             self._parts.links.attach_shaper()

@@ -6,7 +6,7 @@ at one index have equal histories up to it.
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -55,31 +55,43 @@ def compare_exports(paths: Sequence[Path]) -> Comparison:
         if other.network != first.network:
             difference = f"{first.path} and {other.path} belong to different networks"
             return Comparison(exports, common, difference)
+    difference = ""
     with ExitStack() as opened:
         streams = [opened.enter_context(path.open("rb")) for path in paths]
         for finals in _in_step([_finals(stream) for stream in streams]):
-            for export, final in zip(exports, finals, strict=True):
-                if final != finals[0]:
-                    difference = f"{first.path} and {export.path} differ at commit {final.index}"
-                    return Comparison(exports, common, difference)
+            difference = _difference(exports, finals)
+            if difference:
+                break
             common = finals[0]
-    return Comparison(exports, common, "")
+    return Comparison(exports, common, difference)
+
+
+def _difference(exports: Sequence[Export], finals: Sequence[RecordedFinal]) -> str:
+    """Names the first file whose final of this index is another one than the first file's."""
+    for export, final in zip(exports, finals, strict=True):
+        if final != finals[0]:
+            return f"{exports[0].path} and {export.path} differ at commit {final.index}"
+    return ""
 
 
 def _summarised(path: Path) -> Export:
-    network = NO_DIGEST
     try:
         with path.open("rb") as stream:
-            for frame in read_frames(stream):
-                if isinstance(frame, Header):
-                    network = frame.network
-                elif isinstance(frame, Trailer):
-                    export = Export(path, network, frame.entries, frame.final)
-            return export
+            return _read_through(path, stream)
     except OSError as error:
         raise BadInput(f"{path}: {error.strerror or error}: name an export") from error
     except BadEntry as bad:
         raise BadEntry(bad.index, bad.code, f"{path}: {bad.detail}") from bad
+
+
+def _read_through(path: Path, stream: BinaryIO) -> Export:
+    export = Export(path, NO_DIGEST, 0, RecordedFinal(0, NO_DIGEST, NO_DIGEST))
+    for frame in read_frames(stream):
+        if isinstance(frame, Header):
+            export = replace(export, network=frame.network)
+        elif isinstance(frame, Trailer):
+            export = replace(export, entries=frame.entries, final=frame.final)
+    return export
 
 
 def _in_step(

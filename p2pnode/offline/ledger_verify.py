@@ -1,6 +1,6 @@
 """Verifies a node's own store: every digest and checksum, and that its blocks give its finals."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from p2pnode.offline.export_file import RecordedFinal
@@ -44,19 +44,24 @@ def _verify(store: Store) -> Audit:
 def _read(journal: JournalReader, replay: Replay) -> None:
     entries = 0
     try:
-        with shown_progress("verifying") as progress:
-            last = journal.last_final()  # before the blocks, which may go on growing
-            for sequence, block in journal.blocks():
-                if sequence != entries + 1:
-                    detail = "it was dropped as damaged and has not come back from peers"
-                    raise BadEntry(entries + 1, "dropped", detail)
-                replay.take(sequence, block.raw)
-                entries = sequence
-                progress.show(entries, 0)
+        last = journal.last_final()  # before the blocks, which may go on growing
+        for sequence, raw in _shown_blocks(journal):
+            entries += 1
+            if sequence != entries:
+                detail = "it was dropped as damaged and has not come back from peers"
+                raise BadEntry(entries, "dropped", detail)
+            replay.take(sequence, raw)
         replay.finish(last.index if last else 0)
         _read_own(journal)
     except DamagedData as damage:
         raise BadEntry(damage.sequence or entries, "damaged", str(damage)) from damage
+
+
+def _shown_blocks(journal: JournalReader) -> Iterator[tuple[int, bytes]]:
+    with shown_progress("verifying") as progress:
+        for sequence, block in journal.blocks():
+            yield sequence, block.raw
+            progress.show(sequence, 0)
 
 
 def _read_own(journal: JournalReader) -> None:

@@ -1,8 +1,8 @@
 """Recomputes the draws of a job from its transcript, with the rules that every node applies.
 
-A transcript is what `p2pnode job ID --json` prints. Stake, reputation and price of each bidder are
-taken as recorded, as is the beacon: that they were so is what `ledger audit` shows. All that
-follows from them is computed here again.
+A transcript is what `p2pnode job ID --json` prints. Who bid, and each bidder's stake, reputation
+and price, are taken as recorded, as is the beacon: that they were so is what `ledger audit` shows.
+All that follows from them is computed here again.
 """
 
 from collections.abc import Mapping, Sequence

@@ -16,10 +16,8 @@ from p2pnode.storage import (
     layout,
     open_readonly,
 )
-from protocol.encoding import decode, digest_of
-from protocol.errors import Rejected
-from protocol.messages import Block, Genesis, SignedBlock, content_of
-from protocol.signing import BLOCK
+from protocol.ledger.block import stored_digest
+from protocol.messages import Genesis
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +42,7 @@ def opened_store(folder: Path) -> Iterator[Store]:
         raise BadInput(f"{folder} is no data folder of a node: name one with --data-dir")
     genesis = read_genesis(paths.genesis)
     try:
-        with open_readonly(folder, _block_digest) as journal:
+        with open_readonly(folder, stored_digest) as journal:
             yield Store(genesis, journal)
     except JournalMissing as missing:
         raise BadInput(str(missing)) from missing
@@ -52,15 +50,3 @@ def opened_store(folder: Path) -> Iterator[Store]:
         raise
     except StorageError as error:
         raise Unreadable(str(error)) from error
-
-
-def _block_digest(raw: bytes) -> bytes:
-    """Digest under which a block is stored; of bytes that are no whole block none that matches."""
-    try:
-        signed = decode(raw, SignedBlock, len(raw))
-        body = decode(signed.body, Block, len(raw))
-    except Rejected:
-        return b""
-    if body.content != content_of(signed.operations):
-        return b""
-    return digest_of(BLOCK, signed.body)

@@ -2,7 +2,8 @@
 
 Each worker's result weighs its odds of being right. The weight of a group that found the same is
 the product of its members' odds; its confidence is its part of one plus all groups. Exact integers
-throughout: the odds are brought to a common denominator, and no logarithm is taken.
+throughout: the odds are brought to a common denominator, and no logarithm is taken. One rule serves
+twice: for fingerprints, while results are secret, and for what was revealed in the end.
 
 Source: Sarmenta, "Sabotage-tolerance mechanisms for volunteer computing systems", FGCS 2002.
 """
@@ -19,15 +20,24 @@ from protocol.units import BASIS, BasisPoints, Digest
 MILLION = 1_000_000
 DRAW_RANGE = 2**64
 
+Name = tuple[int, Digest]
+"""What equal results have in common: outcome and digest; of fingerprints 0 and the fingerprint."""
+
 
 @dataclass(frozen=True, slots=True)
-class Ballot:
-    """One worker's result with its odds."""
+class Balance:
+    """How much weight stands behind each of the results that workers found."""
 
-    executor: Executor
-    outcome: ResultOutcome
-    output: Digest
-    odds: Odds
+    members: tuple[tuple[Executor, ...], ...]
+    """Who found the same, by falling weight; equal weights by name."""
+    weights: tuple[int, ...]
+    """Weight of each group, over one common denominator."""
+    total: int
+    """One and all groups, over the same denominator."""
+
+    def reaches(self, error_ppm: int) -> bool:
+        """Whether the best group's part is at least one minus an error in millionths."""
+        return bool(self.weights) and reaches(self.weights[0], self.total, error_ppm)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,30 +46,38 @@ class Finding:
 
     groups: tuple[Group, ...]
     """By falling weight; equal weights by outcome and digest."""
-    weights: tuple[int, ...]
-    """Weight of each group, over one common denominator."""
-    total: int
-    """One and all groups, over the same denominator."""
+    balance: Balance
     accepted: bool
     convicting: bool
     """Whether a finished result outside the accepted group proves its author a liar."""
 
 
+def compare(job: Job, parameters: Parameters) -> Balance:
+    """Weighs the results by their fingerprints, while none of the newer ones is public."""
+    named = [
+        ((0, executor.fingerprint), executor)
+        for executor in job.having(Status.COMMITTED, Status.REVEALED)
+        if executor.fingerprint is not None
+    ]
+    return _weigh(named, parameters)
+
+
 def crosscheck(job: Job, parameters: Parameters) -> Finding:
     """Judges the results that were revealed in time."""
-    ballots = [_ballot(executor, parameters) for executor in job.having(Status.REVEALED)]
-    weighed = _weigh(ballots)
-    total = prod(ballot.odds.wrong for ballot in ballots) + sum(weight for weight, _ in weighed)
-    groups = tuple(_group(weight, members, total) for weight, members in weighed)
-    best = weighed[0][0] if weighed else 0
-    accepted = bool(groups) and reaches(best, total, job.offer.tolerated_error_ppm)
+    revealed = [(_result(executor), executor) for executor in job.having(Status.REVEALED)]
+    balance = _weigh(revealed, parameters)
+    groups = tuple(
+        _group(weight, members, balance.total)
+        for weight, members in zip(balance.weights, balance.members, strict=True)
+    )
+    accepted = balance.reaches(job.offer.tolerated_error_ppm)
     convicting = (
         accepted
         and groups[0].outcome is ResultOutcome.FINISHED
         and parameters.jury_size == 0
-        and reaches(best, total, parameters.slash_error_ppm)
+        and balance.reaches(parameters.slash_error_ppm)
     )
-    return Finding(groups, tuple(weight for weight, _ in weighed), total, accepted, convicting)
+    return Finding(groups, balance, accepted, convicting)
 
 
 def reaches(weight: int, total: int, error_ppm: int) -> bool:
@@ -80,15 +98,15 @@ def replicas_needed(credibilities: Sequence[Odds], error_ppm: int) -> int | None
     return _reinforcements(1, 0, 1, credibilities, error_ppm)
 
 
-def spares_needed(finding: Finding, spares: Sequence[Odds], error_ppm: int) -> int | None:
+def spares_needed(balance: Balance, spares: Sequence[Odds], error_ppm: int) -> int | None:
     """Counts how many spares, all agreeing with the best group, would make it acceptable.
 
     Returns:
         The smallest number; None when all spares together would not suffice.
     """
-    best = finding.weights[0] if finding.weights else 1
-    rest = finding.total - best if finding.weights else 0
-    alone = 0 if finding.weights else 1
+    best = balance.weights[0] if balance.weights else 1
+    rest = balance.total - best if balance.weights else 0
+    alone = 0 if balance.weights else 1
     return _reinforcements(best, rest, alone, spares, error_ppm)
 
 
@@ -142,32 +160,32 @@ def chosen(number: int, numerator: int, denominator: int) -> bool:
     return number * denominator < numerator * DRAW_RANGE
 
 
-def _ballot(executor: Executor, parameters: Parameters) -> Ballot:
+def _result(executor: Executor) -> Name:
     assert executor.reveal is not None, "only who revealed is judged"
-    reveal = executor.reveal
-    weight = odds(executor.checks, parameters)
-    return Ballot(executor, ResultOutcome(reveal.outcome), reveal.output, weight)
+    return executor.reveal.outcome, executor.reveal.output
 
 
-def _weigh(ballots: Sequence[Ballot]) -> list[tuple[int, tuple[Ballot, ...]]]:
+def _weigh(named: Sequence[tuple[Name, Executor]], parameters: Parameters) -> Balance:
     """Groups equal results; a member adds its odds for, everyone else the odds against."""
-    kinds = sorted({(ballot.outcome.value, ballot.output) for ballot in ballots})
+    chances = [odds(executor.checks, parameters) for _, executor in named]
     weighed = []
-    for kind in kinds:
-        inside = [(ballot.outcome.value, ballot.output) == kind for ballot in ballots]
+    for name in sorted({name for name, _ in named}):
         weight = prod(
-            ballot.odds.right if member else ballot.odds.wrong
-            for ballot, member in zip(ballots, inside, strict=True)
+            chance.right if other == name else chance.wrong
+            for chance, (other, _) in zip(chances, named, strict=True)
         )
-        members = tuple(ballot for ballot, member in zip(ballots, inside, strict=True) if member)
-        weighed.append((weight, members))
-    return sorted(weighed, key=lambda entry: -entry[0])
+        weighed.append((weight, tuple(executor for other, executor in named if other == name)))
+    weighed.sort(key=lambda entry: -entry[0])
+    weights = tuple(weight for weight, _ in weighed)
+    total = prod(chance.wrong for chance in chances) + sum(weights)
+    return Balance(tuple(members for _, members in weighed), weights, total)
 
 
-def _group(weight: int, members: tuple[Ballot, ...], total: int) -> Group:
-    first = members[0]
-    accounts = tuple(ballot.executor.account for ballot in members)
-    return Group(first.outcome, first.output, accounts, BasisPoints(weight * BASIS // total))
+def _group(weight: int, members: tuple[Executor, ...], total: int) -> Group:
+    outcome, output = _result(members[0])
+    accounts = tuple(executor.account for executor in members)
+    confidence_bp = BasisPoints(weight * BASIS // total)
+    return Group(ResultOutcome(outcome), output, accounts, confidence_bp)
 
 
 def _reinforcements(

@@ -9,12 +9,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import assert_never
 
-from protocol.accounts import NOTHING, Pledge
-from protocol.economy.reputation import Reputation, after_miss, odds
-from protocol.economy.rewards import paid_limit_ms
+from protocol.accounts import NOTHING
+from protocol.economy.reputation import Reputation, after_miss
 from protocol.errors import Reason, Rejected
-from protocol.job import commit_reveal, crosscheck, drawing, settlement
-from protocol.job.bidding import exposure_of, obstacle_to, place_bid
+from protocol.job import calling, commit_reveal, crosscheck, drawing, settlement
+from protocol.job.bidding import place_bid
 from protocol.job.record import (
     Change,
     Circumstances,
@@ -23,19 +22,18 @@ from protocol.job.record import (
     Executor,
     Fault,
     Job,
-    PassedOver,
     Phase,
-    PlacedBid,
     Status,
 )
-from protocol.messages import Bid, Cancellation, Commitment, Decline, Reveal
+from protocol.messages import Bid, Cancellation, Commitment, Decline, Fingerprint, Reveal
 from protocol.units import AccountId, CommitIndex, Credits, Milliseconds, Round
 
 UNAVAILABLE_MIN = 2
 """One executor alone cannot end a job by calling its content unavailable."""
-ACTIVE = (Status.RUNNING, Status.COMMITTED, Status.REVEALED)
 
-JobPayload = Bid | Decline | Cancellation | Commitment | Reveal
+FreePayload = Bid | Decline | Commitment | Fingerprint | Reveal
+"""Without a fee for staked accounts: a job needs them, and each may send one for each job."""
+JobPayload = FreePayload | Cancellation
 Rule = Callable[[Job, Circumstances], Change]
 
 
@@ -56,6 +54,8 @@ def decide(
             return cancel(job, account, circumstances)
         case Commitment():
             return commit(job, account, payload, circumstances)
+        case Fingerprint():
+            return fingerprint(job, account, payload, circumstances)
         case Reveal():
             return reveal(job, account, payload, circumstances)
         case _:
@@ -118,13 +118,27 @@ def _mostly_unavailable(job: Job) -> bool:
 def commit(
     job: Job, account: AccountId, payload: Commitment, circumstances: Circumstances
 ) -> Change:
-    """Decides a commitment; after the last one the audit beacon is awaited, or reveals open.
+    """Decides a commitment; after the last one the audit beacon or fingerprints are awaited.
 
     Raises:
         Rejected: see `commit_reveal.commit`.
     """
     change = commit_reveal.commit(job, account, payload, circumstances.position)
     return _then(change, _continue, circumstances)
+
+
+def fingerprint(
+    job: Job, account: AccountId, payload: Fingerprint, circumstances: Circumstances
+) -> Change:
+    """Decides a fingerprint; after the last one, once the audit is decided, all are compared.
+
+    Raises:
+        Rejected: see `commit_reveal.fingerprint`.
+    """
+    change = commit_reveal.fingerprint(job, account, payload)
+    if change.job.phase is Phase.COMPARING and not _unnamed(change.job):
+        return _then(change, _compare, circumstances)
+    return change
 
 
 def reveal(job: Job, account: AccountId, payload: Reveal, circumstances: Circumstances) -> Change:
@@ -147,15 +161,15 @@ def pass_deadlines(job: Job, circumstances: Circumstances) -> Change:
     change = Change(job)
     for executor in job.executors:
         if executor.status is Status.RUNNING and executor.deadline_ms <= now_ms:
-            change = _joined(change, _miss(change.job, executor, circumstances))
+            change = change.followed_by(_miss(change.job, executor, circumstances))
         forfeit_ms = executor.forfeit_ms
         if executor.status is Status.UNOPENED and forfeit_ms is not None and forfeit_ms <= now_ms:
-            change = _joined(change, _forfeit(change.job, executor, circumstances))
+            change = change.followed_by(_forfeit(change.job, executor, circumstances))
     if job.phase in commit_reveal.RUNNING_PHASES:
         return _then(change, _continue, circumstances)
-    reveal_ms = job.reveal_deadline_ms
-    if job.phase is Phase.REVEALING and reveal_ms is not None and reveal_ms <= now_ms:
-        return _then(change, _judge, circumstances)
+    if job.window_end_ms is not None and job.window_end_ms <= now_ms:
+        rule = _compare if job.phase is Phase.COMPARING else _judge
+        return _then(change, rule, circumstances)
     return change
 
 
@@ -183,63 +197,21 @@ def _continue(job: Job, circumstances: Circumstances) -> Change:
     """Calls spares for those who failed; goes on when nobody is left to wait for."""
     change = Change(job)
     if job.phase is Phase.EXECUTING:
-        change = _call_spares(job, circumstances)
+        change = calling.call_spares(job, circumstances)
     if change.job.having(Status.RUNNING):
         return change
     if change.job.phase is Phase.AUDITING or change.job.audit is not None:
-        return _then(change, _open_reveals, circumstances)
+        return _then(change, _await_fingerprints, circumstances)
     if change.job.having(Status.COMMITTED):
         waiting = _await_beacon(change.job, Phase.SAMPLING, circumstances)
         return replace(change, job=waiting)
     ending = Ending.UNAVAILABLE if _all_unavailable(change.job) else Ending.EXPIRED
     refunded = settlement.refund(change.job, ending, circumstances, NOTHING)
-    return _joined(change, refunded)
+    return change.followed_by(refunded)
 
 
 def _all_unavailable(job: Job) -> bool:
     return bool(job.executors) and all(executor.unavailable for executor in job.executors)
-
-
-def _call_spares(job: Job, circumstances: Circumstances) -> Change:
-    """Calls spares in the drawn order until as many run or have run as are wanted."""
-    change = Change(job)
-    while change.job.spares and _active(change.job) < job.wanted:
-        account, *rest = change.job.spares
-        bid = job.bid_of(account)
-        assert bid is not None, "only bidders are drawn"
-        left = replace(change.job, spares=tuple(rest))
-        obstacle = obstacle_to(job, bid, circumstances)
-        if obstacle is None:
-            change = _joined(change, _call(left, bid, Duty.EXECUTOR, circumstances))
-        else:
-            skipped = (*left.passed_over, PassedOver(account, obstacle))
-            change = replace(change, job=replace(left, passed_over=skipped))
-    return change
-
-
-def _active(job: Job) -> int:
-    active = job.having(*ACTIVE)
-    return sum(executor.duty is Duty.EXECUTOR for executor in active)
-
-
-def _call(job: Job, bid: PlacedBid, duty: Duty, circumstances: Circumstances) -> Change:
-    parameters = circumstances.parameters
-    now_ms = circumstances.position.ledger_ms
-    allowed_ms = job.offer.deadline_ms + parameters.commitment_grace_ms
-    exposure = exposure_of(bid.price, paid_limit_ms(job.offer, parameters), parameters)
-    executor = Executor(
-        account=bid.account,
-        duty=duty,
-        price=bid.price,
-        device=bid.device,
-        estimate_ms=bid.estimate_ms,
-        exposure=exposure,
-        checks=circumstances.reputation_of(bid.account).checks,
-        called_ms=now_ms,
-        deadline_ms=Milliseconds(now_ms + allowed_ms),
-    )
-    called = replace(job, executors=(*job.executors, executor))
-    return Change(called, (Pledge(bid.account, job.identifier, exposure),))
 
 
 def _decide_audit(job: Job, circumstances: Circumstances) -> Change:
@@ -248,63 +220,87 @@ def _decide_audit(job: Job, circumstances: Circumstances) -> Change:
     decided = replace(job, audit=audit)
     drawn = audit.drawn
     if drawn is None or not drawn.order:
-        return _open_reveals(decided, circumstances)
-    bid = job.bid_of(drawn.order[0])
-    assert bid is not None, "only bidders are drawn"
-    spares = tuple(account for account in job.spares if account != bid.account)
+        return _await_fingerprints(decided, circumstances)
+    auditor = drawn.order[0]
+    spares = tuple(account for account in job.spares if account != auditor)
     auditing = replace(decided.advanced(Phase.AUDITING, circumstances.position), spares=spares)
-    return _call(auditing, bid, Duty.AUDITOR, circumstances)
+    return calling.call(auditing, auditor, Duty.AUDITOR, circumstances)
+
+
+def _await_fingerprints(job: Job, circumstances: Circumstances) -> Change:
+    waiting = _await_answers(job, Phase.COMPARING, circumstances)
+    return Change(waiting) if _unnamed(waiting) else _compare(waiting, circumstances)
+
+
+def _unnamed(job: Job) -> tuple[Executor, ...]:
+    """Whose fingerprints are still awaited."""
+    return tuple(each for each in job.having(Status.COMMITTED) if each.fingerprint is None)
+
+
+def _await_answers(job: Job, phase: Phase, circumstances: Circumstances) -> Job:
+    """Enters a phase in which everybody who committed has the same time to answer."""
+    now_ms = circumstances.position.ledger_ms
+    window_end_ms = Milliseconds(now_ms + circumstances.parameters.reveal_window_ms)
+    return replace(job.advanced(phase, circumstances.position), window_end_ms=window_end_ms)
+
+
+def _compare(job: Job, circumstances: Circumstances) -> Change:
+    """Opens the results if enough agree, or if nobody is left who could bring more."""
+    change = Change(job)
+    for executor in _unnamed(job):
+        change = change.followed_by(_leave_unopened(change.job, executor, circumstances))
+    balance = crosscheck.compare(change.job, circumstances.parameters)
+    if not balance.reaches(job.offer.tolerated_error_ppm):
+        again = _call_more(change.job, balance, circumstances)
+        if again is not None:
+            return change.followed_by(again)
+    return _then(change, _open_reveals, circumstances)
+
+
+def _call_more(
+    job: Job, balance: crosscheck.Balance, circumstances: Circumstances
+) -> Change | None:
+    """Calls the spares that could bring a result; None when there are not enough of them."""
+    more = calling.spares_wanted(job, balance, circumstances)
+    if more is None:
+        return None
+    again = job.advanced(Phase.EXECUTING, circumstances.position)
+    return _continue(replace(again, wanted=calling.active(job) + more), circumstances)
 
 
 def _open_reveals(job: Job, circumstances: Circumstances) -> Change:
-    parameters = circumstances.parameters
-    now_ms = circumstances.position.ledger_ms
-    opened = replace(
-        job.advanced(Phase.REVEALING, circumstances.position),
-        reveal_deadline_ms=Milliseconds(now_ms + parameters.reveal_window_ms),
-    )
-    for executor in opened.having(Status.COMMITTED):
-        forfeit_ms = Milliseconds(now_ms + parameters.forfeit_window_ms)
-        opened = opened.with_executor(replace(executor, forfeit_ms=forfeit_ms))
+    """Lets everybody open its commitment; only from now on does one left closed cost anything."""
+    opened = _await_answers(job, Phase.REVEALING, circumstances)
+    window_ms = circumstances.parameters.forfeit_window_ms
+    forfeit_ms = Milliseconds(circumstances.position.ledger_ms + window_ms)
+    for executor in opened.having(Status.COMMITTED, Status.UNOPENED):
+        if executor.forfeit_ms is None:
+            opened = opened.with_executor(replace(executor, forfeit_ms=forfeit_ms))
     if opened.having(Status.COMMITTED):
         return Change(opened)
     return _judge(opened, circumstances)
 
 
 def _judge(job: Job, circumstances: Circumstances) -> Change:
-    """Ends the job, or calls the spares that could still bring a result."""
+    """Ends the job, or calls the spares that could still bring a result.
+
+    Where spares were called after a first opening, they could have copied what they found: such a
+    judgement still accepts a result, but convicts nobody.
+    """
     change = Change(job)
     for executor in job.having(Status.COMMITTED):
-        change = _joined(change, _leave_unopened(change.job, executor, circumstances))
+        change = change.followed_by(_leave_unopened(change.job, executor, circumstances))
     finding = crosscheck.crosscheck(job, circumstances.parameters)
-    judged = replace(change.job, groups=finding.groups, convicting=finding.convicting)
-    change = replace(change, job=judged)
+    openings = sum(step.phase is Phase.REVEALING for step in job.timeline)
+    convicting = finding.convicting and openings == 1
+    change = replace(change, job=replace(change.job, groups=finding.groups, convicting=convicting))
     if finding.accepted:
         return _then(change, _settle, circumstances)
-    spares = _callable_spares(judged, circumstances)
-    weights = [
-        odds(circumstances.reputation_of(account).checks, circumstances.parameters)
-        for account in spares
-    ]
-    more = crosscheck.spares_needed(finding, weights, job.offer.tolerated_error_ppm)
-    if more is None:
-        ended = _then(change, settlement.settle_inconclusive, circumstances)
-        return _then(ended, _free, circumstances)
-    again = replace(
-        judged.advanced(Phase.EXECUTING, circumstances.position), wanted=_active(judged) + more
-    )
-    return _then(replace(change, job=again), _continue, circumstances)
-
-
-def _callable_spares(job: Job, circumstances: Circumstances) -> tuple[AccountId, ...]:
-    room = job.offer.replicas_max - _active(job)
-    bids = [job.bid_of(account) for account in job.spares]
-    able = [
-        bid.account
-        for bid in bids
-        if bid is not None and obstacle_to(job, bid, circumstances) is None
-    ]
-    return tuple(able[: max(0, room)])
+    again = _call_more(change.job, finding.balance, circumstances)
+    if again is not None:
+        return change.followed_by(again)
+    ended = _then(change, settlement.settle_inconclusive, circumstances)
+    return _then(ended, _free, circumstances)
 
 
 def _settle(job: Job, circumstances: Circumstances) -> Change:
@@ -358,12 +354,4 @@ def _absence(executor: Executor, circumstances: Circumstances) -> tuple[AccountI
 
 def _then(change: Change, rule: Rule, circumstances: Circumstances) -> Change:
     """Applies the next rule to what the last one made of the job."""
-    return _joined(change, rule(change.job, circumstances))
-
-
-def _joined(change: Change, following: Change) -> Change:
-    return Change(
-        following.job,
-        (*change.movements, *following.movements),
-        (*change.reputations, *following.reputations),
-    )
+    return change.followed_by(rule(change.job, circumstances))

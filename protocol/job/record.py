@@ -36,6 +36,7 @@ class Phase(Enum):
     EXECUTING = "executing"
     SAMPLING = "sampling"
     AUDITING = "auditing"
+    COMPARING = "comparing"
     REVEALING = "revealing"
     SETTLED = "settled"
     INCONCLUSIVE = "inconclusive"
@@ -46,9 +47,10 @@ TRANSITIONS: Final[Mapping[Phase, frozenset[Phase]]] = MappingProxyType(
     {
         Phase.BIDDING: frozenset({Phase.DRAWING, Phase.REFUNDED}),
         Phase.DRAWING: frozenset({Phase.EXECUTING, Phase.REFUNDED}),
-        Phase.EXECUTING: frozenset({Phase.SAMPLING, Phase.REVEALING, Phase.REFUNDED}),
-        Phase.SAMPLING: frozenset({Phase.AUDITING, Phase.REVEALING}),
-        Phase.AUDITING: frozenset({Phase.REVEALING}),
+        Phase.EXECUTING: frozenset({Phase.SAMPLING, Phase.COMPARING, Phase.REFUNDED}),
+        Phase.SAMPLING: frozenset({Phase.AUDITING, Phase.COMPARING}),
+        Phase.AUDITING: frozenset({Phase.COMPARING}),
+        Phase.COMPARING: frozenset({Phase.EXECUTING, Phase.REVEALING}),
         Phase.REVEALING: frozenset({Phase.EXECUTING, Phase.SETTLED, Phase.INCONCLUSIVE}),
         Phase.SETTLED: frozenset(),
         Phase.INCONCLUSIVE: frozenset(),
@@ -209,6 +211,8 @@ class Executor:
     commitment: Digest | None = None
     committed_ms: Milliseconds | None = None
     """Ledger time of its commitment."""
+    fingerprint: Digest | None = None
+    """Equal to that of everybody who found the same; its reveal must match it."""
     forfeit_ms: Milliseconds | None = None
     """Ledger time at which an unopened commitment forfeits the pledge."""
     reveal: Reveal | None = None
@@ -277,7 +281,8 @@ class Job:
     wanted: int = 0
     """Executors that the draw called at first."""
     audit: Audit | None = None
-    reveal_deadline_ms: Milliseconds | None = None
+    window_end_ms: Milliseconds | None = None
+    """Ledger time at which the wait for fingerprints, or for reveals, ends."""
     groups: tuple[Group, ...] = ()
     """Results by falling weight, as last judged."""
     convicting: bool = False
@@ -292,6 +297,11 @@ class Job:
     def terminal(self) -> bool:
         """Whether the job has ended; only unopened commitments can still matter."""
         return not TRANSITIONS[self.phase]
+
+    @property
+    def unsealed(self) -> bool:
+        """Whether results are public, or could be."""
+        return self.terminal or any(step.phase is Phase.REVEALING for step in self.timeline)
 
     @property
     def accepted(self) -> Group | None:
@@ -312,8 +322,8 @@ class Job:
             for each in self.executors
             if each.status is Status.UNOPENED and each.forfeit_ms is not None
         ]
-        if self.phase is Phase.REVEALING and self.reveal_deadline_ms is not None:
-            times.append(self.reveal_deadline_ms)
+        if self.window_end_ms is not None:
+            times.append(self.window_end_ms)
         return min(times, default=None)
 
     def executor(self, account: AccountId) -> Executor | None:
@@ -345,7 +355,7 @@ class Job:
             timeline=(*self.timeline, milestone),
             round_awaited=None,
             index_awaited=None,
-            reveal_deadline_ms=None,
+            window_end_ms=None,
         )
 
 
@@ -357,3 +367,11 @@ class Change:
     movements: tuple[Movement, ...] = ()
     reputations: tuple[tuple[AccountId, Reputation], ...] = ()
     """Records that change; for one account the last counts."""
+
+    def followed_by(self, later: "Change") -> "Change":
+        """This change and then another, made of the job that this one leaves."""
+        return Change(
+            later.job,
+            (*self.movements, *later.movements),
+            (*self.reputations, *later.reputations),
+        )

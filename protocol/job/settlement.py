@@ -64,7 +64,7 @@ def settle_accepted(
     )
     change = replace(change, reputations=praised)
     for executor in contradicting:
-        change = _followed(change, punish(change.job, executor, circumstances))
+        change = change.followed_by(punish(change.job, executor, circumstances))
     return change
 
 
@@ -238,12 +238,4 @@ def _praise(
         circumstances.position.ledger_ms,
         circumstances.parameters,
         checked=checked,
-    )
-
-
-def _followed(change: Change, following: Change) -> Change:
-    return Change(
-        following.job,
-        (*change.movements, *following.movements),
-        (*change.reputations, *following.reputations),
     )

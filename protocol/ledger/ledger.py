@@ -3,15 +3,13 @@
 from collections import deque
 from dataclasses import dataclass
 
-from protocol.errors import Misuse
-from protocol.ledger.block import VerifiedBlock, open_block
+from protocol.ledger.block import VerifiedBlock
 from protocol.ledger.commit_rule import CommitRule, PathCounts
 from protocol.ledger.committee import Committee
 from protocol.ledger.dag import Committed, Contradiction, Dag
 from protocol.ledger.ordering import Commit, CommitSummary, Ordering
 from protocol.ledger.pending import Pending
 from protocol.parameters import Parameters
-from protocol.signing import Scheme
 from protocol.units import Digest, MemberIndex, Round
 
 
@@ -45,26 +43,16 @@ class Ledger:
 
     __slots__ = (
         "_equivocations",
-        "_network",
         "_ordering",
-        "_parameters",
         "_pending",
         "_rule",
-        "_scheme",
         "committee",
         "dag",
     )
 
-    def __init__(
-        self, committee: Committee, network: Digest, parameters: Parameters, scheme: Scheme
-    ) -> None:
-        if committee.network != network:
-            raise Misuse("the committee serves another network")
+    def __init__(self, committee: Committee, parameters: Parameters) -> None:
         self.committee = committee
         self.dag = Dag(committee)
-        self._network = network
-        self._parameters = parameters
-        self._scheme = scheme
         self._pending = Pending(self.dag, parameters)
         self._rule = CommitRule(self.dag)
         self._ordering = Ordering(self.dag, parameters.gc_depth_rounds)
@@ -100,22 +88,18 @@ class Ledger:
         """What proved that too much weight is Byzantine; nothing is final after it."""
         return self.dag.contradiction
 
-    def open(self, raw: bytes) -> VerifiedBlock:
-        """Checks a block from outside, as `open_block` does for this ledger's committee.
-
-        Raises:
-            Rejected: with the first rule that it breaks.
-        """
-        return open_block(raw, self.committee, self._network, self._parameters, self._scheme)
-
     def missing(self) -> tuple[Digest, ...]:
         """Lists the blocks to fetch for those that wait."""
         return self._pending.missing()
 
-    def accept(self, block: VerifiedBlock) -> Acceptance:
+    def accept(self, block: VerifiedBlock, *, is_stored: bool = False) -> Acceptance:
         """Takes a valid block, whether its ancestors are here or not.
 
         A block that is known already, or lies below the horizon, changes nothing.
+
+        Args:
+            block: The block.
+            is_stored: It comes from the own store, so the limits were kept when it first came.
 
         Raises:
             Rejected: `BAD_REFERENCE`, or an admission limit: `TOO_FAR_AHEAD`,
@@ -125,7 +109,7 @@ class Ledger:
         if digest in self.dag or digest in self._pending or block.block.round <= self.gc_round:
             return NOTHING
         equivocations = self._equivocation(block)
-        ready = deque(self._pending.insert(block))
+        ready = deque(self._pending.insert(block, is_stored=is_stored))
         if equivocations:
             self._equivocations[MemberIndex(block.block.author), Round(block.block.round)] = None
         accepted: list[VerifiedBlock] = []

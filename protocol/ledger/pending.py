@@ -49,8 +49,12 @@ class Pending:
     def __len__(self) -> int:
         return len(self._waiters)
 
-    def insert(self, block: VerifiedBlock) -> tuple[VerifiedBlock, ...]:
+    def insert(self, block: VerifiedBlock, *, is_stored: bool = False) -> tuple[VerifiedBlock, ...]:
         """Takes a block that is neither here nor in the DAG, and is above the horizon.
+
+        Args:
+            block: The block.
+            is_stored: It comes from the own store, so the limits were kept when it first came.
 
         Returns:
             The blocks that may now be added to the DAG, ancestors first; empty when it waits.
@@ -59,7 +63,8 @@ class Pending:
             Rejected: `BAD_REFERENCE`, or one of the limits `TOO_FAR_AHEAD`, `TOO_MANY_VARIANTS`,
                 `TOO_MANY_PENDING`.
         """
-        self._check_limits(block)
+        if not is_stored:
+            self._check_limits(block)
         missing = self._dag.unresolved(block)
         if not missing:
             return self._resolve(block) if self._wanted else (block,)

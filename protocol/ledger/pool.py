@@ -21,6 +21,9 @@ TURN_ROUNDS: Final = 4
 POOL_OPERATIONS_MAX: Final = 50_000
 """Operations in one node's pool, of all accounts together."""
 
+FRAMING_BYTES: Final = 8
+"""More than the encoding adds to each operation in a block."""
+
 VARIANTS_MAX: Final = 2
 """Operations kept for one position of a chain: enough to show a conflict."""
 
@@ -170,9 +173,12 @@ class OperationPool:
                 fresh = True
                 if not self._is_turn(waiting, committee, member, clock_round):
                     break
-                budget_bytes -= len(waiting.operation.raw) + 8
-                if budget_bytes < 0 or len(chosen) >= self._parameters.block_operations_max:
+                if len(chosen) >= self._parameters.block_operations_max:
                     return tuple(chosen)
+                size_bytes = len(waiting.operation.raw) + FRAMING_BYTES
+                if size_bytes > budget_bytes:
+                    break
+                budget_bytes -= size_bytes
                 chosen.append(waiting.operation)
             if not fresh:
                 del self._outside[account]

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from protocol import effects as fx
-from protocol.encoding import decode, encode
+from protocol.encoding import encode
 from protocol.ledger.block import VerifiedBlock
 from protocol.ledger.ledger import Ledger
 from protocol.ledger.pool import OperationPool
@@ -17,9 +17,6 @@ from protocol.messages import (
     Summary,
 )
 from protocol.units import AccountId, Digest, Round
-
-MESSAGE_BYTES_MAX = 1024 * 1024
-"""Largest message between two peers, as the network carries it."""
 
 ANSWER_BYTES_MAX = 768 * 1024
 """Blocks or operations in one answer; leaves room for framing."""
@@ -50,15 +47,6 @@ class Neighbour:
         """The neighbours that messages can be sent to."""
         return self._synchronizer.peers
 
-    def open(self, raw: bytes) -> PeerMessage:
-        """Decodes a message between peers.
-
-        Raises:
-            Rejected: `TOO_LARGE`, `MALFORMED` or `NOT_CANONICAL`.
-        """
-        kind: type[PeerMessage] = PeerMessage  # type: ignore[assignment]  # a union is its own type form
-        return decode(raw, kind, MESSAGE_BYTES_MAX)
-
     def join(self, peer: AccountId, now: int) -> tuple[fx.Effect, ...]:
         """Greets a new neighbour with a summary."""
         self._synchronizer.join(peer, now)
@@ -68,21 +56,21 @@ class Neighbour:
         """Forgets a neighbour."""
         self._synchronizer.leave(peer)
 
-    def take(self, message: PeerMessage, peer: AccountId, now: int) -> tuple[bool, Taken]:
-        """Answers a message; returns whether it tells that the peer is up to date with itself."""
+    def take(self, message: PeerMessage, peer: AccountId, now: int) -> Taken:
+        """Answers a message."""
         match message:
             case Summary():
-                return True, Taken(self._compare(message, peer, now))
+                return Taken(self._compare(message, peer, now))
             case BlockRequest(epoch=epoch, wanted=wanted, have=have):
                 if epoch != self._ledger.committee.epoch:
-                    return False, Taken()
+                    return Taken()
                 if not self._synchronizer.may_answer(peer, now):
-                    return False, Taken()
-                return False, Taken((self._answer(peer, wanted, have),))
+                    return Taken()
+                return Taken((self._answer(peer, wanted, have),))
             case BlockBatch(blocks=blocks):
-                return False, Taken(blocks=blocks, is_answer=True)
+                return Taken(blocks=blocks, is_answer=True)
             case OperationBatch():
-                return False, Taken()
+                return Taken()
 
     def after(self, taken: Taken, peer: AccountId, now: int) -> tuple[fx.Effect, ...]:
         """Asks for more once an answer's blocks have been taken in."""

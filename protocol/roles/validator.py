@@ -15,7 +15,7 @@ from protocol.ledger.proposing import Contents, Proposer
 from protocol.messages import Checkpoint
 from protocol.parameters import Parameters
 from protocol.signing import CHECKPOINT, Scheme
-from protocol.units import SECOND, AccountId, CommitIndex, Digest, MemberIndex
+from protocol.units import MILLISECOND, SECOND, AccountId, CommitIndex, Digest, MemberIndex, Round
 
 FRESH_WAIT: Final = 3 * SECOND
 """In a network without any block, members that hear only some others begin after this long."""
@@ -51,7 +51,7 @@ class Validator:
         self._scheme = scheme
         self._proposer = Proposer(ledger.committee, member, parameters, network)
         self._heard: set[MemberIndex] = {member}
-        self._started_at: int | None = None
+        self._started_at = 0
         self._own: set[Digest] = set()
         self._vote: Checkpoint | None = None
         self.sits_out = False
@@ -62,22 +62,39 @@ class Validator:
         """Highest round that this node knows to have signed."""
         return self._proposer.last_round
 
-    def restore(self, last_round: int) -> None:
-        """Takes in what the store knows of this node's own blocks."""
+    def restore(self, last_round: int, now: int) -> None:
+        """Takes in what the store knows of this node's own blocks, at the end of a start."""
         self._proposer.remember(last_round)
+        self._started_at = now
 
-    def hear(self, account: AccountId) -> None:
-        """Notes a sign of life of another member."""
+    def hear(self, account: AccountId, tips: tuple[int, ...]) -> None:
+        """Takes in another member's summary.
+
+        It counts only once this node has every block of its own that the other one knows: a
+        summary arrives before the blocks that it tells of.
+        """
         member = self._ledger.committee.index_of(account)
-        if member is not None:
+        if member is None or len(tips) <= self.member:
+            return
+        own_tip = max(self._ledger.dag.tips()[self.member], self._proposer.last_round)
+        if tips[self.member] <= own_tip:
             self._heard.add(member)
 
     def notice(self, block: VerifiedBlock) -> bool:
-        """Notes an accepted block; returns True when it proves that the store forgot something."""
-        self._heard.add(MemberIndex(block.block.author))
+        """Notes an accepted block; returns True when this node must sign no more.
+
+        That is so when the block is this node's own and unknown to it: its store has forgotten
+        blocks, or its key is in use elsewhere.
+        """
+        if block.block.time_ms * MILLISECOND >= self._started_at:
+            # Made since this node is back, so its history holds all that its author knew of ours.
+            self._heard.add(MemberIndex(block.block.author))
         if block.block.author != self.member or self.sits_out:
             return False
-        if block.digest in self._own or block.block.round <= self._proposer.last_round:
+        if block.digest in self._own:
+            return False
+        variants = self._ledger.dag.variants(self.member, Round(block.block.round))
+        if block.block.round <= self._proposer.last_round and len(variants) < 2:
             return False
         self.sits_out = True
         self.seen_round = block.block.round
@@ -99,8 +116,6 @@ class Validator:
 
     def due(self, busy: bool, now: int) -> int | None:
         """Tells when the next block may be proposed; None when something else must happen first."""
-        if self._started_at is None:
-            self._started_at = now
         if self.sits_out or not self._is_ready(now):
             return None
         last = self._ledger.last_commit
@@ -132,7 +147,7 @@ class Validator:
         if heard >= committee.quorum:
             return True
         is_fresh = self._proposer.last_round == 0 and self._ledger.dag.clock_round <= 1
-        waited = self._started_at is not None and now >= self._started_at + FRESH_WAIT
+        waited = now >= self._started_at + FRESH_WAIT
         return is_fresh and waited and len(self._heard) > 1
 
 

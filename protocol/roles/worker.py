@@ -1,4 +1,4 @@
-"""A worker's part: bid for what it may run, run what it is drawn for, commit, then reveal.
+"""A worker's part: bid, run what it is drawn for, commit, send the fingerprint, then reveal.
 
 Auditors are workers drawn later, with the same duties. Everything is decided by looking at the
 final state again after each commit, so a restart needs no memory but the prepared reveals.
@@ -6,16 +6,33 @@ final state again after each commit, so a restart needs no memory but the prepar
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import get_args
 
 from protocol import effects as fx
 from protocol import events as ev
 from protocol.encoding import decode
 from protocol.job.bidding import exposure_of
-from protocol.job.commit_reveal import commitment_digest
-from protocol.job.record import Job, Phase, Status
-from protocol.messages import OPERATION_BYTES_MAX, Bid, Commitment, Decline, Payload, Reveal
+from protocol.job.commit_reveal import (
+    commitment_digest,
+    fingerprint_digest,
+    fingerprint_due,
+    reveal_due,
+)
+from protocol.job.record import Executor, Job, Phase, Status
+from protocol.messages import (
+    OPERATION_BYTES_MAX,
+    Bid,
+    Commitment,
+    Decline,
+    Fingerprint,
+    Payload,
+    Reveal,
+)
 from protocol.state import JobAdvanced, State, StateFact
 from protocol.units import AccountId, Credits, JobId, Milliseconds
+
+Own = Bid | Decline | Commitment | Fingerprint | Reveal
+"""What a worker sends, each once for each job."""
 
 BIDS_EACH = 4
 """Open bids for each job that can run at the same time: most bids are not drawn."""
@@ -54,7 +71,7 @@ class Worker:
             reveal = decode(raw, Reveal, OPERATION_BYTES_MAX)
             self._reveals[reveal.job] = reveal
         for payload in pending:
-            if isinstance(payload, Bid | Commitment | Reveal | Decline):
+            if isinstance(payload, Own):
                 self._sent[payload.job, type(payload)] = None
         for identifier, job in self._state.open_jobs.items():
             if job.bid_of(self._account) or job.executor(self._account):
@@ -161,7 +178,7 @@ class Worker:
         identifier = job.identifier
         own = job.executor(self._account)
         if own is not None and own.status in (Status.COMMITTED, Status.UNOPENED):
-            self._open(job, answer)
+            self._answer(job, own, answer)
             return
         if job.terminal or (own is not None and own.status is not Status.RUNNING):
             self._leave(job, answer)
@@ -176,13 +193,16 @@ class Worker:
             digest = commitment_digest(self._account, reveal)
             answer.operations.append(self._once(Commitment(identifier, digest)))
 
-    def _open(self, job: Job, answer: Answer) -> None:
-        """Reveals as soon as it cannot help a copier any more."""
+    def _answer(self, job: Job, own: Executor, answer: Answer) -> None:
+        """Sends the fingerprint, and later the reveal, as soon as neither can help a copier."""
         reveal = self._reveals.get(job.identifier)
-        is_time = job.phase is Phase.REVEALING or job.terminal
-        if reveal is None or not is_time or (job.identifier, Reveal) in self._sent:
+        if reveal is None:
             return
-        answer.operations.append(self._once(reveal))
+        if fingerprint_due(job, own) and (job.identifier, Fingerprint) not in self._sent:
+            fingerprint = Fingerprint(job.identifier, fingerprint_digest(reveal))
+            answer.operations.append(self._once(fingerprint))
+        if reveal_due(job, own) and (job.identifier, Reveal) not in self._sent:
+            answer.operations.append(self._once(reveal))
 
     def _leave(self, job: Job, answer: Answer) -> None:
         if job.identifier in self._running:
@@ -191,9 +211,9 @@ class Worker:
         if job.terminal:
             del self._followed[job.identifier]
             self._reveals.pop(job.identifier, None)
-            for kind in (Bid, Commitment, Reveal, Decline):
+            for kind in get_args(Own):
                 self._sent.pop((job.identifier, kind), None)
 
-    def _once(self, payload: Bid | Commitment | Reveal | Decline) -> Payload:
+    def _once(self, payload: Own) -> Payload:
         self._sent[payload.job, type(payload)] = None
         return payload

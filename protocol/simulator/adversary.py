@@ -79,6 +79,8 @@ class Adversary:
             case Behaviour.SILENT:
                 self.mischief.note(Behaviour.SILENT, node)
                 return None
+            case Behaviour.COPYING:
+                return None
             case _:
                 return right_result(offer)
 

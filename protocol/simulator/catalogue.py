@@ -60,6 +60,13 @@ def misbehaving(seed: int, behaviour: Behaviour) -> Scenario:
     return replace(base, name=behaviour.value, behaviours=((1, behaviour),))
 
 
+def copying(seed: int) -> Scenario:
+    """Makes two members of seven lie and a third one copy, with work enough for all of them."""
+    base = replace(calm(seed, members=7), workload=Workload(2, 8, 6 * SECOND))
+    bad = ((1, Behaviour.LYING), (2, Behaviour.LYING), (3, Behaviour.COPYING))
+    return replace(base, name="copying", behaviours=bad)
+
+
 def _with(base: Scenario, name: str, *faults: Fault) -> Scenario:
     return replace(base, name=name, faults=faults)
 
@@ -85,6 +92,7 @@ SCENARIOS: Final[Mapping[str, Callable[[int], Scenario]]] = MappingProxyType(
         "withholding": lambda seed: misbehaving(seed, Behaviour.WITHHOLDING),
         "lying": lambda seed: misbehaving(seed, Behaviour.LYING),
         "silent": lambda seed: misbehaving(seed, Behaviour.SILENT),
+        "copying": copying,
     }
 )
 """What `--scenario` knows."""

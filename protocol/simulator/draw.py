@@ -37,6 +37,14 @@ SKEW_MAX_NS: Final = 2 * SECOND
 BAD_SHARE_PPM: Final = 450_000
 """How many scenarios have dishonest nodes."""
 
+MISDEEDS: Final = (
+    Behaviour.EQUIVOCATING,
+    Behaviour.WITHHOLDING,
+    Behaviour.LYING,
+    Behaviour.SILENT,
+)
+"""Behaviours to choose from; copying, which depends on who else is drawn, has its own scenario."""
+
 WORK_FAULTS: Final = (Behaviour.LYING, Behaviour.SILENT)
 """Behaviours that only show when their node is drawn for a job."""
 
@@ -100,7 +108,7 @@ def _behaviours(
     """Makes members dishonest while their stake stays below a third."""
     if not stream.hits(BAD_SHARE_PPM):
         return ()
-    bad = stream.pick(tuple(Behaviour)[1:])
+    bad = stream.pick(MISDEEDS)
     chosen: list[int] = []
     for node in stream.shuffled(range(len(stakes))):
         weight = sum(stakes[other] for other in (*chosen, node))

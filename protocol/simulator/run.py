@@ -25,7 +25,9 @@ DEFECTS: Final = (
     AttributeError,
     LookupError,
     Misuse,
+    NameError,
     Rejected,
+    RuntimeError,
     TypeError,
     ValueError,
 )

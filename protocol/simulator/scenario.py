@@ -35,6 +35,8 @@ class Behaviour(Enum):
     """Reveals wrong results, the same as every other liar."""
     SILENT = "silent"
     """Bids for jobs and never answers."""
+    COPYING = "copying"
+    """Bids for jobs, runs none, and sends what it can copy."""
 
 
 MINIMAL: Final = minimal()
@@ -131,6 +133,8 @@ class Scenario:
         seed: Of every draw during the run.
         stakes: Whole credits staked by each committee member.
         observers: Nodes outside the committee.
+        twins: Nodes of which a second one runs with the same keys; these come last in number, and
+            neither of a pair counts as honest.
         conditions: What links are like.
         parameters: The network's terms.
         faults: What goes wrong for a time.
@@ -149,6 +153,7 @@ class Scenario:
     workload: Workload
     safety_ns: int
     observers: int = 0
+    twins: tuple[int, ...] = ()
     parameters: Parameters = MINIMAL
     faults: tuple[Fault, ...] = ()
     behaviours: tuple[tuple[int, Behaviour], ...] = ()
@@ -158,7 +163,12 @@ class Scenario:
 
     @property
     def nodes(self) -> int:
-        """Members and observers together."""
+        """All nodes, twins included."""
+        return self.originals + len(self.twins)
+
+    @property
+    def originals(self) -> int:
+        """Members and observers together: as many as there are keys."""
         return len(self.stakes) + self.observers
 
     def behaviour(self, node: int) -> Behaviour:
@@ -167,17 +177,21 @@ class Scenario:
 
     @property
     def honest(self) -> tuple[int, ...]:
-        """The nodes that keep every rule."""
-        return tuple(node for node in range(self.nodes) if self.behaviour(node) is Behaviour.HONEST)
+        """The nodes that keep every rule and whose keys nobody else uses."""
+        return tuple(
+            node
+            for node in range(self.originals)
+            if self.behaviour(node) is Behaviour.HONEST and node not in self.twins
+        )
 
 
 def identities(scenario: Scenario) -> tuple[Identity, ...]:
     """Draws every node's secrets."""
     found = []
-    for node in range(scenario.nodes):
+    for node in range(scenario.originals):
         stream = Stream(scenario.seed, "identity", node)
         found.append(Identity(stream.digest(), stream.digest()))
-    return tuple(found)
+    return (*found, *(found[node] for node in scenario.twins))
 
 
 def genesis_of(scenario: Scenario, scheme: Scheme) -> Genesis:
@@ -191,7 +205,8 @@ def genesis_of(scenario: Scenario, scheme: Scheme) -> Genesis:
         )
         for secret, stake in zip(secrets, scenario.stakes, strict=False)
     )
-    allocations = tuple(Allocation(scheme.account_of(secret.seed), FUNDS) for secret in secrets)
+    owners = secrets[: scenario.originals]
+    allocations = tuple(Allocation(scheme.account_of(secret.seed), FUNDS) for secret in owners)
     return Genesis(
         name=scenario.name,
         time_ms=0,

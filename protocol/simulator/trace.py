@@ -2,7 +2,6 @@
 
 import hashlib
 from dataclasses import fields
-from functools import cache
 from typing import Final
 
 from protocol import effects as fx
@@ -20,10 +19,11 @@ class Trace:
         entries: Events and effects seen.
     """
 
-    __slots__ = ("_state", "entries")
+    __slots__ = ("_names", "_state", "entries")
 
     def __init__(self) -> None:
         self.entries = 0
+        self._names: dict[str, tuple[str, ...]] = {}
         self._state = hashlib.blake2b(digest_size=DIGEST_BYTES)
 
     @property
@@ -45,11 +45,14 @@ class Trace:
         self._state.update(b"%s%d %d %s" % (mark, time, node, kind.__name__.encode()))
         if kind in UNORDERED:
             return
-        for name in _names(kind):
+        for name in self._names_of(entry):
             value = getattr(entry, name)
             self._state.update(value if isinstance(value, bytes) else repr(value).encode())
 
-
-@cache
-def _names(kind: type[ev.Event | fx.Effect]) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(kind))
+    def _names_of(self, entry: ev.Event | fx.Effect) -> tuple[str, ...]:
+        """Names an entry's fields; looked up once for each kind."""
+        kind = type(entry).__name__
+        names = self._names.get(kind)
+        if names is None:
+            names = self._names[kind] = tuple(field.name for field in fields(entry))
+        return names

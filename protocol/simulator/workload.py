@@ -44,7 +44,7 @@ def requests_of(scenario: Scenario, accounts: tuple[AccountId, ...]) -> tuple[Re
     workload = scenario.workload
     asked: list[tuple[int, int, Payload]] = [
         (START_NS, node, StakeDeposit(OBSERVER_STAKE))
-        for node in range(len(scenario.stakes), scenario.nodes)
+        for node in range(len(scenario.stakes), scenario.originals)
     ]
     for _ in range(workload.transfers):
         recipient = accounts[stream.below(len(accounts))]

@@ -13,6 +13,7 @@ from protocol.signing import Scheme
 from protocol.simulator.adversary import Adversary
 from protocol.simulator.chance import Stream
 from protocol.simulator.connections import Connections
+from protocol.simulator.copier import copiers_of
 from protocol.simulator.engine import Engine
 from protocol.simulator.network import Network, Parcel
 from protocol.simulator.node import Node, Recorder, Surroundings
@@ -39,7 +40,11 @@ class Recorders:
     __slots__ = ("_all",)
 
     def __init__(self, recorders: Sequence[Recorder]) -> None:
-        self._all = tuple(recorders)
+        self._all = list(recorders)
+
+    def join(self, recorders: Sequence[Recorder]) -> None:
+        """Tells more recorders everything from now on."""
+        self._all += recorders
 
     def event(self, time: int, node: int, event: ev.Event) -> None:
         """Passes an event on."""
@@ -89,7 +94,9 @@ class World:
         self.accounts: tuple[AccountId, ...] = tuple(
             scheme.account_of(secret.seed) for secret in self._secrets
         )
-        self._numbers = {account: number for number, account in enumerate(self.accounts)}
+        self._numbers: dict[AccountId, list[int]] = {}
+        for number, account in enumerate(self.accounts):
+            self._numbers.setdefault(account, []).append(number)
         seeds = tuple(secret.seed for secret in self._secrets)
         self.adversary = Adversary(scenario, seeds, scheme)
         self.network = Network(
@@ -98,15 +105,18 @@ class World:
         self.connections = Connections(
             self.engine, scenario.nodes, self._can_talk, self._tell_connection
         )
+        watching = Recorders(recorders)
         surroundings = Surroundings(
             self.engine,
             self._start_core,
             self._perform,
-            Recorders(recorders),
+            watching,
             scenario.sync_ns,
             sends_early,
         )
         self.nodes = tuple(Node(number, surroundings) for number in range(scenario.nodes))
+        note = self.adversary.mischief.note
+        watching.join(copiers_of(scenario, self.nodes, self.accounts, note))
         self._runs: dict[tuple[int, JobId], int] = {}
         self._durations = [Stream(scenario.seed, "runs", n) for n in range(scenario.nodes)]
         self.unheard = 0
@@ -185,17 +195,22 @@ class World:
             case fx.GossipOperations(raw):
                 self.network.gossip(number, range(len(self.nodes)), self._message(raw))
             case fx.Send(peer, raw):
-                self.network.send(number, self._numbers[peer], self._message(raw))
+                self._send(number, peer, raw)
             case fx.SendStoredBlocks(peer):
                 if self.adversary.hands_out(number):
-                    answer = self.nodes[number].disk.answer(effect)
-                    self.network.send(number, self._numbers[peer], self._message(answer))
+                    self._send(number, peer, self.nodes[number].disk.answer(effect))
             case fx.Execute():
                 self._execute(number, effect)
             case fx.StopExecution(job):
                 self._runs.pop((number, job), None)
             case _:
                 pass  # facts are recorded; outputs are not modelled
+
+    def _send(self, number: int, peer: AccountId, raw: bytes) -> None:
+        """Sends to whoever has this account: two nodes, when it has a twin."""
+        for target in self._numbers[peer]:
+            if target != number:
+                self.network.send(number, target, self._message(raw))
 
     def _block(self, raw: bytes) -> Parcel:
         return Parcel(lambda relay: ev.BlockReceived(self.accounts[relay], raw), len(raw))

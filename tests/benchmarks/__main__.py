@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 
+from p2pnode.calls import ClientError
+from p2pnode.lab.testnet import LabError
 from tests.benchmarks.figures import Effort, Figure
 from tests.benchmarks.table import HEADER, lines_of, machine, record_of
 
@@ -22,32 +24,41 @@ GROUPS = {
 }
 
 
+FAILURES = (AssertionError, ClientError, LabError, OSError, ExceptionGroup)
+"""What a network that did not come up or broke down looks like; the other groups go on."""
+
+
 def main() -> int:
-    """Run what the arguments ask for; missed targets are printed and are no error."""
+    """Run what the arguments ask for; a missed target is printed and is no error."""
     arguments = _parser().parse_args()
     chosen = [name for name in GROUPS if not arguments.only or name in arguments.only]
     print(f"machine: {machine()}")
     print(f"command: python -m tests.benchmarks {' '.join(sys.argv[1:])}".rstrip())
     print(HEADER, flush=True)
-    figures = []
+    figures: list[Figure] = []
+    failed = []
     for name in chosen:
         print(f"-- {name}: {GROUPS[name]}", flush=True)
-        for figure in _measured(name, Effort(arguments.quick)):
-            figures.append(figure)
-            print("\n".join(lines_of(figure)), flush=True)
+        try:
+            _measure(name, Effort(arguments.quick), figures)
+        except FAILURES as error:
+            failed.append(name)
+            print(f"    FAILED, nothing more of {name}: {error!r}", flush=True)
     missed = [figure.name for figure in figures if figure.verdict == "MISSED"]
     judged = sum(figure.target is not None for figure in figures)
     print(f"{judged - len(missed)} of {judged} targets met", *(f"missed: {one}" for one in missed))
     if arguments.json:
         arguments.json.write_text(json.dumps([record_of(one) for one in figures], indent=1))
-    return 0
+    return 1 if failed else 0
 
 
-def _measured(name: str, effort: Effort) -> Iterator[Figure]:
-    measure: Callable[[Effort], Iterator[Figure]] = import_module(
-        f"tests.benchmarks.{name}"
-    ).measure
-    return measure(effort)
+def _measure(name: str, effort: Effort, figures: list[Figure]) -> None:
+    """Run a group, and print and keep each figure as soon as it is known."""
+    group = import_module(f"tests.benchmarks.{name}")
+    measure: Callable[[Effort], Iterator[Figure]] = group.measure
+    for figure in measure(effort):
+        figures.append(figure)
+        print("\n".join(lines_of(figure)), flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:

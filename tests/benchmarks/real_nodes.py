@@ -112,7 +112,7 @@ def running(
     """Start a new network of node processes that have all finalised something, and end it."""
     with tempfile.TemporaryDirectory(prefix="p2pnode-benchmark-") as name:
         folder = Path(name)
-        people = tuple(map(_account, range(accounts)))
+        people = tuple(map(benchmark_account, range(accounts)))
         genesis = _genesis(folder, people, terms or local(), nodes)
         members = found_members(folder, nodes)
         started = [start(member) for member in members]
@@ -153,7 +153,8 @@ def transfer(network: Digest, payer: Account, nonce: int, payee: AccountId) -> b
     return sign_operation(operation, payer.seed, REAL).raw
 
 
-def _account(number: int) -> Account:
+def benchmark_account(number: int) -> Account:
+    """An account that every run knows."""
     seed = b"benchmark" + number.to_bytes(23, "big")
     return Account(seed, account_of(seed))
 

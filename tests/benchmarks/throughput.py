@@ -3,10 +3,12 @@
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 import httpx
 import trio
 
+from p2pnode.calls import ClientError
 from p2pnode.client import AsyncClient
 from tests.benchmarks.figures import Effort, Figure, Floor, at_least, at_most
 from tests.benchmarks.gauges import BYTES, FINAL, MESSAGES, WAITING, Reading, read
@@ -14,12 +16,16 @@ from tests.benchmarks.gossip import Cost, raw_gossip
 from tests.benchmarks.ledger import verification_seconds
 from tests.benchmarks.real_nodes import NODES, RealNodes, conditions, running
 
-RATE = 200
+TARGET_RATE = 200
+RATE = 225
+"""Offered: somewhat more than the target, so that a missed one is the nodes' doing."""
 ACCOUNTS = 1_000
 TICKS = 5
 """Requests a second to each node; each carries the operations of its tick."""
 WARM_UP_SECONDS = 5
 DRAIN_SECONDS = 8
+PATIENCE_SECONDS = 30
+"""For an answer of a node under load."""
 STEPS = (300, 400, 600, 800)
 STEP_SECONDS = 15
 SUSTAINED = 0.97
@@ -75,13 +81,14 @@ def measure(effort: Effort) -> Iterator[Figure]:
     verification = verification_seconds()
     stated = (
         f"{text}; {RATE}/s offered for {seconds} s in {TICKS} requests a second to each node, "
-        f"{ACCOUNTS} accounts, each operation signed by its own; {held.refused} refused"
+        f"{ACCOUNTS} accounts, each operation signed by its own; "
+        f"{held.refused} refused or unanswered"
     )
     ceiling = Floor(
         f"{NODES} verifications for each operation on all cores", 2 / (NODES * verification)
     )
     yield Figure(
-        "final operations", "/s", (held.final_rate,), stated, ceiling, at_least(RATE * SUSTAINED)
+        "final operations", "/s", (held.final_rate,), stated, ceiling, at_least(TARGET_RATE)
     )
     yield Figure(
         "waiting operations, growth", "ops", (held.growth,), stated, target=at_most(RATE / 2)
@@ -146,7 +153,8 @@ async def _press(nodes: RealNodes, queue: Iterator[bytes], run: _Run, seconds: i
     """Offer operations at a rate, and read every node's counts once a second."""
     begun = trio.current_time()
     end = begun + WARM_UP_SECONDS + seconds
-    async with httpx.AsyncClient(trust_env=False) as watching, trio.open_nursery() as nursery:
+    watching = httpx.AsyncClient(trust_env=False, timeout=PATIENCE_SECONDS)
+    async with watching, trio.open_nursery() as nursery:
         nursery.start_soon(_offer, nodes, queue, run, end)
         await trio.sleep(WARM_UP_SECONDS)
         run.cpu.append(nodes.cpu_seconds())
@@ -160,18 +168,12 @@ async def _press(nodes: RealNodes, queue: Iterator[bytes], run: _Run, seconds: i
 
 
 async def _offer(nodes: RealNodes, queue: Iterator[bytes], run: _Run, end: float) -> None:
-    # Accounts come in turn and their number is a multiple of the nodes', so that every account
-    # keeps to one node.
+    """Give each node its share at each tick, whether it has answered the last one or not."""
     clients = [AsyncClient(one.address, one.token) for one in nodes.endpoints]
-    share = run.rate // NODES // TICKS
     tick = trio.current_time()
     async with trio.open_nursery() as nursery:
         while tick < end:
-            batches: list[list[bytes]] = [[] for _ in clients]
-            for _ in range(share):
-                for batch in batches:
-                    batch.append(next(queue))
-            for client, batch in zip(clients, batches, strict=True):
+            for client, batch in zip(clients, _shares(queue, run.rate), strict=True):
                 nursery.start_soon(_hand_in, client, batch, run)
             tick += 1 / TICKS
             await trio.sleep_until(tick)
@@ -179,6 +181,20 @@ async def _offer(nodes: RealNodes, queue: Iterator[bytes], run: _Run, end: float
         await client.close()
 
 
+def _shares(queue: Iterator[bytes], rate: int) -> list[list[bytes]]:
+    """The operations of one tick, by node.
+
+    Accounts come in turn and their number is a multiple of the nodes', so that every account keeps
+    to one node, where its operations arrive in their order.
+    """
+    chosen = list(islice(queue, rate // TICKS // NODES * NODES))
+    return [chosen[node::NODES] for node in range(NODES)]
+
+
 async def _hand_in(client: AsyncClient, batch: list[bytes], run: _Run) -> None:
-    answers = await client.submit_operations(batch)
-    run.refused += sum("error" in answer for answer in answers)
+    try:
+        answers = await client.submit_operations(batch)
+    except ClientError:
+        run.refused += len(batch)
+    else:
+        run.refused += sum("error" in answer for answer in answers)

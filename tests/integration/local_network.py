@@ -1,6 +1,6 @@
 """A network of real processes for integration tests, used as a person at several terminals would.
 
-`up` runs in one process; every other command is a process of its own.
+`up` runs in a process of its own; the other commands run here, which saves their start.
 """
 
 import json
@@ -10,12 +10,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 from p2pnode.calls import ClientError
 from p2pnode.client import Client, find_endpoint
+from p2pnode.lab.commands import main
 from protocol.units import CREDIT
 
 READY_SECONDS = 90.0
@@ -34,10 +36,9 @@ class LocalNetwork:
 
     def testnet(self, *words: str) -> list[Record]:
         """Run a `testnet` command and return the lines that it printed."""
-        line = [*PROGRAM, "testnet", *words, "--data-dir", str(self.folder)]
-        done = subprocess.run(line, capture_output=True, text=True, timeout=60, check=False)
-        assert done.returncode == 0, done.stderr
-        return [json.loads(row) for row in done.stdout.splitlines()]
+        with redirect_stdout(StringIO()) as output:
+            assert main([*words, "--data-dir", str(self.folder)]) == 0
+        return [json.loads(row) for row in output.getvalue().splitlines()]
 
     def states(self) -> dict[int, str]:
         """What each node's process does."""
@@ -118,7 +119,7 @@ def running_network(folder: Path, nodes: int, *options: str) -> Iterator[LocalNe
     line = [*PROGRAM, "testnet", "up", "--nodes", str(nodes), "--data-dir", str(folder), *options]
     process = subprocess.Popen(line, stdout=subprocess.PIPE, text=True)
     try:
-        rows = _rows(process)
+        rows = printed_rows(process)
         assert rows.pop()["ready"] is True
         yield LocalNetwork(folder, rows)
         begun = time.monotonic()
@@ -156,7 +157,8 @@ def fresh_account() -> str:
     return secrets.token_bytes(32).hex()
 
 
-def _rows(process: "subprocess.Popen[str]") -> list[Record]:
+def printed_rows(process: "subprocess.Popen[str]") -> list[Record]:
+    """Read what `up` prints until it says that the network is ready."""
     assert process.stdout is not None
     rows: list[Record] = []
     deadline = time.monotonic() + READY_SECONDS

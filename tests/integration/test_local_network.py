@@ -1,10 +1,12 @@
 """Five real nodes on loopback: a job, crashes, and divisions that heal."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.integration.local_network import LocalNetwork, fresh_account, wait_until
+from p2pnode.client import Client
+from tests.integration.local_network import LocalNetwork, Record, fresh_account, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
@@ -25,7 +27,7 @@ def test_a_job_is_settled_and_every_node_has_the_same_receipt(five: LocalNetwork
     assert sum(paid.values()) + record["fee"] + record["refund"] == record["budget"]
     for node in five.nodes:
         with five.client(node) as client:
-            assert wait_until(lambda there=client: there.job(job.id) == record, 10)
+            assert wait_until(partial(_has_receipt, client, record), 10)
 
 
 def test_a_killed_node_catches_up_after_its_restart(five: LocalNetwork) -> None:
@@ -76,18 +78,19 @@ def test_four_go_on_without_the_fifth_whose_payment_is_final_after_the_heal(
 def test_neither_side_of_an_even_cut_finalises_and_both_agree_after_the_heal(
     five: LocalNetwork,
 ) -> None:
+    assert not _stands_still(five)
     five.testnet("cut", "0,1,2|3,4")
     # What was on its way may still become final; then nothing more does.
     accounts = fresh_account(), fresh_account()
     assert wait_until(lambda: _stands_still(five), 15), "the cut had no effect"
     before = [five.index(node) for node in five.nodes]
     operations = five.pay(1, accounts[0]), five.pay(4, accounts[1])
-    assert not wait_until(lambda: [five.index(node) for node in five.nodes] != before, 5)
+    assert not wait_until(lambda: [five.index(node) for node in five.nodes] != before, 4)
     levels = {five.finality(1, operations[0]), five.finality(4, operations[1])}
     assert levels <= {"seen", "in_block"}
     five.testnet("heal")
     for account in accounts:
-        assert wait_until(lambda paid=account: five.everywhere(paid, five.nodes), 40)
+        assert wait_until(partial(five.everywhere, account, five.nodes), 40)
     assert five.agreed_index(20) > max(before)
 
 
@@ -99,6 +102,10 @@ def test_finality_goes_on_when_the_first_node_is_gone_for_good(five: LocalNetwor
     assert wait_until(lambda: five.status(2)["connected_peers"] == 3, 30)
     five.pay(2, account)
     assert wait_until(lambda: five.everywhere(account, [1, 2, 3, 4]), 30)
+
+
+def _has_receipt(client: Client, record: Record) -> bool:
+    return client.job(record["id"]) == record
 
 
 def _stands_still(five: LocalNetwork) -> bool:

@@ -112,7 +112,7 @@ class FakeControl:
 
     def quote(self, request: JobRequest) -> Mapping[str, object]:
         self._maybe_refuse()
-        return {"replicas_expected": 3, "price_expected": 900_000, "price_max": 2_000_000}
+        return {"replicas": 3, "expected_price": 900_000, "highest_price": 2_000_000}
 
     async def cancel(self, job: bytes) -> bytes:
         self._maybe_refuse()

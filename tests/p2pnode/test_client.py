@@ -100,7 +100,7 @@ def test_a_job_file_is_uploaded_and_offered(
 
 
 def test_a_quote_uploads_nothing(client: Client, control: FakeControl, job_file: Path) -> None:
-    assert client.quote(job_file)["replicas_expected"] == 3
+    assert client.quote(job_file)["replicas"] == 3
     assert control.stored == []
 
 
@@ -171,7 +171,7 @@ async def test_the_asynchronous_client_does_the_same(job_file: Path) -> None:
         assert (await client.devices())[0]["identifier"] == "cpu"
         assert await client.jobs() == [{"id": JOB, "state": "settled"}]
         assert (await client.balance())["account"] == OWN
-        assert (await client.quote(job_file))["price_max"] == 2_000_000
+        assert (await client.quote(job_file))["highest_price"] == 2_000_000
         assert (await client.why(JOB))["id"] == JOB
         assert (await client.operation(OPERATION))["state"] == "final"
         assert (await client.faucet())["amount"] == 100_000_000

@@ -8,12 +8,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from msgspec.structs import replace
 
-from protocol.job.commit_reveal import commitment_digest
+from protocol.job.commit_reveal import commitment_digest, fingerprint_digest
 from protocol.job.record import Phase, ResultOutcome, Status
 from protocol.messages import (
     Cancellation,
     Commitment,
     Decline,
+    Fingerprint,
     Payload,
     Reveal,
     StakeDeposit,
@@ -139,6 +140,17 @@ class Market(RuleBasedStateMachine):
 
     @precondition(lambda self: self.reveals)
     @rule(data=st.data())
+    def send_fingerprints(self, data: st.DataObject) -> None:
+        """Most send their own, some another's, some none."""
+        self.pass_time(data.draw(st.integers(0, 10)), 500)
+        for number, job in sorted(self.reveals):
+            fate = data.draw(st.integers(0, 15))
+            if fate:
+                reveal = self.reveals[number, job] if fate > 1 else make_reveal(job)
+                self.send(number, Fingerprint(job, fingerprint_digest(reveal)))
+
+    @precondition(lambda self: self.reveals)
+    @rule(data=st.data())
     def open_results(self, data: st.DataObject) -> None:
         self.pass_time(data.draw(st.integers(0, 10)), 500)
         for number, job in sorted(self.reveals):
@@ -157,7 +169,9 @@ class Market(RuleBasedStateMachine):
                     self.reveals[number, job] = reveal
                 self.pass_time(1, 500)
                 for number in self.ledger.committed(job):
-                    self.send(number, self.reveals[number, job])
+                    reveal = self.reveals[number, job]
+                    self.send(number, Fingerprint(job, fingerprint_digest(reveal)))
+                    self.send(number, reveal)
 
     @precondition(lambda self: self.reveals)
     @rule(data=st.data(), number=NUMBERS)

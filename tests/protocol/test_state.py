@@ -29,6 +29,7 @@ from tests.support.builders import (
     account_seed,
     make_genesis,
     make_offer,
+    make_reveal,
     make_operation,
     make_state,
 )
@@ -156,7 +157,8 @@ def test_facts_tell_a_jobs_story() -> None:
     liar = ledger.running(job)[0]
     record = ledger.run(job, {liar: b"wrong"})
     advances = [fact.phase for fact in ledger.facts if isinstance(fact, JobAdvanced)]
-    assert advances == [milestone.phase for milestone in record.timeline]
+    steps = {milestone.leader_round: milestone.phase for milestone in record.timeline}
+    assert advances == list(steps.values()), "the last phase that each commit brought"
     assert [fact for fact in ledger.facts if isinstance(fact, Settled)] == [Settled(job)]
     slashed = [fact for fact in ledger.facts if isinstance(fact, Slashed)]
     amount = record.slashes[0].amount
@@ -176,6 +178,19 @@ def test_the_ledger_is_awaited_while_a_job_needs_it_and_not_while_it_runs() -> N
         assert not ledger.state.awaiting_ledger
         ledger.commit(step_ms=500)
     assert ledger.state.awaiting_ledger
+
+
+def test_the_ledger_is_awaited_while_fingerprints_are_missing() -> None:
+    ledger = HandLedger()
+    job = ledger.start().identifier
+    numbers = ledger.running(job)
+    for number in numbers:
+        ledger.send_commitment(number, make_reveal(job))
+    assert ledger.state.awaiting_ledger
+    ledger.quiet.update(numbers)
+    ledger.until(job, Phase.COMPARING)
+    assert ledger.state.awaiting_ledger
+    assert [each.fingerprint for each in ledger.state.jobs[job].executors] == [None] * 3
 
 
 def test_the_same_commits_give_the_same_digest_and_others_another() -> None:

@@ -9,7 +9,7 @@ from protocol.roles.validator import Validator
 from protocol.simulator.catalogue import BEGIN_NS, END_NS, calm, crashes
 from protocol.simulator.run import Outcome, Verdict, play
 from protocol.simulator.scenario import Behaviour, Partition, Scenario
-from protocol.units import MILLISECOND, MemberIndex, Weight
+from protocol.units import MILLISECOND, SECOND, MemberIndex, Weight
 
 pytestmark = pytest.mark.slow
 
@@ -30,6 +30,14 @@ def halves(seed: int) -> Scenario:
 def two_equivocators(seed: int) -> Scenario:
     bad = ((1, Behaviour.EQUIVOCATING), (4, Behaviour.EQUIVOCATING))
     return replace(calm(seed, members=7), behaviours=bad)
+
+
+def two_faced(seed: int, twins: tuple[int, ...]) -> Scenario:
+    """Cuts four members in halves for good; each half has one of every pair of twins."""
+    doubles = tuple(range(4, 4 + len(twins)))
+    left = (0, *(node for node in (2, 3) if node not in twins), *twins)
+    cut = Partition(2 * SECOND, END_NS, (left, (1, *doubles)))
+    return replace(calm(seed, members=4), twins=twins, faults=(cut,))
 
 
 def mean_bytes(outcome: Outcome) -> int:
@@ -58,6 +66,18 @@ def test_a_quorum_of_half_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     outcome = play(halves(1))
     assert outcome.verdict is Verdict.SAFETY
     assert "agreement" in {violation.invariant for violation in outcome.violations}
+
+
+def test_half_the_stake_showing_two_faces_breaks_agreement() -> None:
+    outcomes = [play(two_faced(seed, (2, 3))) for seed in range(1, 5)]
+    broken = [one for one in outcomes if one.verdict is Verdict.SAFETY]
+    assert broken
+    assert "agreement" in {found.invariant for one in broken for found in one.violations}
+
+
+def test_a_quarter_of_the_stake_showing_two_faces_breaks_nothing() -> None:
+    outcomes = [play(two_faced(seed, (3,))) for seed in range(1, 5)]
+    assert [one.verdict for one in outcomes] == [Verdict.PASS] * 4, outcomes[0].violations
 
 
 def test_proof_upon_proof_against_one_member_would_drown_the_network(

@@ -10,8 +10,8 @@ from functools import cache
 
 from msgspec.structs import replace
 
-from protocol.encoding import content_digest, digest_of
-from protocol.job.commit_reveal import commitment_digest
+from protocol.encoding import content_digest, digest_of, encode
+from protocol.job.commit_reveal import commitment_digest, fingerprint_digest, fingerprint_due
 from protocol.job.record import Executor, Job, Phase, ResultOutcome, Status
 from protocol.ledger.committee import Committee
 from protocol.ledger.ordering import Commit
@@ -20,6 +20,7 @@ from protocol.messages import (
     Allocation,
     Bid,
     Commitment,
+    Fingerprint,
     Genesis,
     Limits,
     Offer,
@@ -32,7 +33,7 @@ from protocol.messages import (
     sign_operation,
 )
 from protocol.parameters import Parameters, minimal
-from protocol.signing import REAL
+from protocol.signing import OPERATION, REAL
 from protocol.state import OperationFailed, State, StateFact
 from protocol.units import CREDIT, AccountId, CommitIndex, Digest, JobId, MemberIndex, Round
 
@@ -128,9 +129,14 @@ def make_reveal(
 
 
 def make_operation(
-    genesis: Genesis, number: int, nonce: int, payload: Payload, last_epoch: int = 100
+    genesis: Genesis,
+    number: int,
+    nonce: int,
+    payload: Payload,
+    last_epoch: int = 100,
+    signed: bool = True,
 ) -> VerifiedOperation:
-    """An operation of a numbered account, really signed."""
+    """An operation of a numbered account, really signed unless speed matters more."""
     operation = Operation(
         version=VERSION,
         network=network_of(genesis),
@@ -139,6 +145,9 @@ def make_operation(
         last_epoch=last_epoch,
         payload=payload,
     )
+    if not signed:
+        body = encode(operation)
+        return VerifiedOperation(digest_of(OPERATION, body), operation, body)
     return sign_operation(operation, account_seed(number), REAL)
 
 
@@ -156,16 +165,20 @@ class HandLedger:
     """Time from one commit to the next."""
     luck: int = 0
     """Varies all beacons."""
+    signed: bool = True
+    quiet: set[int] = field(default_factory=set)
+    """Accounts that send no fingerprint unless told to."""
     facts: list[StateFact] = field(default_factory=list)
     commits: list[tuple[Commit, tuple[VerifiedOperation | None, ...]]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.state = make_state(self.genesis)
         self.numbers = {account_id(number): number for number in range(64)}
+        self.reveals: dict[tuple[int, JobId], Reveal] = {}
 
     def operation(self, number: int, payload: Payload) -> VerifiedOperation:
         nonce = self.state.next_nonce(account_id(number)) or 0
-        return make_operation(self.genesis, number, nonce, payload)
+        return make_operation(self.genesis, number, nonce, payload, signed=self.signed)
 
     def commit(
         self,
@@ -215,11 +228,11 @@ class HandLedger:
         self.commit(*(self.operation(number, make_bid(job, price)) for number in numbers))
 
     def until(self, job: JobId, *phases: Phase, most: int = 400) -> Job:
-        """Empty commits until the job is in one of the phases."""
+        """Commits with nothing but fingerprints, until the job is in one of the phases."""
         for _ in range(most):
             if self.state.jobs[job].phase in phases:
                 return self.state.jobs[job]
-            self.commit()
+            self.commit(*self.due_fingerprints(job))
         raise AssertionError(f"the job stays {self.state.jobs[job].phase}")
 
     def start(self, offer: Offer | None = None, bidders: Iterable[int] = range(1, 7)) -> Job:
@@ -236,25 +249,39 @@ class HandLedger:
         return self._numbers(self.state.jobs[job].having(Status.COMMITTED))
 
     def send_commitment(self, number: int, reveal: Reveal) -> tuple[StateFact, ...]:
+        self.reveals[number, reveal.job] = reveal
         digest = commitment_digest(account_id(number), reveal)
         return self.do(number, Commitment(reveal.job, digest))
+
+    def send_fingerprint(self, number: int, reveal: Reveal) -> tuple[StateFact, ...]:
+        return self.do(number, Fingerprint(reveal.job, fingerprint_digest(reveal)))
+
+    def due_fingerprints(self, job: JobId) -> tuple[VerifiedOperation, ...]:
+        """The fingerprints of all who owe one and are not quiet."""
+        record = self.state.jobs[job]
+        due = self._numbers(each for each in record.executors if fingerprint_due(record, each))
+        return tuple(
+            self.operation(n, Fingerprint(job, fingerprint_digest(self.reveals[n, job])))
+            for n in due
+            if n not in self.quiet
+        )
 
     def run(self, job: JobId, answers: dict[int, bytes] | None = None) -> Job:
         """Everybody drawn commits and reveals until the job ends; answers default to right."""
         answers = answers or {}
-        reveals = {number: make_reveal(job, answers.get(number, b"right")) for number in range(16)}
         for _ in range(400):
             record = self.state.jobs[job]
             if record.terminal:
                 return record
             if self.running(job):
                 for number in self.running(job):
-                    self.send_commitment(number, reveals[number])
+                    output = answers.get(number, b"right")
+                    self.send_commitment(number, make_reveal(job, output))
             elif record.phase is Phase.REVEALING:
                 for number in self.committed(job):
-                    self.do(number, reveals[number])
+                    self.do(number, self.reveals[number, job])
             else:
-                self.commit()
+                self.commit(*self.due_fingerprints(job))
         raise AssertionError("the job does not end")
 
     def _numbers(self, executors: Iterable[Executor]) -> tuple[int, ...]:

@@ -10,7 +10,7 @@ from protocol.ledger.ledger import Ledger
 from protocol.ledger.ordering import Commit
 from protocol.messages import VERSION, Block, Reference, content_of
 from protocol.parameters import Parameters, minimal
-from protocol.signing import BLOCK, REAL
+from protocol.signing import BLOCK
 from protocol.units import AccountId, Digest, Epoch, MemberIndex, Round, Weight
 
 NETWORK = Digest(b"\x01" * 32)
@@ -33,7 +33,7 @@ def make_committee(
 
 
 def make_ledger(committee: Committee, parameters: Parameters | None = None) -> Ledger:
-    return Ledger(committee, NETWORK, parameters or minimal(), REAL)
+    return Ledger(committee, parameters or minimal())
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,12 @@ def test_a_bare_line_runs_a_node_with_its_settings(
 ) -> None:
     ran: list[Settings] = []
     node = types.ModuleType("p2pnode.node")
-    node.run = lambda settings: ran.append(settings) or 7  # type: ignore[attr-defined,func-returns-value]
+
+    def run(settings: object) -> int:
+        ran.append(settings)
+        return 7
+
+    node.run = run  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "p2pnode.node", node)
     monkeypatch.setenv("P2PNODE_LOG_LEVEL", "warning")
     line = ["--data-dir", str(tmp_path), "--bootstrap", "/ip4/1.2.3.4/tcp/1/p2p/a", "--bootstrap"]

@@ -212,8 +212,8 @@ def test_waiting_too_long_exits_with_4(run: Run, control: FakeControl, job_file:
 
 
 def test_a_quote_shows_credits(run: Run, job_file: str) -> None:
-    assert "price_max          2\n" in run("quote", job_file)[1]
-    assert json.loads(run("quote", job_file, "--json")[1])["price_max"] == 2_000_000
+    assert "highest_price   2\n" in run("quote", job_file)[1]
+    assert json.loads(run("quote", job_file, "--json")[1])["highest_price"] == 2_000_000
 
 
 def test_a_result_goes_to_a_file_or_as_it_is_to_the_output(

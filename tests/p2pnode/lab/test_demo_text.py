@@ -10,7 +10,13 @@ TRUTH, LIE = "11" * 32, "22" * 32
 
 
 def executor(account: str, output: str | None, *, status: str = "revealed") -> dict[str, Any]:
-    return {"account": account, "duty": "executor", "status": status, "output": output}
+    return {
+        "account": account,
+        "duty": "executor",
+        "status": status,
+        "fingerprint": output,
+        "output": output,
+    }
 
 
 def job(**changes: object) -> dict[str, Any]:
@@ -37,7 +43,10 @@ def job(**changes: object) -> dict[str, Any]:
     } | changes
 
 
-PHASES = ("bidding", "drawing", "executing", "sampling", "revealing", "executing", "revealing")
+PHASES = (
+    *("bidding", "drawing", "executing", "sampling", "comparing"),
+    *("executing", "comparing", "revealing", "executing", "comparing", "revealing"),
+)
 
 
 @pytest.mark.parametrize(
@@ -47,13 +56,23 @@ PHASES = ("bidding", "drawing", "executing", "sampling", "revealing", "executing
         (1, "close: 3 bids; a later beacon will draw"),
         (2, "lottery: drawn are node 1, node 2 (liar); execution runs"),
         (3, "commitments: every result is fixed; a later beacon samples for an audit"),
-        (4, "audit sampling: spared at a chance of 10 %; reveals open the commitments"),
-        (5, "cross-check: too little agrees, one more is called: node 1, node 2 (liar)"),
-        (6, "reveals: the later results are opened, too"),
+        (
+            4,
+            "audit sampling: spared at a chance of 10 %; fingerprints: 1 of 2 secret results agree",
+        ),
+        (5, "too little agrees, one more is called: node 1, node 2 (liar)"),
+        (6, "fingerprints: 1 of 2 secret results agree"),
+        (7, "reveals: everybody opens what it committed to"),
+        (10, "reveals: the later results are opened, too"),
     ],
 )
 def test_each_phase_is_told_in_a_sentence(position: int, sentence: str) -> None:
     assert phase_sentence(job(), position, NAMES) == sentence
+
+
+def test_without_fingerprints_nothing_is_compared() -> None:
+    silent = job(executors=[executor(HONEST, None, status="unopened")])
+    assert phase_sentence(silent, 6, NAMES) == "fingerprints: none was sent"
 
 
 def test_the_end_is_told_with_what_the_comparison_found() -> None:

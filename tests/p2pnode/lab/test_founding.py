@@ -59,7 +59,8 @@ def test_a_network_of_another_size_is_not_continued(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("nodes", "cores", "round_ms"), [(5, 2, 250), (5, 16, 250), (20, 2, 1_000), (20, 16, 250)]
+    ("nodes", "cores", "round_ms"),
+    [(1, 2, 250), (5, 2, 250), (10, 2, 400), (20, 2, 1_600), (20, 16, 250)],
 )
 def test_the_pace_follows_nodes_and_cores(nodes: int, cores: int, round_ms: int) -> None:
     terms = paced(local(), nodes, cores)

@@ -23,8 +23,10 @@ def written(
 ) -> str:
     with path.open("wb") as stream:
         writer = ExportWriter(stream, Header(network, b"genesis"))
-        for frame in [*finals, *(Entry(bytes([number])) for number in range(blocks))]:
-            writer.write(frame)
+        for final_ in finals:
+            writer.write(final_)
+        for number in range(blocks):
+            writer.write(Entry(bytes([number])))
         writer.finish()
     return str(path)
 

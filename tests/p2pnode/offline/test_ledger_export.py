@@ -8,6 +8,7 @@ from p2pnode.cli.entry import main
 from p2pnode.offline.export_file import Entry, Header, RecordedFinal, Trailer, read_frames
 from p2pnode.storage import FinalCommit, StoredBlock, layout, open_journal
 from protocol.encoding import encode
+from protocol.units import Digest
 from tests.p2pnode.offline.builders import (
     block_digest,
     settle_into,
@@ -31,7 +32,7 @@ def test_an_export_holds_genesis_finals_and_blocks_in_order(
     records = town.members[0].records
     assert header == Header(town.members[0].core.network, encode(town.genesis))
     finals = [
-        RecordedFinal(record.index, record.digest, record.state_digest)
+        RecordedFinal(record.index, Digest(record.digest), Digest(record.state_digest))
         for record in records
         if isinstance(record, FinalCommit)
     ]

@@ -8,7 +8,7 @@ from p2pnode.storage import StoredBlock
 from protocol.encoding import content_digest
 from protocol.ledger.committee import Committee
 from protocol.messages import Checkpoint
-from protocol.units import Credits, MemberIndex, Signature
+from protocol.units import Credits, Digest, MemberIndex, Signature
 from tests.p2pnode.offline.builders import town_with_a_job
 from tests.support.builders import account_id, make_genesis
 
@@ -20,7 +20,7 @@ def votes() -> Votes:
     return Votes(Committee.of_genesis(make_genesis(validators=4)))
 
 
-def checkpoint(index: int, vote: tuple[bytes, bytes]) -> Checkpoint:
+def checkpoint(index: int, vote: tuple[Digest, Digest]) -> Checkpoint:
     return Checkpoint(index, vote[0], vote[1], Signature(bytes(64)))
 
 
@@ -53,7 +53,8 @@ def test_what_is_remembered_of_votes_is_bounded() -> None:
         heard.hear(MemberIndex(0), checkpoint(10_000 + index, THEIRS))
         heard.derive(index, OURS)
         heard.hear(MemberIndex(1), checkpoint(index, THEIRS))
-    assert max(map(len, (heard._own, heard._early, heard._liars))) == VOTES_KEPT
+    sizes = [len(heard._own), len(heard._early), len(heard._liars)]
+    assert sizes == [VOTES_KEPT] * 3
 
 
 def test_a_credit_out_of_nowhere_is_noticed() -> None:

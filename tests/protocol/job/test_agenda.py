@@ -24,7 +24,7 @@ def waiting(
         timeline=(),
         round_awaited=None if at_round is None else Round(at_round),
         index_awaited=None if at_index is None else CommitIndex(at_index),
-        reveal_deadline_ms=None if at_ms is None else Milliseconds(at_ms),
+        window_end_ms=None if at_ms is None else Milliseconds(at_ms),
     )
 
 
@@ -57,7 +57,7 @@ def test_jobs_that_are_due_together_come_up_in_the_order_of_their_offers() -> No
 def test_a_job_that_waits_for_something_else_by_now_does_not_come_up() -> None:
     job = waiting(1, at_ms=100)
     agenda, known = noted(job)
-    moved = replace(job, reveal_deadline_ms=Milliseconds(500))
+    moved = replace(job, window_end_ms=Milliseconds(500))
     known[job.identifier] = moved
     agenda.note(job, moved)
     assert agenda.due_by_deadline(Milliseconds(499)) == ()

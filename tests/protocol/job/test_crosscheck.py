@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 from msgspec.structs import replace as with_terms
 
 from protocol.economy.reputation import odds
+from protocol.encoding import content_digest
 from protocol.job.crosscheck import (
     audit_chance,
     chosen,
+    compare,
     contradicts,
     crosscheck,
     reaches,
@@ -72,6 +74,39 @@ def test_three_newcomers_against_one_reach_986_in_a_thousand() -> None:
     assert (finding.accepted, finding.convicting) == (True, True)
 
 
+def committed(number: int, name: bytes | None, checks: int = 0) -> Executor:
+    fingerprint = None if name is None else content_digest(name)
+    status = Status.COMMITTED
+    own = executor(number, checks=checks)
+    return replace(own, status=status, reveal=None, fingerprint=fingerprint)
+
+
+def test_fingerprints_are_weighed_as_reveals_are() -> None:
+    job = judged(*(committed(number, b"same") for number in (1, 2, 3)), committed(4, b"other"))
+    balance = compare(job, TERMS)
+    revealed = judged(executor(1), executor(2), executor(3), executor(4, b"wrong"))
+    finding = crosscheck(revealed, TERMS)
+    assert (balance.weights, balance.total) == (finding.balance.weights, finding.balance.total)
+    assert [len(members) for members in balance.members] == [3, 1]
+    assert balance.reaches(20_000)
+    assert not balance.reaches(1_000)
+
+
+def test_only_fingerprints_that_were_sent_in_time_are_weighed() -> None:
+    silent = replace(committed(2, b"same"), status=Status.UNOPENED)
+    job = judged(committed(1, b"same"), silent, committed(3, None))
+    assert [[each.account for each in members] for members in compare(job, TERMS).members] == [
+        [account_id(1)]
+    ]
+    assert not compare(judged(), TERMS).reaches(500_000)
+
+
+def test_opened_results_are_weighed_with_the_fingerprints_of_those_called_later() -> None:
+    opened = replace(executor(1), fingerprint=content_digest(b"same"))
+    (members,) = compare(judged(opened, committed(2, b"same")), TERMS).members
+    assert [each.account for each in members] == [account_id(1), account_id(2)]
+
+
 def test_two_newcomers_against_one_do_not_reach_two_percent() -> None:
     job = judged(executor(1), executor(2), executor(3, b"wrong"))
     assert not crosscheck(job, TERMS).accepted
@@ -89,12 +124,12 @@ def test_the_confidence_is_the_quotient_of_the_odds() -> None:
     first, second, other = (Fraction(weight.right, weight.wrong) for weight in weights)
     expected = first * second / (1 + first * second + other)
     finding = crosscheck(job, TERMS)
-    assert Fraction(finding.weights[0], finding.total) == expected
+    assert Fraction(finding.balance.weights[0], finding.balance.total) == expected
 
 
 def test_nothing_revealed_is_no_finding() -> None:
     finding = crosscheck(judged(), TERMS)
-    assert (finding.groups, finding.accepted, finding.total) == ((), False, 1)
+    assert (finding.groups, finding.accepted, finding.balance.total) == ((), False, 1)
 
 
 def test_equal_groups_are_ordered_by_digest() -> None:
@@ -156,12 +191,12 @@ def test_too_few_workers_cannot_reach_a_small_error() -> None:
 
 def test_a_contradiction_needs_one_more_who_agrees() -> None:
     finding = crosscheck(judged(executor(1), executor(2), executor(3, b"wrong")), TERMS)
-    assert spares_needed(finding, [NEWCOMER] * 5, 20_000) == 1
-    assert spares_needed(finding, [], 20_000) is None
+    assert spares_needed(finding.balance, [NEWCOMER] * 5, 20_000) == 1
+    assert spares_needed(finding.balance, [], 20_000) is None
 
 
 def test_where_nobody_revealed_the_spares_begin_anew() -> None:
-    assert spares_needed(crosscheck(judged(), TERMS), [NEWCOMER] * 5, 20_000) == 2
+    assert spares_needed(crosscheck(judged(), TERMS).balance, [NEWCOMER] * 5, 20_000) == 2
 
 
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 2)), min_size=1, max_size=6))
@@ -171,8 +206,8 @@ def test_what_spares_promise_a_new_judgement_keeps(workers: list[tuple[int, int]
         for number, (checks, answer) in enumerate(workers)
     ]
     finding = crosscheck(judged(*executors), TERMS)
-    more = spares_needed(finding, [NEWCOMER] * 10, 20_000)
-    assert sum(finding.weights) < finding.total
+    more = spares_needed(finding.balance, [NEWCOMER] * 10, 20_000)
+    assert sum(finding.balance.weights) < finding.balance.total
     if more is None or finding.accepted:
         return
     best = finding.groups[0].members[0]

@@ -69,6 +69,8 @@ def test_an_auditor_runs_before_anything_is_revealed() -> None:
     assert record.executors[-1].duty is Duty.AUDITOR
     assert record.executors[-1].account not in record.spares
     ledger.send_commitment(auditor, make_reveal(job))
+    assert ledger.state.jobs[job].phase is Phase.COMPARING
+    ledger.send_fingerprint(auditor, make_reveal(job))
     assert ledger.state.jobs[job].phase is Phase.REVEALING
 
 

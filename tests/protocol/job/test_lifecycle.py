@@ -3,10 +3,11 @@
 import pytest
 
 from protocol.errors import Reason
+from protocol.job.commit_reveal import commitment_digest
 from protocol.job.record import Ending, Fault, Phase, Slash, Status
-from protocol.messages import Cancellation, Decline, StakeWithdrawal
+from protocol.messages import Cancellation, Commitment, Decline, StakeWithdrawal
 from protocol.parameters import minimal
-from protocol.units import CREDIT
+from protocol.units import CREDIT, JobId
 from tests.support.builders import (
     RICHES,
     STAKE,
@@ -30,6 +31,7 @@ def test_three_honest_executors_settle_a_job() -> None:
         Phase.DRAWING,
         Phase.EXECUTING,
         Phase.SAMPLING,
+        Phase.COMPARING,
         Phase.REVEALING,
         Phase.SETTLED,
     ]
@@ -39,6 +41,139 @@ def test_three_honest_executors_settle_a_job() -> None:
     for executor in record.executors:
         assert not ledger.state.accounts.of(executor.account).pledges
         assert ledger.state.reputation_of(executor.account).checks == 1
+
+
+def commits_to_the_end(ledger: HandLedger, job: JobId) -> int:
+    """Commits from the draw to the end, when everybody answers in the very next one."""
+    begin = ledger.state.index
+    while not ledger.state.jobs[job].terminal:
+        record = ledger.state.jobs[job]
+        entries = list(ledger.due_fingerprints(job))
+        for number in ledger.running(job):
+            ledger.reveals[number, job] = make_reveal(job)
+            digest = commitment_digest(account_id(number), make_reveal(job))
+            entries.append(ledger.operation(number, Commitment(job, digest)))
+        if record.phase is Phase.REVEALING:
+            entries += [ledger.operation(n, make_reveal(job)) for n in ledger.committed(job)]
+        ledger.commit(*entries)
+    return ledger.state.index - begin
+
+
+def test_comparing_costs_a_plain_job_no_commit() -> None:
+    ledger = HandLedger(make_genesis(7, parameters=TERMS))
+    job = ledger.start().identifier
+    beacon = TERMS.seed_delay_rounds + TERMS.seed_leaders - 1
+    assert commits_to_the_end(ledger, job) == 1 + beacon + 1, "commitments, beacon, reveals"
+    record = ledger.state.jobs[job]
+    rounds = {step.phase: step.leader_round for step in record.timeline}
+    assert rounds[Phase.COMPARING] == rounds[Phase.REVEALING]
+    assert (record.ending, len(record.executors)) == (Ending.ACCEPTED, 3)
+
+
+def test_fingerprints_show_a_contradiction_while_every_result_is_secret() -> None:
+    ledger = HandLedger()
+    job = ledger.start().identifier
+    liar, *others = ledger.running(job)
+    ledger.send_commitment(liar, make_reveal(job, b"wrong"))
+    for number in others:
+        ledger.send_commitment(number, make_reveal(job))
+    record = ledger.until(job, Phase.EXECUTING)
+    assert [step.phase for step in record.timeline][-2:] == [Phase.COMPARING, Phase.EXECUTING]
+    assert not any(executor.reveal for executor in record.executors)
+    (spare,) = ledger.running(job)
+    ledger.send_commitment(spare, make_reveal(job))
+    assert ledger.state.jobs[job].phase is Phase.COMPARING
+    ledger.send_fingerprint(spare, make_reveal(job))
+    assert ledger.state.jobs[job].phase is Phase.REVEALING
+
+
+def silent_about_its_fingerprint(replicas_max: int = 4) -> tuple[HandLedger, JobId, int]:
+    """A ledger that has just compared the fingerprints of all executors but one."""
+    ledger = HandLedger()
+    job = ledger.start(make_offer(replicas_max=replicas_max)).identifier
+    silent, liar, honest = ledger.running(job)
+    for number in (silent, honest):
+        ledger.send_commitment(number, make_reveal(job))
+    ledger.send_commitment(liar, make_reveal(job, b"wrong"))
+    ledger.quiet.add(silent)
+    ledger.until(job, Phase.COMPARING)
+    ledger.until(job, Phase.EXECUTING, Phase.REVEALING)
+    return ledger, job, silent
+
+
+def test_without_its_fingerprint_an_executor_is_unpaid_and_replaced() -> None:
+    ledger, job, silent = silent_about_its_fingerprint()
+    record = ledger.state.jobs[job]
+    assert record.executors[0].status is Status.UNOPENED
+    assert record.timeline[-2].phase is Phase.COMPARING
+    waited_ms = record.timeline[-1].time_ms - record.timeline[-2].time_ms
+    assert waited_ms >= TERMS.reveal_window_ms
+    assert ledger.fail(silent, make_reveal(job)).reason is Reason.WRONG_PHASE
+    assert record.executors[0].forfeit_ms is None, "nothing runs out while it may not reveal"
+    record = ledger.run(job)
+    ledger.do(silent, make_reveal(job))
+    record = ledger.state.jobs[job]
+    assert record.executors[0].status is Status.LATE
+    assert account_id(silent) not in {payout.account for payout in record.payouts}
+    account = ledger.state.accounts.of(account_id(silent))
+    assert (account.staked, account.pledges) == (STAKE, ())
+
+
+def test_without_fingerprint_and_reveal_the_pledge_is_forfeited() -> None:
+    ledger, job, silent = silent_about_its_fingerprint()
+    ledger.run(job)
+    for _ in range(TERMS.forfeit_window_ms // ledger.step_ms + 1):
+        ledger.commit()
+    record = ledger.state.jobs[job]
+    assert record.executors[0].status is Status.FORFEITED
+    lost = Slash(account_id(silent), record.executors[0].exposure, Fault.UNOPENED_COMMITMENT)
+    assert lost in record.slashes
+
+
+def test_when_nobody_sends_a_fingerprint_the_spares_begin_anew() -> None:
+    ledger = HandLedger()
+    job = ledger.start().identifier
+    numbers = ledger.running(job)
+    for number in numbers:
+        ledger.send_commitment(number, make_reveal(job))
+    ledger.quiet.update(numbers)
+    ledger.until(job, Phase.EXECUTING)
+    record = ledger.run(job)
+    assert [each.status for each in record.executors[:3]] == [Status.UNOPENED] * 3
+    assert record.ending is Ending.ACCEPTED
+    assert len(record.executors) == 5
+
+
+def test_without_spares_everything_is_opened_however_little_agrees() -> None:
+    ledger = HandLedger()
+    job = ledger.start(bidders=(1, 2, 3)).identifier
+    first, *others = ledger.running(job)
+    ledger.send_commitment(first, make_reveal(job, b"wrong"))
+    for number in others:
+        ledger.send_commitment(number, make_reveal(job))
+    record = ledger.until(job, Phase.REVEALING)
+    assert [step.phase for step in record.timeline][-2:] == [Phase.COMPARING, Phase.REVEALING]
+    assert ledger.run(job).ending is Ending.EXHAUSTED
+
+
+def test_whoever_does_not_open_what_it_compared_is_judged_without() -> None:
+    ledger = HandLedger()
+    job = ledger.start().identifier
+    liar, *others = ledger.running(job)
+    ledger.send_commitment(liar, make_reveal(job, b"wrong"))
+    for number in others:
+        ledger.send_commitment(number, make_reveal(job))
+    ledger.send_fingerprint(liar, make_reveal(job))
+    ledger.until(job, Phase.REVEALING)
+    assert ledger.fail(liar, make_reveal(job)).reason is Reason.BAD_REVEAL
+    for number in others:
+        ledger.do(number, make_reveal(job))
+    ledger.until(job, Phase.SETTLED)
+    assert ledger.state.jobs[job].executors[0].status is Status.UNOPENED
+    for _ in range(TERMS.forfeit_window_ms // ledger.step_ms + 1):
+        ledger.commit()
+    (lost,) = ledger.state.jobs[job].slashes
+    assert (lost.account, lost.reason) == (account_id(liar), Fault.UNOPENED_COMMITMENT)
 
 
 def test_a_contradiction_calls_a_spare() -> None:

@@ -42,8 +42,18 @@ def work(
             for number in ledger.committed(job):
                 ledger.do(number, reveals[number])
         else:
-            ledger.commit()
+            ledger.commit(*ledger.due_fingerprints(job))
     raise AssertionError("the job does not end")
+
+
+def unaudited(offer_kind: str, claims: tuple[int, ...]) -> Job:
+    """The first job that the beacon spares an audit."""
+    for luck in range(100):
+        ledger = HandLedger(luck=luck)
+        job = work(ledger, offer_kind, (*claims, 0))
+        if job.audit is not None and job.audit.drawn is None:
+            return job
+    raise AssertionError("every job is audited")
 
 
 def ledger_with(parameters: Parameters) -> HandLedger:
@@ -51,9 +61,7 @@ def ledger_with(parameters: Parameters) -> HandLedger:
 
 
 def test_checked_results_are_paid_the_lower_median_with_the_bonus() -> None:
-    job = work(ledger_with(TERMS), claims=(9_000, 4_000, 11_000))
-    assert job.audit is not None
-    assert job.audit.drawn is None
+    job = unaudited("onnx", (9_000, 4_000, 11_000))
     expected = PRICE * 9 * 105 // 100
     assert [payout.amount for payout in job.payouts] == [expected] * 3
     assert {payout.reason for payout in job.payouts} == {Payment.RESULT}
@@ -74,12 +82,12 @@ def test_nobody_is_paid_for_more_time_than_the_ledger_saw_pass() -> None:
 
 
 def test_metered_work_is_paid_by_its_fuel_however_fast_it_ran() -> None:
-    job = work(ledger_with(TERMS), "wasm", claims=(50_000,) * 3)
+    job = unaudited("wasm", (50_000,) * 3)
     assert [payout.amount for payout in job.payouts] == [PRICE * 50 * 105 // 100] * 3
 
 
 def test_the_limit_bounds_the_pay() -> None:
-    job = work(ledger_with(TERMS), "wasm", claims=(900_000,) * 3)
+    job = unaudited("wasm", (900_000,) * 3)
     assert [payout.amount for payout in job.payouts] == [PRICE * 60 * 105 // 100] * 3
 
 

@@ -2,22 +2,16 @@
 
 from itertools import chain
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from protocol.encoding import encode
-from protocol.errors import Misuse, Reason, Rejected
+from protocol.errors import Reason, Rejected
 from protocol.ledger.dag import Committed, Contradiction
-from protocol.ledger.ledger import Acceptance, Ledger
-from protocol.messages import SignedBlock
+from protocol.ledger.ledger import Acceptance
 from protocol.parameters import minimal
-from protocol.signing import REAL
-from protocol.units import Digest, Round
-from tests.protocol.ledger import test_block
+from protocol.units import Round
 from tests.support.dag_builder import (
-    NETWORK,
     Loom,
     commits_of,
     lockstep,
@@ -111,20 +105,6 @@ def test_after_a_contradiction_blocks_are_taken_but_nothing_is_final():
     assert ledger.broken == Contradiction(
         Round(1), Committed(first[leader].digest), Committed(twin.digest)
     )
-
-
-def test_blocks_are_opened_for_the_ledgers_own_committee():
-    ledger = Ledger(test_block.COMMITTEE, NETWORK, minimal(), REAL)
-    verified = test_block.signed(test_block.a_block())
-    assert ledger.open(verified.raw) == verified
-    with pytest.raises(Rejected) as refusal:
-        ledger.open(encode(SignedBlock(encode(verified.block), (), bytes(64))))
-    assert refusal.value.reason is Reason.BAD_SIGNATURE
-
-
-def test_a_committee_of_another_network_is_a_misuse():
-    with pytest.raises(Misuse):
-        Ledger(make_committee(), Digest(b"\x00" * 32), minimal(), REAL)
 
 
 def causal_order(blocks, ranks):

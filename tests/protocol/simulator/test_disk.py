@@ -3,12 +3,22 @@ from protocol import events as ev
 from protocol.encoding import decode
 from protocol.messages import BlockBatch
 from protocol.simulator.disk import RESTORED_BLOCKS, Disk
+from protocol.units import AccountId, Digest, JobId, Round
 
-PEER = bytes(32)
+PEER = AccountId(bytes(32))
 
 
 def block(number: int, author: int = 0, slot_round: int = 1, size: int = 10) -> fx.PersistBlock:
-    return fx.PersistBlock(bytes([number]) * 32, 0, slot_round, author, bytes([number]) * size)
+    raw = number.to_bytes(2, "big") * (size // 2)
+    return fx.PersistBlock(digest(number), 0, Round(slot_round), author, raw)
+
+
+def digest(number: int) -> Digest:
+    return Digest(number.to_bytes(32, "big"))
+
+
+def slot(number: int, signed: int = 0) -> fx.PersistSlot:
+    return fx.PersistSlot(0, Round(number), digest(signed))
 
 
 def answer(disk: Disk, request: fx.SendStoredBlocks) -> tuple[bytes, ...]:
@@ -45,11 +55,11 @@ def test_a_start_yields_blocks_in_order_and_then_all_that_was_signed() -> None:
     disk = kept(
         block(2),
         block(1),
-        fx.PersistSlot(0, 3, bytes(32)),
-        fx.PersistSlot(0, 2, bytes(32)),
-        fx.PersistOperation(b"b" * 32, 1, b"second"),
-        fx.PersistOperation(b"a" * 32, 0, b"first"),
-        fx.PersistReveal(b"j" * 32, b"reveal"),
+        slot(3),
+        slot(2),
+        fx.PersistOperation(digest(9), 1, b"second"),
+        fx.PersistOperation(digest(8), 0, b"first"),
+        fx.PersistReveal(JobId(bytes(32)), b"reveal"),
     )
     assert list(disk.restore()) == [
         ev.BlocksRestored((block(2).raw, block(1).raw)),
@@ -58,23 +68,20 @@ def test_a_start_yields_blocks_in_order_and_then_all_that_was_signed() -> None:
 
 
 def test_many_blocks_are_restored_in_parts() -> None:
-    numbers = range(RESTORED_BLOCKS + 1)
-    disk = kept(
-        *(fx.PersistBlock(b"%032d" % number, 0, 1, 0, b"%d" % number) for number in numbers)
-    )
+    disk = kept(*(block(number) for number in range(RESTORED_BLOCKS + 1)))
     parts = [event.blocks for event in disk.restore() if isinstance(event, ev.BlocksRestored)]
     assert [len(part) for part in parts] == [RESTORED_BLOCKS, 1]
 
 
 def test_an_answer_has_the_wanted_blocks_first_and_then_what_is_new() -> None:
     disk = kept(block(1, 0, 1), block(2, 1, 1), block(3, 0, 2), block(4, 1, 2))
-    request = fx.SendStoredBlocks(PEER, (bytes([4]) * 32, bytes([9]) * 32), (1, 0), 1_000)
+    request = fx.SendStoredBlocks(PEER, (digest(4), digest(9)), (1, 0), 1_000)
     assert answer(disk, request) == (block(4).raw, block(2).raw, block(3).raw)
 
 
 def test_an_answer_without_rounds_has_only_what_was_named() -> None:
     disk = kept(block(1), block(2))
-    request = fx.SendStoredBlocks(PEER, (bytes([2]) * 32,), (), 1_000)
+    request = fx.SendStoredBlocks(PEER, (digest(2),), (), 1_000)
     assert answer(disk, request) == (block(2).raw,)
 
 
@@ -84,5 +91,5 @@ def test_an_answer_keeps_its_limit() -> None:
 
 
 def test_a_second_block_for_one_slot_is_noticed() -> None:
-    disk = kept(fx.PersistSlot(0, 5, b"a" * 32), fx.PersistSlot(0, 5, b"b" * 32))
+    disk = kept(slot(5, 1), slot(5, 2))
     assert disk.contradictions == [(0, 5)]

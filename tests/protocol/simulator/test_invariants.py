@@ -11,10 +11,10 @@ from protocol.simulator.invariants import SAFETY, Log, Violation, liveness, newe
 from protocol.simulator.scenario import Behaviour
 from protocol.simulator.world import World
 from protocol.state import Settled, Slashed
-from protocol.units import SECOND
+from protocol.units import SECOND, AccountId, CommitIndex, Credits, Digest, JobId, Round
 
-JOB = b"j" * 32
-ACCOUNTS = tuple(bytes([number]) * 32 for number in range(5))
+JOB = JobId(b"j" * 32)
+ACCOUNTS = tuple(AccountId(bytes([number]) * 32) for number in range(5))
 
 
 @dataclass
@@ -36,11 +36,11 @@ class Sheet:
 
 
 def commit(index: int, digest: bytes = b"d" * 32, state: bytes = b"s" * 32) -> fx.PersistCommit:
-    return fx.PersistCommit(index, digest, state)
+    return fx.PersistCommit(CommitIndex(index), Digest(digest), Digest(state))
 
 
 def proposed(number: int, digest: bytes) -> fx.Report:
-    return fx.Report(fx.BlockProposed(number, digest, 0))
+    return fx.Report(fx.BlockProposed(Round(number), Digest(digest), 0))
 
 
 def run(seconds: int = 8) -> tuple[World, Log]:
@@ -87,9 +87,9 @@ def test_two_blocks_in_one_round_break_the_own_slot() -> None:
 
 def test_only_the_honest_are_never_slashed() -> None:
     sheet = Sheet()
-    sheet.note(0, fx.Report(Slashed(ACCOUNTS[3], 5, Fault.WRONG_RESULT, JOB)))
+    sheet.note(0, fx.Report(Slashed(ACCOUNTS[3], Credits(5), Fault.WRONG_RESULT, JOB)))
     assert sheet.broken() == []
-    sheet.note(0, fx.Report(Slashed(ACCOUNTS[4], 5, Fault.WRONG_RESULT, JOB)))
+    sheet.note(0, fx.Report(Slashed(ACCOUNTS[4], Credits(5), Fault.WRONG_RESULT, JOB)))
     assert sheet.broken() == [("honest_never_slashed", 0)]
 
 
@@ -127,13 +127,13 @@ def test_each_checker_sees_what_it_is_for() -> None:
     world, log = run()
     core = world.nodes[0].core
     assert core is not None
-    log.commits[core.state.index] = (b"x" * 32, b"x" * 32)
+    log.commits[core.state.index] = (Digest(b"x" * 32), Digest(b"x" * 32))
     assert invariants.convergence(world, log)[0].node == 0
-    world.nodes[1].disk.commits[10**6] = commit(10**6)
+    world.nodes[1].disk.commits[CommitIndex(10**6)] = commit(10**6)
     assert Violation("agreement", 1, f"finality went back to {newest_index(world)}") in (
         invariants.agreement(world, log)
     )
-    core.state.accounts.minted += 1
+    core.state.accounts.minted = Credits(1)
     assert [one.node for one in invariants.conservation(world, log)] == [0]
     world.nodes[2].disk.contradictions.append((0, 9))
     assert invariants.own_slot(world, log) == [Violation("own_slot", 2, "round 9 kept twice")]

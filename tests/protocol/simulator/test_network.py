@@ -9,6 +9,7 @@ from protocol.simulator.network import (
     Parcel,
     between_groups,
 )
+from protocol.units import AccountId
 
 Arrival = tuple[int, int, ev.Event]
 STEADY = Delay(Law.CONSTANT, 10, 10)
@@ -29,8 +30,12 @@ def network(
     return engine, found, arrived
 
 
+def handed_over_by(relay: int) -> ev.Event:
+    return ev.PeerJoined(AccountId(b"%d" % relay))
+
+
 def parcel() -> Parcel:
-    return Parcel(lambda relay: ev.PeerJoined(b"%d" % relay), 100)
+    return Parcel(handed_over_by, 100)
 
 
 def targets(arrived: list[Arrival]) -> list[int]:
@@ -80,7 +85,7 @@ def test_gossip_goes_round_a_cut_through_the_last_relay() -> None:
     links.gossip(0, range(3), parcel())
     engine.run(100)
     assert [(time, target, event) for time, target, event in arrived if target == 1] == [
-        (20, 1, ev.PeerJoined(b"2"))
+        (20, 1, handed_over_by(2))
     ]
     assert links.traffic.cut == 1
 

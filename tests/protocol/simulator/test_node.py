@@ -3,9 +3,9 @@ from typing import cast
 
 from protocol import effects as fx
 from protocol import events as ev
+from protocol.core import Core
 from protocol.simulator.engine import Engine
 from protocol.simulator.node import SPINS_MAX, Node, Surroundings
-from protocol.core import Core
 from protocol.units import MILLISECOND, AccountId, Digest, Round
 
 SLOT = fx.PersistSlot(0, Round(1), Digest(bytes(32)))

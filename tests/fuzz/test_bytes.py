@@ -1,0 +1,100 @@
+"""Whatever bytes arrive, a decoder answers with a value or a rejection, and with nothing else."""
+
+import random
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from protocol.encoding import encode
+from protocol.errors import Rejected
+from protocol.ledger.block import open_block, sign_block
+from protocol.messages import (
+    BlockBatch,
+    BlockRequest,
+    ChainTip,
+    OperationBatch,
+    Summary,
+    network_of,
+    open_message,
+    open_operation,
+)
+from protocol.parameters import minimal
+from protocol.signing import REAL
+from protocol.units import AccountId, Digest
+from tests.protocol.ledger.test_block import COMMITTEE, NETWORK, SEEDS, a_block
+from tests.support.builders import make_genesis, make_offer, make_operation
+
+BLOCK = sign_block(a_block(), SEEDS[a_block().author], REAL, b"").raw
+GENESIS = make_genesis()
+OPERATION = make_operation(GENESIS, 0, 0, make_offer()).raw
+MESSAGES = [
+    encode(OperationBatch((OPERATION,))),
+    encode(BlockRequest(0, (Digest(bytes(32)),), (1, 2, 3, 4))),
+    encode(BlockBatch((BLOCK,))),
+    encode(Summary(0, (1, 2), (ChainTip(AccountId(bytes(32)), 3, bytes(8)),), answer=False)),
+]
+BOMBS = [
+    b"\x91" * 100_000,  # arrays in arrays
+    b"\xdd\xff\xff\xff\xff",  # an array that claims four thousand million entries
+    b"\xc6\xff\xff\xff\xff",  # as many bytes
+    b"\xdf\xff\xff\xff\xff",  # a map
+    b"\xd9\x02\xff\xfe",  # a text that is not UTF-8
+    b"\xc7\x01\x05\x00",  # an extension type
+    b"",
+]
+
+
+def open_as_block(raw: bytes) -> object:
+    return open_block(raw, COMMITTEE, NETWORK, minimal(), REAL)
+
+
+def open_as_operation(raw: bytes) -> object:
+    return open_operation(raw, network_of(GENESIS), REAL)
+
+
+DECODERS = [open_as_block, open_as_operation, open_message]
+
+
+def answers(decoder: Callable[[bytes], object], raw: bytes) -> bool:
+    """Whether the bytes were accepted; any exception but a rejection escapes."""
+    try:
+        decoder(raw)
+    except Rejected:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+@pytest.mark.parametrize("bomb", BOMBS)
+def test_bombs_are_rejected(decoder: Callable[[bytes], object], bomb: bytes) -> None:
+    assert not answers(decoder, bomb)
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+@given(raw=st.binary(max_size=300))
+def test_random_bytes_are_answered(decoder: Callable[[bytes], object], raw: bytes) -> None:
+    answers(decoder, raw)
+
+
+def test_every_changed_byte_of_real_messages_is_answered() -> None:
+    stream = random.Random(7)  # noqa: S311  test data
+    accepted = 0
+    for raw in [BLOCK, OPERATION, *MESSAGES]:
+        for place in range(0, len(raw), max(1, len(raw) // 200)):
+            changed = bytearray(raw)
+            changed[place] ^= 1 << stream.getrandbits(3)
+            accepted += sum(answers(decoder, bytes(changed)) for decoder in DECODERS)
+            cut = raw[:place]
+            accepted += sum(answers(decoder, cut) for decoder in DECODERS)
+    # A changed digest or account inside a summary is still a summary; nothing signed survives.
+    assert accepted > 0
+
+
+def test_a_signed_message_survives_no_changed_bit() -> None:
+    for raw, decoder in ((BLOCK, open_as_block), (OPERATION, open_as_operation)):
+        for place in range(len(raw)):
+            changed = bytearray(raw)
+            changed[place] ^= 1
+            assert not answers(decoder, bytes(changed)), f"bit 0 of byte {place} does not matter"

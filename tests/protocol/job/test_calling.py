@@ -1,0 +1,71 @@
+"""Who is called, in which order, and how many more could still bring a result."""
+
+from dataclasses import replace
+
+from protocol.errors import Reason
+from protocol.job.calling import active, call, call_spares, spares_wanted
+from protocol.job.crosscheck import compare
+from protocol.job.record import Circumstances, Duty, Job, PassedOver, Status
+from protocol.messages import StakeWithdrawal
+from protocol.parameters import minimal
+from tests.support.builders import STAKE, HandLedger, make_offer
+
+TERMS = minimal()
+
+
+def circumstances(ledger: HandLedger) -> Circumstances:
+    state = ledger.state
+    return Circumstances(TERMS, state._position, state.accounts.of, state.reputation_of)
+
+
+def started(replicas_max: int = 4) -> tuple[HandLedger, Job]:
+    ledger = HandLedger()
+    return ledger, ledger.start(make_offer(replicas_max=replicas_max))
+
+
+def test_whoever_is_called_pledges_and_gets_a_deadline_of_its_own() -> None:
+    ledger, job = started()
+    change = call(job, job.spares[0], Duty.AUDITOR, circumstances(ledger))
+    called = change.job.executors[-1]
+    assert (called.account, called.duty, called.status) == (
+        job.spares[0],
+        Duty.AUDITOR,
+        Status.RUNNING,
+    )
+    allowed_ms = job.offer.deadline_ms + TERMS.commitment_grace_ms
+    assert called.deadline_ms == ledger.state.ledger_time_ms + allowed_ms
+    assert [(pledge.account, pledge.amount) for pledge in change.movements] == [
+        (called.account, called.exposure)
+    ]
+
+
+def test_spares_are_called_in_the_drawn_order_until_enough_run() -> None:
+    ledger, job = started()
+    change = call_spares(replace(job, wanted=5), circumstances(ledger))
+    assert [each.account for each in change.job.executors[3:]] == list(job.spares[:2])
+    assert change.job.spares == job.spares[2:]
+    assert active(change.job) == 5
+
+
+def test_a_spare_that_cannot_be_called_is_passed_over_with_the_reason() -> None:
+    ledger, job = started()
+    ledger.do(ledger.numbers[job.spares[0]], StakeWithdrawal(STAKE))
+    change = call_spares(replace(job, wanted=4), circumstances(ledger))
+    assert change.job.executors[3].account == job.spares[1]
+    assert change.job.passed_over == (PassedOver(job.spares[0], Reason.INSUFFICIENT_STAKE),)
+
+
+def test_auditors_and_the_absent_do_not_count_as_running() -> None:
+    ledger, job = started()
+    audited = call(job, job.spares[0], Duty.AUDITOR, circumstances(ledger)).job
+    missing = audited.with_executor(replace(audited.executors[0], status=Status.UNOPENED))
+    assert (active(job), active(audited), active(missing)) == (3, 3, 2)
+
+
+def test_no_more_spares_are_wanted_than_the_offer_still_allows() -> None:
+    wanted = []
+    for replicas_max in (3, 4, 6):
+        ledger, job = started(replicas_max)
+        nothing = compare(replace(job, executors=()), TERMS)
+        wanted.append(spares_wanted(job, nothing, circumstances(ledger)))
+    assert wanted == [None, None, 2], "two newcomers could reach the tolerated error"
