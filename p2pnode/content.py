@@ -53,8 +53,12 @@ class Content:
         Raises:
             ContentUnavailable: nobody has it, or it is too large.
         """
-        if not self._store.has(digest):
-            await self._pull(digest, holders, limit_bytes)
+        if self._store.has(digest):
+            try:
+                return await self._store.get(digest)
+            except StorageError as error:
+                log.warning("content_lost", digest=digest.hex(), detail=str(error))
+        await self._pull(digest, holders, limit_bytes)
         try:
             return await self._store.get(digest)
         except StorageError as error:
@@ -70,7 +74,7 @@ class Content:
             try:
                 await self._pull_from(account, digest, limit_bytes)
                 return
-            except (NetworkError, StorageError, ValueError) as error:
+            except (ContentUnavailable, NetworkError, StorageError) as error:
                 refusals.append(str(error))
         detail = refusals[0] if refusals else "no peer to ask"
         raise ContentUnavailable(f"nobody sent {digest.hex()[:16]}: {detail}")
@@ -79,11 +83,13 @@ class Content:
         raw = await self._network.request(account, SIZE_KIND, digest, REQUEST_SECONDS)
         size = int.from_bytes(raw, "big")
         if size > limit_bytes:
-            raise ContentUnavailable(f"{digest.hex()[:16]} has {size} bytes, more than allowed")
+            raise ContentUnavailable(f"the peer's copy is above the limit of {limit_bytes} bytes")
         async with self._store.begin(digest, size) as download:
             for offset in range(0, size, PAGE_BYTES):
                 wanted = msgpack.packb([digest, offset, min(PAGE_BYTES, size - offset)])
                 page = await self._network.request(account, PAGE_KIND, wanted, REQUEST_SECONDS)
+                if not download.fits(offset, len(page)):
+                    raise ContentUnavailable("the peer sent a page of another size than asked for")
                 await download.receive(offset, page)
             await self._store.finish(digest, download)
 
@@ -95,7 +101,8 @@ class Content:
     async def _answer_page(self, account: bytes, payload: bytes) -> bytes:
         try:
             digest, offset, length = msgpack.unpackb(payload, use_list=True, max_map_len=0)
-            is_sound = isinstance(digest, bytes) and offset >= 0 and 0 < length <= PAGE_BYTES
+            kinds = (type(digest), type(offset), type(length))
+            is_sound = kinds == (bytes, int, int) and offset >= 0 and 0 < length <= PAGE_BYTES
         except (ValueError, TypeError, msgpack.UnpackException):
             is_sound = False
         if not is_sound:

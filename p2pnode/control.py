@@ -21,6 +21,7 @@ from p2pnode.network import Network, NetworkError, peer_id_of
 from p2pnode.settings import Settings
 from p2pnode.storage import ArtifactStore, ArtifactTooLarge, StorageError
 from p2pnode.views import account_view, find_job, job_line, ledger_view
+from p2pnode.world import BLOCKS_TOPIC, OPERATIONS_TOPIC, topic_of
 from protocol import effects as fx
 from protocol import events as ev
 from protocol.economy.rewards import paid_limit_ms
@@ -112,6 +113,7 @@ class NodeControl:
             "addresses": list(self._network.addresses),
             "network": core.network.hex(),
             "network_name": core.genesis.name,
+            "topics": [topic_of(name, core.network) for name in (BLOCKS_TOPIC, OPERATIONS_TOPIC)],
             "roles": list(self._settings.roles),
             "devices": list(self.devices()),
             "why_no_gpu": self._devices.why_no_gpu,

@@ -2,9 +2,14 @@
 
 For each batch of events: step all, make durable what must be, then send. Whatever waits (the
 network, the disk, a run) is a task elsewhere that puts an event into the inbox when it is done.
+
+While the store refuses, nothing is signed, and what was decided waits. Peers' questions for blocks
+are answered meanwhile, with what is durable; other gossip is dropped, since it can be fetched
+later, and everything else is put off until the store is back.
 """
 
 import contextlib
+from collections.abc import Iterable
 from typing import Protocol
 
 import structlog
@@ -14,6 +19,8 @@ from p2pnode.clock import NodeClock
 from protocol import effects as fx
 from protocol import events as ev
 from protocol.core import Core
+from protocol.errors import Rejected
+from protocol.messages import BlockRequest, open_message
 
 INBOX_EVENTS = 4_096
 """Events waiting for the core; gossip beyond it is dropped, since it can be fetched later."""
@@ -22,6 +29,8 @@ LAZY_RECORDS_MAX = 64
 LAZY_SECONDS = 0.5
 """Other nodes' blocks are written together: they could be fetched again."""
 RETRY_SECONDS = 1.0
+DEFERRED_EVENTS_MAX = 1_024
+"""Events put off while the store refuses; beyond it they stay in the inbox, whose senders wait."""
 
 log = structlog.get_logger(__name__)
 
@@ -58,8 +67,9 @@ class Driver:
         self._wake_at = clock.now()
         self._lazy: list[fx.Persist] = []
         self._lazy_since = 0.0
+        self._deferred: list[ev.Event] = []
+        self._held: list[fx.Effect] = []
         self.dropped = 0
-        self.busy_seconds = 0.0
 
     async def put(self, event: ev.Event) -> None:
         """Hands an event to the core, waiting while the inbox is full."""
@@ -86,7 +96,7 @@ class Driver:
         finally:
             with trio.move_on_after(2) as scope:
                 scope.shield = True
-                await self._write_lazy()
+                await self._write_at_end()
 
     async def _next_batch(self) -> list[ev.Event]:
         """Waits for an event, or for the time that the core asked for."""
@@ -100,7 +110,7 @@ class Driver:
 
     def _waiting(self) -> list[ev.Event]:
         """Takes what is in the inbox already."""
-        batch: list[ev.Event] = []
+        batch, self._deferred = self._deferred, []
         with contextlib.suppress(trio.WouldBlock):
             while len(batch) < BATCH_EVENTS:
                 batch.append(self._inbox.receive_nowait())
@@ -122,7 +132,8 @@ class Driver:
         await self._persist(records)
         for fact in facts:
             self._world.report(fact)
-        for action in actions:
+        held, self._held = self._held, []
+        for action in actions + held:
             await self._world.perform(action)
 
     async def _persist(self, records: list[fx.Persist]) -> None:
@@ -143,24 +154,80 @@ class Driver:
             return
         except StoreRefused as refusal:
             log.error("store_failed", detail=str(refusal), consequence="nothing is signed")
-        self._stop_signing()
+        await self._perform_harmless(self.core.step(ev.StoreFailed(), self.clock.now()))
         while True:
-            await trio.sleep(RETRY_SECONDS)
+            with trio.move_on_after(RETRY_SECONDS):
+                await self._serve_reads()
             try:
                 await self._write_lazy()
                 break
             except StoreRefused:
                 continue
         log.info("store_recovered")
-        await self._obey(list(self.core.step(ev.StoreRecovered(), self.clock.now())))
+        self._deferred.insert(0, ev.StoreRecovered())
 
-    def _stop_signing(self) -> None:
-        for effect in self.core.step(ev.StoreFailed(), self.clock.now()):
-            if isinstance(effect, fx.Report):
+    async def _serve_reads(self) -> None:
+        """Answers peers' questions for blocks for as long as it is let."""
+        while len(self._deferred) < DEFERRED_EVENTS_MAX:
+            event = await self._inbox.receive()
+            if _is_question(event):
+                with trio.CancelScope(shield=True):
+                    effects = self.core.step(event, self.clock.now())
+                    await self._perform_harmless(effects)
+            elif isinstance(event, (ev.BlockReceived, ev.MessageReceived)):
+                self.dropped += 1
+            else:
+                self._deferred.append(event)
+        await trio.sleep_forever()
+
+    async def _perform_harmless(self, effects: Iterable[fx.Effect]) -> None:
+        """Does what depends on nothing unwritten, and keeps the rest for later."""
+        for effect in effects:
+            if isinstance(effect, fx.Persist):
+                self._lazy.append(effect)
+            elif isinstance(effect, fx.Report):
                 self._world.report(effect.fact)
+            elif isinstance(effect, fx.Send):
+                await self._send_durable(effect)
+            elif isinstance(effect, fx.SendStoredBlocks):
+                await self._world.perform(effect)
+            elif not isinstance(effect, fx.WakeAt):
+                self._held.append(effect)
+
+    async def _send_durable(self, message: fx.Send) -> None:
+        """Sends a message unless it carries something own that is not durable; it may be lost."""
+        if not any(raw in message.raw for raw in self._own_unwritten()):
+            await self._world.perform(message)
+
+    def _own_unwritten(self) -> list[bytes]:
+        """What this node has signed or prepared since the store last answered."""
+        slots = {one.digest for one in self._lazy if isinstance(one, fx.PersistSlot)}
+        return [
+            one.raw
+            for one in self._lazy
+            if isinstance(one, (fx.PersistOperation, fx.PersistReveal))
+            or (isinstance(one, fx.PersistBlock) and one.digest in slots)
+        ]
 
     async def _write_lazy(self) -> None:
         if self._lazy:
             records = tuple(self._lazy)
             await self._world.keep(records)
             del self._lazy[: len(records)]
+
+    async def _write_at_end(self) -> None:
+        """Writes what is unwritten; what the store refuses even now was never sent."""
+        try:
+            await self._write_lazy()
+        except StoreRefused as refusal:
+            log.error("store_failed", detail=str(refusal), consequence="stopped without writing")
+
+
+def _is_question(event: ev.Event) -> bool:
+    """Whether a peer only asks for blocks, which changes nothing here."""
+    if not isinstance(event, ev.MessageReceived):
+        return False
+    try:
+        return isinstance(open_message(event.raw), BlockRequest)
+    except Rejected:
+        return False

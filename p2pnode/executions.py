@@ -67,11 +67,12 @@ class Executions:
             try:
                 await self._tell(await self._result(effect))
             finally:
-                del self._scopes[effect.job]
+                if self._scopes.get(effect.job) is scope:
+                    del self._scopes[effect.job]
 
     def stop(self, job: JobId) -> None:
         """Kills a run whose result nobody wants any more."""
-        scope = self._scopes.get(job)
+        scope = self._scopes.pop(job, None)
         if scope is not None:
             scope.cancel()
 

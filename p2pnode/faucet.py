@@ -1,15 +1,15 @@
 """Small gifts to newcomers of a test network, from an ordinary account and within caps."""
 
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from typing import Final
 
 import trio
 
-from p2pnode.driver import Driver
+from p2pnode.interfaces import ControlError
 from p2pnode.network import Network, NetworkError, RequestRefused
-from protocol import events as ev
 from protocol.core import Core
-from protocol.messages import Transfer
-from protocol.units import CREDIT, AccountId
+from protocol.units import CREDIT
 
 FAUCET_KIND: Final = "faucet"
 GIFT: Final = 2_000 * CREDIT
@@ -21,12 +21,16 @@ HOUR_SECONDS: Final = 3_600.0
 ASK_SECONDS: Final = 10.0
 
 
+Give = Callable[[bytes, int], Awaitable[bytes]]
+"""Transfers credits to an account; raises `ControlError` when that cannot be done."""
+
+
 class Faucet:
     """Answers askers when this node holds the network's faucet account."""
 
-    def __init__(self, core: Core, driver: Driver) -> None:
+    def __init__(self, core: Core, give: Give) -> None:
         self._core = core
-        self._driver = driver
+        self._give = give
         self._gifts: dict[bytes, list[float]] = {}
 
     def serve(self, network: Network) -> None:
@@ -36,14 +40,18 @@ class Faucet:
     async def _answer(self, account: bytes, payload: bytes) -> bytes:
         if self._core.genesis.faucet != self._core.account:
             raise RequestRefused("this node does not hold the network's faucet")
-        self._admit(account)
-        transfer = Transfer(AccountId(account), GIFT)
-        await self._driver.put(ev.OperationRequested(0, transfer))
+        now = trio.current_time()
+        self._admit(account, now)
+        try:
+            await self._give(account, GIFT)
+        except ControlError as error:
+            if error.status != HTTPStatus.SERVICE_UNAVAILABLE:  # then it may be done yet
+                self._gifts[account].remove(now)
+            raise RequestRefused(error.message) from error
         return GIFT.to_bytes(8, "big")
 
-    def _admit(self, account: bytes) -> None:
+    def _admit(self, account: bytes, now: float) -> None:
         """Counts a gift, or refuses it."""
-        now = trio.current_time()
         for known in list(self._gifts):
             self._gifts[known] = [at for at in self._gifts[known] if now - at < HOUR_SECONDS]
             if not self._gifts[known]:

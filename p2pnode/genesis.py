@@ -9,7 +9,8 @@ from typing import Final
 
 from protocol import parameters
 from protocol.encoding import decode, encode
-from protocol.errors import Rejected
+from protocol.errors import Misuse, Rejected
+from protocol.ledger.committee import Committee
 from protocol.messages import Allocation, Genesis, Validator, network_of
 from protocol.parameters import Parameters
 from protocol.units import CREDIT, AccountId, Digest
@@ -68,6 +69,8 @@ def read_genesis(path: Path) -> Genesis:
     """
     try:
         return open_genesis(path.read_bytes())
+    except GenesisError as error:
+        raise GenesisError(f"{path}: {error}") from error
     except OSError as error:
         raise GenesisError(f"cannot read the genesis file {path}: {error.strerror}") from error
 
@@ -79,9 +82,13 @@ def open_genesis(raw: bytes) -> Genesis:
         GenesisError: the bytes are not one.
     """
     try:
-        return decode(raw, Genesis, GENESIS_BYTES_MAX)
+        genesis = decode(raw, Genesis, GENESIS_BYTES_MAX)
+        Committee.of_genesis(genesis)
     except Rejected as refusal:
         raise GenesisError(f"this is not a genesis file of this version: {refusal}") from refusal
+    except Misuse as mistake:
+        raise GenesisError(f"this genesis cannot found a network: {mistake}") from mistake
+    return genesis
 
 
 def write_genesis(path: Path, genesis: Genesis) -> Digest:

@@ -77,6 +77,7 @@ async def join(request: JoinRequest) -> Joined:
 
 
 async def _join(request: JoinRequest) -> Joined:
+    _check_form(request.insisted)
     if request.pinned.exists():
         return _pinned(request)
     named = _named(request)
@@ -101,8 +102,9 @@ async def _join(request: JoinRequest) -> Joined:
 def _pinned(request: JoinRequest) -> Joined:
     """Takes the network that the data folder belongs to."""
     genesis = read_genesis(request.pinned)
-    is_verified = _check(request.insisted, genesis) or _verified_mark(request).exists()
-    return Joined(genesis, network_of(genesis), False, is_verified)
+    if _check(request.insisted, genesis):
+        _verified_mark(request).touch()
+    return Joined(genesis, network_of(genesis), False, _verified_mark(request).exists())
 
 
 def _named(request: JoinRequest) -> Genesis | None:
@@ -116,6 +118,19 @@ def _verified_mark(request: JoinRequest) -> Path:
     return request.pinned.with_suffix(".verified")
 
 
+def _check_form(insisted: str) -> None:
+    """Refuses what can be neither a hash nor a file, before anybody is asked."""
+    is_hash = len(insisted) >= HASH_DIGITS_MIN and not set(insisted.lower()) - _HASH_DIGITS
+    if insisted and not is_hash and not Path(insisted).is_file():
+        raise JoinRefused(
+            f"--network takes at least {HASH_DIGITS_MIN} digits of a network's hash, or the "
+            f"path of a genesis file; {insisted!r} is neither"
+        )
+
+
+_HASH_DIGITS: Final = frozenset("0123456789abcdef")
+
+
 def _check(insisted: str, genesis: Genesis) -> bool:
     """Whether the operator confirmed this network; refuses when another one was named."""
     if not insisted:
@@ -125,11 +140,6 @@ def _check(insisted: str, genesis: Genesis) -> bool:
         named = network_of(read_genesis(Path(insisted))).hex()
     else:
         named = insisted.lower()
-        if len(named) < HASH_DIGITS_MIN or set(named) - set("0123456789abcdef"):
-            raise JoinRefused(
-                f"--network takes at least {HASH_DIGITS_MIN} digits of a network's hash, or the "
-                f"path of a genesis file; {insisted!r} is neither"
-            )
     if not found.startswith(named):
         raise JoinRefused(
             f"wrong network: the one found is {found}, the one asked for is {named}. Use another "
@@ -160,12 +170,14 @@ async def _fetch(request: JoinRequest) -> Genesis:
             try:
                 account = await network.connect(address)
                 raw = await network.request(account, GENESIS_KIND, b"", FETCH_SECONDS)
-                return open_genesis(raw)
-            except NetworkError as error:
+                genesis = open_genesis(raw)
+                _check(request.insisted, genesis)
+                return genesis
+            except (NetworkError, GenesisError, JoinRefused) as error:
                 refusals.append(f"{address}: {error}")
     raise JoinRefused(
-        "no peer given with --bootstrap could be reached; check that it runs and that its address "
-        f"is the one it prints ({'; '.join(refusals)})"
+        "no peer given with --bootstrap gave this network's genesis; check that it runs and that "
+        f"its address is the one it prints ({'; '.join(refusals)})"
     )
 
 

@@ -17,9 +17,10 @@ class Latencies:
         self._done: deque[float] = deque(maxlen=SAMPLES)
 
     def begin(self, identifier: bytes) -> None:
-        """Notes that an operation was signed now."""
-        if len(self._open) < OPEN_MAX:
-            self._open[identifier] = trio.current_time()
+        """Notes that an operation was signed now; one that was noted before keeps its time."""
+        self._open.setdefault(identifier, trio.current_time())
+        if len(self._open) > OPEN_MAX:
+            del self._open[next(iter(self._open))]  # it may never become final
 
     def end(self, identifier: bytes) -> None:
         """Notes that an operation is final now."""

@@ -10,7 +10,7 @@ from typing import Final
 import structlog
 import trio
 
-from p2pnode.api.server import ApiSettings, serve_api
+from p2pnode.api.server import ApiSettings, ApiUnavailable, serve_api
 from p2pnode.clock import NodeClock
 from p2pnode.content import Content
 from p2pnode.control import ControlParts, NodeControl
@@ -25,10 +25,10 @@ from p2pnode.joining import GENESIS_KIND, Joined, JoinRefused, JoinRequest, join
 from p2pnode.logs import configure_logs
 from p2pnode.network import (
     BadAddress,
+    CannotListen,
     Network,
     NetworkError,
     NetworkSettings,
-    RequestTimedOut,
     open_network,
 )
 from p2pnode.settings import Settings
@@ -57,8 +57,9 @@ STORE_BYTES_MAX: Final = 20 * 1024**3
 RESTORE_BATCH: Final = 500
 NETWORK_KIND: Final = "network"
 GREETING_SECONDS: Final = 5.0
-GREETING_ATTEMPTS: Final = 10
+GREETING_PAUSE_SECONDS: Final = 2.0
 STOP_SECONDS: Final = 4.0
+TOKEN_BYTES: Final = 32
 
 log = structlog.get_logger(__name__)
 
@@ -98,10 +99,12 @@ def run(settings: Settings, hooks: Hooks | None = None) -> int:
     failures: list[BaseException] = []
     try:
         trio.run(_run, settings, hooks or Hooks(), strict_exception_groups=True)
-    except* (StorageError, JoinRefused, NetworkError, DeviceMissing, OSError) as group:
+    except* (StorageError, JoinRefused, NetworkError, ApiUnavailable, DeviceMissing) as group:
+        failures += _leaves(group)
+    except* OSError as group:
         failures += _leaves(group)
     for failure in failures:
-        log.error("node_cannot_run", detail=_explain(failure, settings))
+        log.error("node_cannot_run", detail=_explain(failure))
     return 1 if failures else 0
 
 
@@ -180,7 +183,7 @@ async def _serve(opened: Opened, hooks: Hooks) -> None:
         parts = ControlParts(settings, network, facts, content, store, devices)
         control = NodeControl(driver, parts)
         world.listen(control.hear)
-        _serve_peers(opened, driver)
+        _serve_peers(opened, control)
         await driver.put(_offer(settings, devices))
         nursery.start_soon(driver.run)
         nursery.start_soon(_pump, network, driver, nursery, opened.joined.network)
@@ -241,11 +244,14 @@ async def _pump(
 ) -> None:
     """Turns what the network brings into events."""
     blocks = topic_of(BLOCKS_TOPIC, network_digest)
+    connections: dict[bytes, trio.CancelScope] = {}
     async for event in network.events:
         match event:
             case PeerJoined(account=account):
-                nursery.start_soon(_greet, network, driver, account, network_digest)
+                scope = connections[account] = trio.CancelScope()
+                nursery.start_soon(_greet, network, driver, account, network_digest, scope)
             case PeerLeft(account=account):
+                connections.pop(account).cancel()
                 await driver.put(ev.PeerLeft(AccountId(account)))
             case Gossiped(topic=topic, account=account, payload=payload):
                 peer = AccountId(account)
@@ -256,31 +262,33 @@ async def _pump(
                 driver.put_nowait(ev.MessageReceived(AccountId(account), payload))
 
 
-async def _greet(network: Network, driver: Driver, account: bytes, network_digest: bytes) -> None:
-    """Makes a peer a neighbour once it has named the same network."""
-    answer = await _asked_network(network, account)
-    if answer is None:
-        return
-    if answer == network_digest:
-        await driver.put(ev.PeerJoined(AccountId(account)))
-    else:
-        log.warning("peer_of_another_network", account=account.hex(), network=answer.hex())
+async def _greet(
+    network: Network,
+    driver: Driver,
+    account: bytes,
+    network_digest: bytes,
+    connection: trio.CancelScope,
+) -> None:
+    """Makes a peer a neighbour once it has named the same network, unless it leaves before."""
+    with connection:
+        answer = await _asked_network(network, account)
+        if answer == network_digest:
+            await driver.put(ev.PeerJoined(AccountId(account)))
+        else:
+            log.warning("peer_of_another_network", account=account.hex(), network=answer.hex())
 
 
-async def _asked_network(network: Network, account: bytes) -> bytes | None:
-    """Asks a peer for its network, more than once when the peer is too busy to answer in time."""
-    for _ in range(GREETING_ATTEMPTS):
+async def _asked_network(network: Network, account: bytes) -> bytes:
+    """Asks a peer for its network until it answers: it may be busy, or starting."""
+    while True:
         try:
             return await network.request(account, NETWORK_KIND, b"", GREETING_SECONDS)
-        except RequestTimedOut as error:
-            log.debug("greeting_unanswered", account=account.hex(), detail=str(error))
         except NetworkError as error:
-            log.debug("greeting_failed", account=account.hex(), detail=str(error))
-            return None
-    return None
+            log.debug("greeting_unanswered", account=account.hex(), detail=str(error))
+        await trio.sleep(GREETING_PAUSE_SECONDS)
 
 
-def _serve_peers(opened: Opened, driver: Driver) -> None:
+def _serve_peers(opened: Opened, control: NodeControl) -> None:
     """Answers what peers ask outside the protocol's own messages."""
     genesis = serve_genesis(opened.joined.genesis)
 
@@ -292,14 +300,14 @@ def _serve_peers(opened: Opened, driver: Driver) -> None:
 
     opened.network.serve(GENESIS_KIND, answer_genesis)
     opened.network.serve(NETWORK_KIND, answer_network)
-    Faucet(opened.core, driver).serve(opened.network)
+    Faucet(opened.core, control.transfer).serve(opened.network)
 
 
 def _offer(settings: Settings, devices: Devices) -> ev.WorkerOffered:
     """What this operator lets others run here."""
     if "worker" not in settings.roles:
         return ev.WorkerOffered(frozenset(), frozenset(), 0, frozenset(), 0, 0)
-    found = {devices.identifier_for(kind).partition(":")[0] for kind in KINDS}
+    found = {devices.class_for(kind) for kind in KINDS}
     allowed = frozenset(Digest(one) for one in settings.allowed_artefacts)
     return ev.WorkerOffered(
         kinds=frozenset(KINDS),
@@ -349,9 +357,9 @@ async def _wait_for_signal() -> None:
 
 def _token(folder: DataFolder) -> str:
     """Reads the API's secret, or makes it at the first start."""
-    if not folder.api_token.exists():
+    if not folder.api_token.exists() or not folder.api_token.read_text().strip():
         folder.api_token.touch(mode=0o600)
-        folder.api_token.write_text(secrets.token_urlsafe(32))
+        folder.api_token.write_text(secrets.token_urlsafe(TOKEN_BYTES))
     return folder.api_token.read_text().strip()
 
 
@@ -362,10 +370,9 @@ def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
     return found
 
 
-def _explain(error: BaseException, settings: Settings) -> str:
+def _explain(error: BaseException) -> str:
     if isinstance(error, BadAddress):
         return f"bad address: {error}"
-    if isinstance(error, OSError) and not isinstance(error, StorageError):
-        listen = ", ".join(settings.listen)
-        return f"{error.strerror or error} (listening on {listen}; choose another with --listen)"
+    if isinstance(error, CannotListen):
+        return f"{error}: choose another with --listen"
     return str(error)

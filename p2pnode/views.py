@@ -97,6 +97,13 @@ def pending_job_view(operation: VerifiedOperation, in_block: bool) -> dict[str, 
         "budget": body.payload.budget,
         "executors": [],
         "spares": [],
+        "confidence": 0,
+        "replicas": 0,
+        "result_digest": None,
+        "payouts": [],
+        "slashes": [],
+        "fee": 0,
+        "refund": 0,
         "timeline": [],
     }
 

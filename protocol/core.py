@@ -86,6 +86,7 @@ class Core:
         self._validator = self._make_validator(identity, scheme) if validates else None
         self._effects: list[fx.Effect] = []
         self._facts: list[StateFact] = []
+        self._unanswered: list[StateFact] = []  # what the roles could not act on yet
         self._outbox = Outbox()
         self._is_live = False
         self._is_durable = True
@@ -222,6 +223,8 @@ class Core:
         pending = [one.operation.payload for one in self.pool.operations(self.account)]
         self._worker.restore(event.reveals, pending)
         self._is_live = True
+        if self.halted:
+            self._report(fx.Halted(self.halted))
 
     # Order and apply
 
@@ -287,12 +290,12 @@ class Core:
     # React
 
     def _react(self, now: int) -> None:
-        facts, self._facts = self._facts, []
-        for fact in facts:
-            self._report(fact)
-        if self._is_durable and not self.halted:
-            self._act(facts, now)
-            self._propose(now)
+        self._unanswered += self._drain_facts()
+        if self._is_durable:
+            facts, self._unanswered = self._unanswered, []
+            if not self.halted:
+                self._act(facts, now)
+                self._propose(now)
         self._effects += self._neighbour.tick(now)
         batch = self._outbox.flush(now)
         if batch is not None:
@@ -368,14 +371,9 @@ class Core:
 
     def _send_out(self, operation: VerifiedOperation, now: int) -> None:
         """Puts an operation into the next gossip batch, unless the next own block carries it."""
-        if self._validator is not None and self._proposes_soon(now):
-            return
-        self._outbox.add(operation.raw, now)
-
-    def _proposes_soon(self, now: int) -> bool:
-        assert self._validator is not None
-        due = self._validator.due(True, now)
-        return due is not None and due <= now + INTERVAL_MS * MILLISECOND
+        due = self._validator.due(True, now) if self._validator is not None else None
+        if due is None or due > now + INTERVAL_MS * MILLISECOND:
+            self._outbox.add(operation.raw, now)
 
     # Small change
 

@@ -60,6 +60,7 @@ class Reason(Enum):
     TOO_MANY_BIDS = "the job already has as many bids as it can hold"
     RESTING = "the account rests for a while after missed deadlines"
     CLASS_NOT_SUPPORTED = "this network does not serve the requested numeric class"
+    OTHER_CLASS = "the job's results are compared within another device class"
     BAD_REVEAL = "the reveal does not open the commitment, or contradicts the fingerprint"
     # Evidence
     BAD_EVIDENCE = "the evidence does not prove a contradiction"

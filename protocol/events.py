@@ -31,6 +31,7 @@ class WorkerOffered:
 
     kinds: frozenset[str]
     devices: frozenset[str]
+    """Device classes: `cpu` or `cuda`, and behind a slash what makes float results comparable."""
     price: int
     """Millionths of a credit per second."""
     allowed: frozenset[Digest] | None

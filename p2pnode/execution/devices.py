@@ -23,6 +23,10 @@ RUNTIMES = ("wasmtime", "onnxruntime", GPU_RUNTIME)
 """Distributions whose versions decide whether two nodes' results are of one class."""
 
 
+VECTOR_FLAGS = ("amx_tile", "avx512_vnni", "avx512f", "avx_vnni", "avx2", "avx")
+"""From the widest to the narrowest, as Linux names them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Device:
     """Something tasks run on."""
@@ -60,6 +64,22 @@ class Devices:
                 if device.identifier != CPU and not device.mig:
                     return device.identifier
         return CPU
+
+    def class_for(self, kind: str) -> str:
+        """Names the class within which results of a kind are equal to the bit.
+
+        Float results differ between instruction sets and between versions of the runtime, so both
+        are part of the name; at most 64 characters.
+        """
+        identifier = self.identifier_for(kind)
+        if kind != "onnx":
+            return identifier.partition(":")[0]
+        versions = dict(self.runtimes)
+        runtime = versions.get(GPU_RUNTIME) or versions.get("onnxruntime", "none")
+        device = next(one for one in self.devices if one.identifier == identifier)
+        major, minor = device.compute_capability
+        part = f"sm{major}{minor}" if identifier != CPU else _instruction_set()
+        return f"{identifier.partition(':')[0]}/{part}/ort-{runtime}"[:64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +125,18 @@ def read_meters(device: Device) -> Reading | None:
             )
     except GpuError:
         return None
+
+
+def _instruction_set() -> str:
+    """The widest vector instructions, by which the runtime chooses its kernels."""
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        text = ""
+    line = next((one for one in text.splitlines() if one.startswith("flags")), "")
+    flags = set(line.split())
+    found = next((name for name in VECTOR_FLAGS if name in flags), "baseline")
+    return f"{platform.machine()}-{found}"
 
 
 class GpuError(Exception):

@@ -22,7 +22,7 @@ def phase_sentence(record: Record, position: int, names: Names) -> str:
     if phases[-1] in phases[:-1]:
         return {
             "executing": f"too little agrees, one more is called: {called}",
-            "comparing": f"fingerprints: {_fingerprints(record)}",
+            "comparing": "fingerprints: the later result is compared, too",
             "revealing": "reveals: the later results are opened, too",
         }.get(phases[-1], phases[-1])
     return {

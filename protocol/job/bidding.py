@@ -22,6 +22,8 @@ from protocol.units import CREDIT, AccountId, Credits, Milliseconds
 PRICE_SCALE = 1 << 16
 """Fixed point of the price's part in a weight; 2**16 keeps the whole below 2**64."""
 WEIGHT_MAX = 2**64 - 1
+DEVICE_KINDS = ("cpu", "cuda")
+"""What a device class begins with; behind a slash comes what else makes results comparable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +51,7 @@ def place_bid(job: Job, account: AccountId, bid: Bid, circumstances: Circumstanc
         raise Rejected(Reason.PRICE_TOO_HIGH, f"at most {job.offer.price_cap}")
     if not bid.estimate_ms:
         raise Rejected(Reason.BAD_TERMS, "an estimate is at least one millisecond")
-    if job.offer.device not in ("any", bid.device):
-        raise Rejected(Reason.BAD_TERMS, f"the job needs {job.offer.device}")
+    _check_device(job, bid.device)
     if circumstances.account_of(account).staked < circumstances.parameters.stake_minimum:
         raise Rejected(Reason.INSUFFICIENT_STAKE, "below the minimum stake")
     if len(job.bids) >= circumstances.parameters.bids_max:
@@ -59,6 +60,15 @@ def place_bid(job: Job, account: AccountId, bid: Bid, circumstances: Circumstanc
         account, Credits(bid.price), bid.device, Milliseconds(bid.estimate_ms), bid.sandbox_level
     )
     return Change(replace(job, bids=(*job.bids, placed)))
+
+
+def _check_device(job: Job, device: str) -> None:
+    """Refuses device classes of unknown kinds and of kinds that the job does not take."""
+    kind = device.partition("/")[0]
+    if kind not in DEVICE_KINDS:
+        raise Rejected(Reason.BAD_TERMS, f"a device is one of {', '.join(DEVICE_KINDS)}")
+    if job.offer.device not in ("any", kind):
+        raise Rejected(Reason.BAD_TERMS, f"the job needs {job.offer.device}")
 
 
 def exposure_of(price: Credits, limit_ms: Milliseconds, parameters: Parameters) -> Credits:
@@ -109,7 +119,30 @@ def field_of(
         account = circumstances.account_of(bid.account)
         reputation = circumstances.reputation_of(bid.account)
         candidates.append(_candidate(bid, account, reputation, job, circumstances.parameters))
+    if job.offer.result_class == "class-exact":
+        return _of_one_class(job, candidates, passed_over)
     return Field(tuple(candidates), tuple(passed_over))
+
+
+def _of_one_class(job: Job, candidates: list[Candidate], passed_over: list[PassedOver]) -> Field:
+    """Keeps the bidders of one device class, so that all results can be compared.
+
+    The class with the greatest weight is drawn from, ties to the first name; later calls keep to
+    the class of the first. Who invents a class of its own is not drawn.
+    """
+    devices = {bid.account: bid.device for bid in job.bids}
+    totals: dict[str, int] = {}
+    for candidate in candidates:
+        device = devices[candidate.account]
+        totals[device] = totals.get(device, 0) + candidate.weight
+    if job.executors:
+        chosen = job.executors[0].device
+    else:
+        chosen = min(totals, key=lambda device: (-totals[device], device), default="")
+    others = [one.account for one in candidates if devices[one.account] != chosen]
+    kept = tuple(one for one in candidates if devices[one.account] == chosen)
+    over = (*passed_over, *(PassedOver(account, Reason.OTHER_CLASS) for account in others))
+    return Field(kept, over)
 
 
 def obstacle_to(job: Job, bid: PlacedBid, circumstances: Circumstances) -> Reason | None:

@@ -5,6 +5,7 @@ for a quorum. The pool is a set that only grows until operations become final or
 nodes that exchange their sets agree on it.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
@@ -66,6 +67,8 @@ class OperationPool:
         self._index: dict[Digest, _Waiting] = {}
         self._rounds: dict[int, list[Digest]] = {}
         self._outside: dict[AccountId, None] = {}
+        self._summarised: AccountId | None = None
+        """Where the next summary goes on, when one cannot hold all chains."""
 
     def __len__(self) -> int:
         return len(self._index)
@@ -89,9 +92,10 @@ class OperationPool:
             raise Rejected(Reason.STALE_NONCE)
         if body.nonce >= chain.next_nonce + self._parameters.chain_pool_max:
             raise Rejected(Reason.POOL_FULL, "too far ahead of the account's final operations")
-        variants = chain.slots.get(body.nonce, [])
-        if len(variants) >= VARIANTS_MAX or len(self._index) >= POOL_OPERATIONS_MAX:
-            raise Rejected(Reason.POOL_FULL)
+        if len(chain.slots.get(body.nonce, ())) >= VARIANTS_MAX:
+            raise Rejected(Reason.POOL_FULL, "two operations contend for this position")
+        if len(self._index) >= POOL_OPERATIONS_MAX and not own:
+            self._make_room(chain)
         waiting = _Waiting(operation, seen_round, own)
         chain.slots.setdefault(body.nonce, []).append(waiting)
         self._chains[body.account] = chain
@@ -134,9 +138,10 @@ class OperationPool:
             for waiting in chain.slots.pop(nonce, ()):
                 del self._index[waiting.operation.identifier]
         chain.next_nonce = max(chain.next_nonce, next_nonce)
-        if not chain.slots:
-            del self._chains[account]
-            self._outside.pop(account, None)
+        if chain.slots:
+            self._outside[account] = None  # a gap below them may just have closed
+        else:
+            self._drop_chain(account)
 
     def prune(self, gc_round: int) -> None:
         """Takes back operations of blocks so old that they can no longer be ordered."""
@@ -185,25 +190,37 @@ class OperationPool:
         return tuple(chosen)
 
     def tips(self, limit: int) -> tuple[ChainTip, ...]:
-        """Summarises the chains for a peer, at most `limit` of them."""
-        tips = []
-        for account in sorted(self._chains)[:limit]:
-            chain = self._chains[account]
-            fingerprint = 0
-            for variants in chain.slots.values():
-                for waiting in variants:
-                    fingerprint ^= int.from_bytes(waiting.operation.identifier[:8], "big")
-            nonce = self.next_own_nonce(account)
-            tips.append(ChainTip(account, nonce, fingerprint.to_bytes(8, "big")))
-        return tuple(tips)
+        """Summarises the chains for a peer.
 
-    def lacking(self, tips: tuple[ChainTip, ...], limit_bytes: int) -> tuple[bytes, ...]:
-        """Returns the operations that a peer with these tips lacks, in chain order."""
+        When there are more than `limit`, each summary goes on where the one before ended, in the
+        circle of the accounts.
+        """
+        accounts = sorted(self._chains)
+        if len(accounts) > limit:
+            first = bisect_left(accounts, self._summarised) if self._summarised else 0
+            accounts = (accounts[first:] + accounts[:first])[:limit]
+            self._summarised = accounts[-1]
+        return tuple(self._tip(account) for account in accounts)
+
+    def lacking(
+        self, tips: tuple[ChainTip, ...], limit: int, limit_bytes: int
+    ) -> tuple[bytes, ...]:
+        """Returns the operations that a peer with these tips lacks, in chain order.
+
+        Args:
+            tips: The peer's summary; one of `limit` chains tells only of the accounts from its
+                first to its last.
+            limit: Chains in one summary.
+            limit_bytes: The most to return.
+        """
         theirs = {tip.account: tip for tip in tips}
-        mine = {tip.account: tip for tip in self.tips(len(self._chains))}
+        accounts = sorted(self._chains)
+        if len(tips) >= limit:
+            first, last = tips[0].account, tips[-1].account
+            accounts = [account for account in accounts if _lies_between(first, account, last)]
         raws: list[bytes] = []
-        for account, tip in mine.items():
-            other = theirs.get(account)
+        for account in accounts:
+            other, tip = theirs.get(account), self._tip(account)
             if other is not None and other.fingerprint == tip.fingerprint:
                 continue
             first = other.next_nonce if other and other.next_nonce < tip.next_nonce else 0
@@ -213,6 +230,14 @@ class OperationPool:
                     return tuple(raws)
                 raws.append(waiting.operation.raw)
         return tuple(raws)
+
+    def _tip(self, account: AccountId) -> ChainTip:
+        fingerprint = 0
+        for variants in self._chains[account].slots.values():
+            for waiting in variants:
+                fingerprint ^= int.from_bytes(waiting.operation.identifier[:8], "big")
+        nonce = self.next_own_nonce(account)
+        return ChainTip(account, nonce, fingerprint.to_bytes(8, "big"))
 
     def conflicts(self, account: AccountId) -> tuple[int, ...]:
         """Returns the nonces for which the account signed two operations."""
@@ -224,6 +249,25 @@ class OperationPool:
     def operations(self, account: AccountId) -> tuple[VerifiedOperation, ...]:
         """Returns an account's waiting operations in the order of their nonces."""
         return tuple(waiting.operation for waiting in self._from(account, 0))
+
+    def _make_room(self, chain: _Chain) -> None:
+        """Lets the last operation of the longest chain give way to one of a shorter chain.
+
+        Nobody can keep others out of a full pool, then: a chain can crowd out only longer ones.
+
+        Raises:
+            Rejected: `POOL_FULL` when no chain is longer.
+        """
+        longest = max(self._chains, key=lambda account: len(self._chains[account].slots))
+        slots = self._chains[longest].slots
+        if len(slots) <= len(chain.slots) + 1:
+            raise Rejected(Reason.POOL_FULL)
+        for waiting in slots.pop(max(slots)):
+            del self._index[waiting.operation.identifier]
+
+    def _drop_chain(self, account: AccountId) -> None:
+        del self._chains[account]
+        self._outside.pop(account, None)
 
     def _chain(self, account: AccountId) -> _Chain:
         chain = self._chains.get(account)
@@ -263,3 +307,10 @@ class OperationPool:
         start = int.from_bytes(account[:8], "big") if first is None else first
         turn = start + max(0, clock_round - waiting.seen_round) // TURN_ROUNDS
         return turn % len(committee.members) == member
+
+
+def _lies_between(first: AccountId, account: AccountId, last: AccountId) -> bool:
+    """Whether an account lies from the first to the last in the circle of all accounts."""
+    if first <= last:
+        return first <= account <= last
+    return account >= first or account <= last

@@ -29,6 +29,9 @@ FAR_AHEAD_ROUNDS: Final = 8
 ANSWER_INTERVAL_MS: Final = 50
 """One peer's requests are answered at most this often: answers are far larger than requests."""
 
+SUMMARY_INTERVAL_MS: Final = 500
+"""One peer's summaries are compared at most this often: what it seems to lack is far larger."""
+
 
 @dataclass(slots=True)
 class _Missing:
@@ -44,6 +47,7 @@ class _Peer:
 
     tips: tuple[int, ...] = ()
     answered_at: int | None = None
+    compared_at: int | None = None
     closure_asked_at: int | None = None
 
 
@@ -151,6 +155,17 @@ class Synchronizer:
         known.answered_at = now
         return True
 
+    def may_compare(self, peer: AccountId, now: int) -> bool:
+        """Whether a neighbour's summary is looked at now; bounds what summaries can cost us."""
+        known = self._peers.get(peer)
+        if known is None:
+            return False
+        past = known.compared_at
+        if past is not None and now < past + SUMMARY_INTERVAL_MS * MILLISECOND:
+            return False
+        known.compared_at = now
+        return True
+
     def summary_due(self, now: int) -> AccountId | None:
         """Returns the neighbour to send a summary to, when one is due."""
         if now < self._summary_at or not self._peers:
@@ -174,10 +189,16 @@ class Synchronizer:
         peer = self._next_peer()
         return (Question(peer, tuple(overdue), self._may_ask_closure(peer, now)),)
 
-    def forget(self, digests: tuple[Digest, ...]) -> None:
-        """Stops looking for blocks that are no longer needed."""
-        for digest in digests:
-            self._missing.pop(digest, None)
+    @property
+    def is_missing(self) -> bool:
+        """Whether any block is looked for."""
+        return bool(self._missing)
+
+    def keep_missing(self, digests: tuple[Digest, ...]) -> None:
+        """Stops looking for all blocks but these: nobody waits for the others any more."""
+        wanted = frozenset(digests)
+        for digest in [digest for digest in self._missing if digest not in wanted]:
+            del self._missing[digest]
 
     def next_time(self, now: int) -> int:
         """Returns when this needs to be looked at again."""

@@ -99,6 +99,8 @@ class Neighbour:
         peer = self._synchronizer.summary_due(now)
         if peer is not None:
             sent.append(self._summary(peer, answer=False))
+        if self._synchronizer.is_missing:
+            self._synchronizer.keep_missing(self._ledger.missing())
         for question in self._synchronizer.retries(now):
             sent += self._ask(question)
         return tuple(sent)
@@ -140,11 +142,13 @@ class Neighbour:
         """Finds what either side lacks, asks for the one and sends or announces the other."""
         if summary.epoch != self._ledger.committee.epoch:
             return ()
+        if not self._synchronizer.may_compare(peer, now):
+            return ()
         mine = self._ledger.dag.tips()
         sent: list[fx.Effect] = []
         if self._synchronizer.tell(peer, summary.tips, mine):
             sent += self._ask(self._synchronizer.ask_closure(peer, now))
-        lacking = self._pool.lacking(summary.chains, ANSWER_BYTES_MAX)
+        lacking = self._pool.lacking(summary.chains, CHAINS_MAX, ANSWER_BYTES_MAX)
         if lacking:
             sent.append(fx.Send(peer, encode(OperationBatch(lacking))))
         differs = summary.tips != mine or bool(lacking)

@@ -1,8 +1,8 @@
 """A committee member's part: propose blocks, vote on states, and never contradict itself.
 
 After a start it first listens, because its store may be older than what it signed: it proposes
-only once it has heard from a quorum, and not at all in this epoch when the network shows a block
-of its own that its store does not know.
+only once it has heard from a quorum, or once the whole network stands still, and not at all in
+this epoch when the network shows a block of its own that its store does not know.
 """
 
 from typing import Final
@@ -19,6 +19,9 @@ from protocol.units import MILLISECOND, SECOND, AccountId, CommitIndex, Digest, 
 
 FRESH_WAIT: Final = 3 * SECOND
 """In a network without any block, members that hear only some others begin after this long."""
+
+STILL_IDLE_ROUNDS: Final = 4
+"""A running network never rests for so many idle rounds: when it does, all its members wait."""
 
 CHECKPOINTS_KEPT: Final = 64
 
@@ -52,7 +55,14 @@ class Validator:
         self._proposer = Proposer(ledger.committee, member, parameters, network)
         self._heard: set[MemberIndex] = {member}
         self._started_at = 0
-        self._own: set[Digest] = set()
+        self._still_ns = max(
+            FRESH_WAIT, STILL_IDLE_ROUNDS * parameters.idle_round_ms * MILLISECOND
+        )
+        self._still: tuple[Round, int] = (Round(0), 0)
+        """The newest round, and since when it is."""
+        self._remembered = 0
+        self._own: dict[Round, Digest] = {}
+        """What was signed since the start, for the rounds above the horizon."""
         self._vote: Checkpoint | None = None
         self.sits_out = False
         self.seen_round = 0
@@ -65,6 +75,7 @@ class Validator:
     def restore(self, last_round: int, now: int) -> None:
         """Takes in what the store knows of this node's own blocks, at the end of a start."""
         self._proposer.remember(last_round)
+        self._remembered = last_round
         self._started_at = now
 
     def hear(self, account: AccountId, tips: tuple[int, ...]) -> None:
@@ -91,13 +102,14 @@ class Validator:
             self._heard.add(MemberIndex(block.block.author))
         if block.block.author != self.member or self.sits_out:
             return False
-        if block.digest in self._own:
+        block_round = Round(block.block.round)
+        if block.digest == self._own.get(block_round):
             return False
-        variants = self._ledger.dag.variants(self.member, Round(block.block.round))
-        if block.block.round <= self._proposer.last_round and len(variants) < 2:
+        variants = self._ledger.dag.variants(self.member, block_round)
+        if block_round <= self._remembered and len(variants) < 2:
             return False
         self.sits_out = True
-        self.seen_round = block.block.round
+        self.seen_round = block_round
         return True
 
     def exile(self, member: MemberIndex) -> bool:
@@ -138,17 +150,27 @@ class Validator:
         self._vote = None
         block = self._proposer.compose(ledger.dag, contents, now)
         signed = sign_block(block, self._seed, self._scheme, output, contents.operations)
-        self._own.add(signed.digest)
+        self._own[target] = signed.digest
+        for past in [past for past in self._own if past <= ledger.gc_round]:
+            del self._own[past]
         return signed
 
     def _is_ready(self, now: int) -> bool:
-        committee = self._ledger.committee
-        heard = sum(committee.weight(member) for member in self._heard)
-        if heard >= committee.quorum:
+        """Whether enough is known of what this node may have signed before.
+
+        A node has few neighbours, so summaries alone seldom make a quorum; new blocks do in a
+        network that runs. In one that starts, or starts again as a whole, everybody waits for
+        them: then a neighbour that knows no more than this node must be enough.
+        """
+        committee, clock = self._ledger.committee, self._ledger.dag.clock_round
+        if sum(committee.weight(member) for member in self._heard) >= committee.quorum:
             return True
-        is_fresh = self._proposer.last_round == 0 and self._ledger.dag.clock_round <= 1
-        waited = now >= self._started_at + FRESH_WAIT
-        return is_fresh and waited and len(self._heard) > 1
+        if clock != self._still[0]:
+            self._still = (clock, now)
+        is_fresh = self._proposer.last_round == 0 and clock <= 1
+        wait_ns = FRESH_WAIT if is_fresh else self._still_ns
+        waited = now >= max(self._started_at, self._still[1]) + wait_ns
+        return waited and len(self._heard) > 1
 
 
 class CheckpointWatch:

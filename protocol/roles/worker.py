@@ -10,6 +10,7 @@ from typing import get_args
 
 from protocol import effects as fx
 from protocol import events as ev
+from protocol.economy.rewards import paid_limit_ms
 from protocol.encoding import decode
 from protocol.job.bidding import exposure_of
 from protocol.job.commit_reveal import (
@@ -29,7 +30,7 @@ from protocol.messages import (
     Reveal,
 )
 from protocol.state import JobAdvanced, State, StateFact
-from protocol.units import AccountId, Credits, JobId, Milliseconds
+from protocol.units import AccountId, Credits, JobId
 
 Own = Bid | Decline | Commitment | Fingerprint | Reveal
 """What a worker sends, each once for each job."""
@@ -128,7 +129,7 @@ class Worker:
             job=job.identifier,
             price=self._offered.price,
             device=self._device_for(job),
-            estimate_ms=job.offer.limits.time_ms,
+            estimate_ms=paid_limit_ms(job.offer, self._state.parameters),
             sandbox_level=self._offered.sandbox_level,
         )
         answer.operations.append(self._once(bid))
@@ -162,16 +163,18 @@ class Worker:
         account = self._state.accounts.of(self._account)
         if account.staked < parameters.stake_minimum:
             return "this account has staked less than the network's minimum"
-        limit = Milliseconds(job.offer.limits.time_ms)
+        limit = paid_limit_ms(job.offer, parameters)
         if account.free_stake < exposure_of(Credits(self._offered.price), limit, parameters):
             return "this account's free stake does not cover the job's exposure"
         return ""
 
     def _device_for(self, job: Job) -> str:
-        wanted = job.offer.device
-        if wanted == "any":
-            return min(self._offered.devices, default="")
-        return wanted if wanted in self._offered.devices else ""
+        """Names the device class to bid with: in full only where results depend on it."""
+        for device in sorted(self._offered.devices):
+            kind = device.partition("/")[0]
+            if job.offer.device in ("any", kind):
+                return device if job.offer.result_class == "class-exact" else kind
+        return ""
 
     def _follow(self, job: Job, answer: Answer) -> None:
         """Does what is due for a job that this account has bid for."""

@@ -65,6 +65,11 @@ class _Run:
         means = [sum(one.mean(WAITING) for one in part) / third for part in (first, last)]
         return means[1] - means[0]
 
+    @property
+    def is_carried(self) -> bool:
+        """Whether what was offered became final, and not ever more waited."""
+        return self.final_rate >= self.rate * SUSTAINED and self.growth <= self.rate / 2
+
     def spent(self, names: Sequence[str]) -> float:
         """What all nodes together counted meanwhile, for each final operation."""
         return (self.readings[-1].total(names) - self.readings[0].total(names)) / self.final
@@ -75,7 +80,7 @@ def measure(effort: Effort) -> Iterator[Figure]:
     seconds = effort.of(60, 15)
     steps = STEPS if not effort.quick else ()
     with running(ACCOUNTS) as nodes:
-        held, carried = trio.run(_load, nodes, seconds, steps)
+        held, *further = trio.run(_load, nodes, seconds, steps)
         text = conditions(nodes.genesis.parameters)
         size = len(nodes.transfers(1)[0][0])
     verification = verification_seconds()
@@ -96,8 +101,8 @@ def measure(effort: Effort) -> Iterator[Figure]:
     yield Figure(
         "highest rate carried, final operations",
         "/s",
-        (max([held.final_rate, *carried]),),
-        f"{text}; tried {', '.join(map(str, steps)) or 'no more'} /s, {STEP_SECONDS} s each",
+        (max(run.final_rate for run in (held, *further) if run is held or run.is_carried),),
+        f"{text}; {STEP_SECONDS} s each, offered and final: {_listed(further)}",
         ceiling,
     )
     yield from _costs(held, stated, verification, raw_gossip(size, effort.of(400, 100)))
@@ -135,18 +140,21 @@ def _costs(held: _Run, stated: str, verification: float, raw: Cost) -> Iterator[
     )
 
 
-async def _load(nodes: RealNodes, seconds: int, steps: Sequence[int]) -> tuple[_Run, list[float]]:
+def _listed(runs: Sequence[_Run]) -> str:
+    return ", ".join(f"{run.rate} {run.final_rate:.0f}" for run in runs) or "nothing above it"
+
+
+async def _load(nodes: RealNodes, seconds: int, steps: Sequence[int]) -> list[_Run]:
+    """Hold the first rate, then raise it until it is not carried."""
     needed = RATE * (seconds + WARM_UP_SECONDS) + sum(steps) * (STEP_SECONDS + WARM_UP_SECONDS)
     rows = nodes.transfers(needed // ACCOUNTS + len(steps) + 2)
     queue = iter([raw for row in rows for raw in row])
-    held = await _press(nodes, queue, _Run(RATE), seconds)
-    carried = []
+    runs = [await _press(nodes, queue, _Run(RATE), seconds)]
     for rate in steps:
-        run = await _press(nodes, queue, _Run(rate), STEP_SECONDS)
-        if run.final_rate < rate * SUSTAINED or run.growth > rate / 2:
+        if not runs[-1].is_carried:
             break
-        carried.append(run.final_rate)
-    return held, carried
+        runs.append(await _press(nodes, queue, _Run(rate), STEP_SECONDS))
+    return runs
 
 
 async def _press(nodes: RealNodes, queue: Iterator[bytes], run: _Run, seconds: int) -> _Run:

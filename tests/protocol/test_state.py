@@ -29,8 +29,8 @@ from tests.support.builders import (
     account_seed,
     make_genesis,
     make_offer,
-    make_reveal,
     make_operation,
+    make_reveal,
     make_state,
 )
 

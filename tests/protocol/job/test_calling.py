@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from protocol.accounts import Pledge
 from protocol.errors import Reason
 from protocol.job.calling import active, call, call_spares, spares_wanted
 from protocol.job.crosscheck import compare
@@ -34,9 +35,7 @@ def test_whoever_is_called_pledges_and_gets_a_deadline_of_its_own() -> None:
     )
     allowed_ms = job.offer.deadline_ms + TERMS.commitment_grace_ms
     assert called.deadline_ms == ledger.state.ledger_time_ms + allowed_ms
-    assert [(pledge.account, pledge.amount) for pledge in change.movements] == [
-        (called.account, called.exposure)
-    ]
+    assert change.movements == (Pledge(called.account, job.identifier, called.exposure),)
 
 
 def test_spares_are_called_in_the_drawn_order_until_enough_run() -> None:

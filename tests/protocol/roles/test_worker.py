@@ -1,0 +1,107 @@
+"""What a worker sends for a job that it is drawn for, and when."""
+
+from protocol import effects as fx
+from protocol import events as ev
+from protocol.encoding import content_digest, encode
+from protocol.job.commit_reveal import fingerprint_digest
+from protocol.job.record import Phase
+from protocol.messages import Commitment, Fingerprint, Payload, Reveal
+from protocol.roles.worker import Worker
+from protocol.units import JobId
+from tests.support.builders import HandLedger, account_id, make_reveal
+
+SALT = b"s" * 32
+
+
+class Story:
+    """One worker under test, and everybody else by hand."""
+
+    def __init__(self) -> None:
+        self.ledger = HandLedger()
+        self.job: JobId = self.ledger.start().identifier
+        self.own, *self.others = self.ledger.running(self.job)
+        self.worker = Worker(account_id(self.own), self.ledger.state)
+        self.worker.restore((), ())
+        self.prepared: Reveal | None = None
+
+    def finish(self) -> tuple[Payload, ...]:
+        """Ends the worker's run, and returns what it sends."""
+        event = ev.ExecutionEnded(self.job, 0, content_digest(b"right"), 10_000, 0)
+        ((reveal, payload),) = self.worker.ended(event, lambda _: SALT)
+        assert reveal is not None
+        self.prepared = self.ledger.reveals[self.own, self.job] = reveal
+        self.ledger.quiet.add(self.own)
+        return (payload,)
+
+    def react(self, *payloads: Payload) -> list[Payload]:
+        """Makes the worker's operations final, and returns what it sends then."""
+        entries = [self.ledger.operation(self.own, payload) for payload in payloads]
+        return self.worker.react(self.ledger.commit(*entries)).operations
+
+    def others_commit(self) -> list[Payload]:
+        for number in self.others:
+            self.ledger.send_commitment(number, make_reveal(self.job))
+        return self.worker.react(self.ledger.facts).operations
+
+    def wait(self, phase: Phase) -> list[Payload]:
+        self.ledger.until(self.job, phase)
+        return self.worker.react(self.ledger.facts).operations
+
+
+def committed() -> Story:
+    """A worker whose commitment is final, as is everybody else's."""
+    story = Story()
+    assert story.react(*story.finish()) == []
+    return story
+
+
+def test_a_drawn_worker_runs_and_commits_with_its_reveal_kept_first() -> None:
+    story = Story()
+    answer = story.worker.react(story.ledger.commit(None) or story.ledger.facts)
+    assert [type(effect) for effect in answer.effects] == [fx.Execute]
+    (payload,) = story.finish()
+    assert isinstance(payload, Commitment)
+    assert story.prepared is not None
+
+
+def test_a_worker_sends_its_fingerprint_once_as_soon_as_all_have_committed() -> None:
+    story = committed()
+    sent = story.others_commit()
+    assert story.prepared is not None
+    assert sent == [Fingerprint(story.job, fingerprint_digest(story.prepared))]
+    assert story.worker.react(story.ledger.facts).operations == []
+    assert story.react(*sent) == []
+
+
+def test_a_worker_reveals_only_when_reveals_are_open() -> None:
+    story = committed()
+    assert story.react(*story.others_commit()) == []
+    assert story.wait(Phase.REVEALING) == [story.prepared]
+
+
+def test_after_a_restart_a_worker_sends_what_it_still_owes() -> None:
+    story = committed()
+    (fingerprint,) = story.others_commit()
+    again = Worker(account_id(story.own), story.ledger.state)
+    assert story.prepared is not None
+    again.restore((encode(story.prepared),), ())
+    assert again.react(story.ledger.facts).operations == [fingerprint]
+
+
+def test_after_a_restart_a_worker_does_not_repeat_what_is_under_way() -> None:
+    story = committed()
+    (fingerprint,) = story.others_commit()
+    again = Worker(account_id(story.own), story.ledger.state)
+    assert story.prepared is not None
+    again.restore((encode(story.prepared),), (fingerprint,))
+    assert again.react(story.ledger.facts).operations == []
+
+
+def test_a_worker_that_was_too_late_with_its_fingerprint_still_reveals() -> None:
+    story = committed()
+    story.others_commit()
+    sent = story.wait(Phase.REVEALING)
+    assert sent == [story.prepared]
+    own = story.ledger.state.jobs[story.job].executor(account_id(story.own))
+    assert own is not None
+    assert own.fingerprint is None
