@@ -1,5 +1,6 @@
 """What the HTTP interface may ask of this node; the only caller of requests on the core."""
 
+import math
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -82,7 +83,8 @@ class NodeControl:
         self._tickets = count(1)
         self._asked: dict[int, _Asked] = {}
         self.latencies = Latencies()
-        self._last_commit_at = trio.current_time()
+        self._last_commit_at = -math.inf
+        """Until this node has seen a commit become final, it claims no quorum."""
 
     def hear(self, fact: fx.Fact) -> None:
         """Takes in a fact: answers to requests, and what the status shows."""

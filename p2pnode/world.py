@@ -27,7 +27,7 @@ from p2pnode.storage import (
 from protocol import effects as fx
 from protocol.encoding import encode
 from protocol.messages import BlockBatch
-from protocol.units import MILLISECOND
+from protocol.units import MILLISECOND, Digest
 
 BLOCKS_TOPIC: Final = "blocks"
 OPERATIONS_TOPIC: Final = "operations"
@@ -149,19 +149,32 @@ class NodeWorld:
     async def _send_stored(self, effect: fx.SendStoredBlocks) -> None:
         left = effect.limit_bytes
         raws: dict[bytes, None] = {}
-        try:
-            for digest in effect.wanted:
-                block = await self._journal.block(digest)
-                if block is not None and left > len(block.raw):
-                    raws[block.raw] = None
-                    left -= len(block.raw)
-            if effect.have:
-                for block in await self._journal.blocks_beyond(effect.have, left):
-                    raws[block.raw] = None
-        except StorageError as error:
-            log.error("stored_blocks_unreadable", detail=str(error))
+        for digest in effect.wanted:
+            block = await self._stored_block(digest)
+            if block is not None and left >= len(block.raw):
+                raws[block.raw] = None
+                left -= len(block.raw)
+        if effect.have:
+            for block in await self._stored_beyond(effect.have, left):
+                raws[block.raw] = None
         if raws:
             self._network.send(effect.peer, encode(BlockBatch(tuple(raws))))
+
+    async def _stored_block(self, digest: Digest) -> StoredBlock | None:
+        try:
+            return await self._journal.block(digest)
+        except StorageError as error:
+            log.error("stored_block_unreadable", detail=str(error))
+            return None
+
+    async def _stored_beyond(
+        self, have: tuple[int, ...], limit_bytes: int
+    ) -> tuple[StoredBlock, ...]:
+        try:
+            return await self._journal.blocks_beyond(have, limit_bytes)
+        except StorageError as error:
+            log.error("stored_blocks_unreadable", detail=str(error))
+            return ()
 
     async def _fetch_output(self, effect: fx.FetchOutput) -> None:
         for attempt in range(FETCH_ATTEMPTS):

@@ -291,16 +291,17 @@ class Core:
 
     def _react(self, now: int) -> None:
         self._unanswered += self._drain_facts()
+        due = None
         if self._is_durable:
             facts, self._unanswered = self._unanswered, []
             if not self.halted:
                 self._act(facts, now)
-                self._propose(now)
+                due = self._propose(now)
         self._effects += self._neighbour.tick(now)
         batch = self._outbox.flush(now)
         if batch is not None:
             self._effects.append(fx.GossipOperations(batch))
-        self._effects.append(fx.WakeAt(self._wake_time(now)))
+        self._effects.append(fx.WakeAt(self._wake_time(due, now)))
 
     def _act(self, facts: list[StateFact], now: int) -> None:
         """Lets the roles answer what became final."""
@@ -310,13 +311,14 @@ class Core:
             self._sign_quietly(payload, now)
         self._effects += self._requester.react(facts)
 
-    def _propose(self, now: int) -> None:
+    def _propose(self, now: int) -> int | None:
+        """Proposes when it is time to; returns when the next block is due, if that is known."""
         validator = self._validator
         if validator is None:
-            return
+            return None
         due = validator.due(self._is_busy, now)
         if due is None or due > now:
-            return
+            return due
         block = validator.propose(self.pool, now)
         body = block.block
         self._effects.append(fx.PersistSlot(body.epoch, Round(body.round), block.digest))
@@ -324,6 +326,7 @@ class Core:
         self._effects.append(fx.GossipBlock(block.raw))
         self._report(fx.BlockProposed(Round(body.round), block.digest, len(block.operations)))
         self._act(self._drain_facts(), now)
+        return validator.due(self._is_busy, now)
 
     def _drain_facts(self) -> list[StateFact]:
         facts, self._facts = self._facts, []
@@ -335,15 +338,13 @@ class Core:
     def _is_busy(self) -> bool:
         return self.pool.busy or self.state.awaiting_ledger
 
-    def _wake_time(self, now: int) -> int:
+    def _wake_time(self, proposal_due: int | None, now: int) -> int:
         times = [self._neighbour.next_time(now)]
         batch_due = self._outbox.due()
         if batch_due is not None:
             times.append(batch_due)
-        if self._validator is not None and self._is_durable and not self.halted:
-            due = self._validator.due(self._is_busy, now)
-            if due is not None:
-                times.append(due)
+        if proposal_due is not None:
+            times.append(proposal_due)
         return max(now, min(times))
 
     # Own operations

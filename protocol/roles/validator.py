@@ -55,15 +55,14 @@ class Validator:
         self._proposer = Proposer(ledger.committee, member, parameters, network)
         self._heard: set[MemberIndex] = {member}
         self._started_at = 0
-        self._still_ns = max(
-            FRESH_WAIT, STILL_IDLE_ROUNDS * parameters.idle_round_ms * MILLISECOND
-        )
+        self._still_ns = max(FRESH_WAIT, STILL_IDLE_ROUNDS * parameters.idle_round_ms * MILLISECOND)
         self._still: tuple[Round, int] = (Round(0), 0)
         """The newest round, and since when it is."""
         self._remembered = 0
         self._own: dict[Round, Digest] = {}
         """What was signed since the start, for the rounds above the horizon."""
         self._vote: Checkpoint | None = None
+        self._heard_quorum = False
         self.sits_out = False
         self.seen_round = 0
 
@@ -162,8 +161,11 @@ class Validator:
         network that runs. In one that starts, or starts again as a whole, everybody waits for
         them: then a neighbour that knows no more than this node must be enough.
         """
+        if self._heard_quorum:
+            return True
         committee, clock = self._ledger.committee, self._ledger.dag.clock_round
-        if sum(committee.weight(member) for member in self._heard) >= committee.quorum:
+        self._heard_quorum = committee.weight_of(self._heard) >= committee.quorum
+        if self._heard_quorum:
             return True
         if clock != self._still[0]:
             self._still = (clock, now)

@@ -16,6 +16,7 @@ from protocol.simulator.scenario import (
     Partition,
     Pause,
     Scenario,
+    StaleDisk,
     StoreFailure,
     Workload,
 )
@@ -87,6 +88,7 @@ SCENARIOS: Final[Mapping[str, Callable[[int], Scenario]]] = MappingProxyType(
         "lossy": lambda seed: _with(calm(seed), "lossy", LossBurst(BEGIN_NS, END_NS, 300_000)),
         "crashes": crashes,
         "pause": lambda seed: _with(calm(seed), "pause", Pause(BEGIN_NS, END_NS, 2)),
+        "old-disk": lambda seed: _with(calm(seed), "old-disk", StaleDisk(BEGIN_NS, END_NS, 2)),
         "full-disk": lambda seed: _with(calm(seed), "full-disk", StoreFailure(BEGIN_NS, END_NS, 3)),
         "equivocating": lambda seed: misbehaving(seed, Behaviour.EQUIVOCATING),
         "withholding": lambda seed: misbehaving(seed, Behaviour.WITHHOLDING),

@@ -60,6 +60,21 @@ class Disk:
         self.lost += len(self._unsynced)
         self._unsynced.clear()
 
+    @property
+    def last_slot(self) -> int:
+        """Highest round of which a slot is remembered; 0 for none."""
+        return max((slot_round for _, slot_round in self._slots), default=0)
+
+    def copy(self) -> "Disk":
+        """Copies what is safe."""
+        return Disk(
+            _blocks=dict(self._blocks),
+            _slots=dict(self._slots),
+            _operations=dict(self._operations),
+            _reveals=dict(self._reveals),
+            commits=dict(self.commits),
+        )
+
     def answer(self, request: fx.SendStoredBlocks) -> bytes:
         """Encodes the blocks that a neighbour asked for, within its limit."""
         chosen: list[bytes] = []
@@ -76,10 +91,9 @@ class Disk:
         raws = [block.raw for block in self._blocks.values()]
         for first in range(0, len(raws), RESTORED_BLOCKS):
             yield ev.BlocksRestored(tuple(raws[first : first + RESTORED_BLOCKS]))
-        last_round = max((slot_round for _, slot_round in self._slots), default=0)
         operations = sorted(self._operations.values(), key=lambda kept: kept.nonce)
         yield ev.Restored(
-            last_round, tuple(kept.raw for kept in operations), tuple(self._reveals.values())
+            self.last_slot, tuple(kept.raw for kept in operations), tuple(self._reveals.values())
         )
 
     def _keep(self, effect: fx.Persist) -> None:

@@ -10,6 +10,7 @@ from typing import assert_never
 
 from protocol.simulator.adversary import Mischief
 from protocol.simulator.chance import MILLION, Stream
+from protocol.simulator.disk import Disk
 from protocol.simulator.network import between_groups
 from protocol.simulator.node import Node
 from protocol.simulator.scenario import (
@@ -21,6 +22,7 @@ from protocol.simulator.scenario import (
     Partition,
     Pause,
     Scenario,
+    StaleDisk,
     StoreFailure,
 )
 from protocol.simulator.world import World
@@ -49,6 +51,7 @@ class FaultPlan:
         faults = world.scenario.faults
         self._before = [0] * len(faults)
         self._counts = [0] * len(faults)
+        self._copies: dict[int, Disk] = {}
         for number, fault in enumerate(faults):
             world.engine.at(fault.start_ns, partial(self._begin, number, fault))
             world.engine.at(fault.end_ns, partial(self._end, number, fault))
@@ -93,6 +96,8 @@ class FaultPlan:
                 self._counts[number] = int(self._world.nodes[node].core is not None)
             case StoreFailure(node=node):
                 self._world.nodes[node].fail_store()
+            case StaleDisk(node=node):
+                self._copies[number] = self._world.nodes[node].disk.copy()
             case _:
                 assert_never(fault)
 
@@ -122,6 +127,8 @@ class FaultPlan:
             case StoreFailure(node=node):
                 self._counts[number] = len(self._world.nodes[node].withheld)
                 self._world.nodes[node].repair_store()
+            case StaleDisk(node=node):
+                self._go_back(number, self._world.nodes[node])
             case _:
                 assert_never(fault)
 
@@ -132,3 +139,12 @@ class FaultPlan:
             return
         self._counts[number] = 1
         self._world.crash(node.index, keeps)
+
+    def _go_back(self, number: int, node: Node) -> None:
+        """Starts a node from the copy of its disk; counts the rounds that it forgets."""
+        copy = self._copies.pop(number)
+        self._counts[number] = node.disk.last_slot - copy.last_slot
+        if node.core is not None:
+            self._world.crash(node.index, keeps_last_batch=True)
+        node.disk = copy
+        self._world.boot(node.index)

@@ -11,7 +11,7 @@ from typing import Final
 from protocol import effects as fx
 from protocol import events as ev
 from protocol.core import Core
-from protocol.simulator.scenario import Scenario
+from protocol.simulator.scenario import Scenario, StaleDisk
 from protocol.simulator.world import World
 from protocol.state import Settled, Slashed
 from protocol.units import AccountId, CommitIndex, Digest, JobId
@@ -53,11 +53,17 @@ class Log:
     _slots: dict[tuple[int, int], Digest] = field(default_factory=dict)
     _settled: dict[tuple[int, JobId], int] = field(default_factory=dict)
     _honest: frozenset[int] = frozenset()
+    _restored: frozenset[int] = frozenset()
+    """Nodes that start from an old copy of their disk: they do well to sit out, and go through
+    what they forgot again."""
     _honest_accounts: frozenset[AccountId] = frozenset()
 
     def know(self, accounts: tuple[AccountId, ...]) -> None:
         """Learns the nodes' accounts; nothing is judged before."""
         self._honest = frozenset(self.scenario.honest)
+        self._restored = frozenset(
+            fault.node for fault in self.scenario.faults if isinstance(fault, StaleDisk)
+        )
         self._honest_accounts = frozenset(accounts[node] for node in self._honest)
 
     def event(self, time: int, node: int, event: ev.Event) -> None:
@@ -100,9 +106,9 @@ class Log:
                 self._report("own_slot", node, f"{account.hex()} in round {block_round}")
             case fx.Halted(explanation):
                 self._report("agreement", node, f"halted: {explanation}")
-            case fx.SittingOut(remembered, seen):
+            case fx.SittingOut(remembered, seen) if node not in self._restored:
                 self._report("own_slot", node, f"forgot round {seen}, remembers {remembered}")
-            case Settled(job=job):
+            case Settled(job=job) if node not in self._restored:
                 self._settled[node, job] = self._settled.get((node, job), 0) + 1
                 if self._settled[node, job] > 1:
                     self._report("exactly_once", node, f"{job.hex()} settled again")

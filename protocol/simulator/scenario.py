@@ -106,7 +106,18 @@ class StoreFailure:
     node: int
 
 
-Fault = Partition | Cut | LossBurst | Crash | Pause | ClockJump | StoreFailure
+@dataclass(frozen=True, slots=True)
+class StaleDisk:
+    """A node is started again from a copy that was made of its disk some time before."""
+
+    start_ns: int
+    """When the copy is made."""
+    end_ns: int
+    """When the node is stopped and started from the copy."""
+    node: int
+
+
+Fault = Partition | Cut | LossBurst | Crash | Pause | ClockJump | StoreFailure | StaleDisk
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from protocol import effects as fx
 from protocol import events as ev
 from protocol.core import Core, Identity
 from protocol.job.record import ResultOutcome
+from protocol.ledger.admission import Admission
 from protocol.messages import Genesis
 from protocol.signing import Scheme
 from protocol.simulator.adversary import Adversary
@@ -90,6 +91,7 @@ class World:
         self.genesis = genesis_of(scenario, scheme)
         self._secrets = identities(scenario)
         self._make_core = make_core
+        self._admission: Admission | None = None
         self._scheme = scheme
         self.accounts: tuple[AccountId, ...] = tuple(
             scheme.account_of(secret.seed) for secret in self._secrets
@@ -171,7 +173,11 @@ class World:
         node.deliver(ev.OperationRequested(request.ticket, request.payload))
 
     def _start_core(self, number: int) -> Core:
-        return self._make_core(self.genesis, self._secrets[number], self._scheme)
+        core = self._make_core(self.genesis, self._secrets[number], self._scheme)
+        if self._admission is None:
+            self._admission = core.admission
+        core.admission.share(self._admission)
+        return core
 
     def _deliver(self, target: int, event: ev.Event) -> None:
         self.nodes[target].deliver(event)

@@ -14,6 +14,7 @@ from tests.benchmarks.figures import Effort, Figure, Floor, at_least, at_most
 from tests.benchmarks.gauges import BYTES, FINAL, MESSAGES, WAITING, Reading, read
 from tests.benchmarks.gossip import Cost, raw_gossip
 from tests.benchmarks.ledger import verification_seconds
+from tests.benchmarks.processes import resident_mib
 from tests.benchmarks.real_nodes import NODES, RealNodes, conditions, running
 
 TARGET_RATE = 200
@@ -83,6 +84,7 @@ def measure(effort: Effort) -> Iterator[Figure]:
         held, *further = trio.run(_load, nodes, seconds, steps)
         text = conditions(nodes.genesis.parameters)
         size = len(nodes.transfers(1)[0][0])
+        memory = tuple(resident_mib(pid) for pid in nodes.pids)
     verification = verification_seconds()
     stated = (
         f"{text}; {RATE}/s offered for {seconds} s in {TICKS} requests a second to each node, "
@@ -105,6 +107,9 @@ def measure(effort: Effort) -> Iterator[Figure]:
         f"{text}; {STEP_SECONDS} s each, offered and final: {_listed(further)}",
         ceiling,
     )
+    total = sum(run.final for run in (held, *further))
+    after = f"each node, after {total:.0f} final operations"
+    yield Figure("memory of a node after the load", "MiB", memory, after)
     yield from _costs(held, stated, verification, raw_gossip(size, effort.of(400, 100)))
 
 

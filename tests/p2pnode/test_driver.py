@@ -144,10 +144,10 @@ async def test_while_the_store_refuses_nothing_is_sent_and_afterwards_nothing_is
 ) -> None:
     world, core = FakeWorld(), failing_script()
     driver = scripted_driver(core, world)
-    nursery.start_soon(driver.run)
     world.refuse()
     await driver.put(ev.Tick())
     await driver.put(REQUEST)
+    nursery.start_soon(driver.run)
     await trio.sleep(10)
     assert {verb for verb, _ in world.log} == {"refused"}
     assert core.taken[:3] == [ev.Tick(), REQUEST, ev.StoreFailed()]

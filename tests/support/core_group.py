@@ -27,7 +27,9 @@ Kind = TypeVar("Kind")
 
 
 def identity(number: int) -> Identity:
-    return Identity(b"seed".ljust(31, b".") + bytes([number]), b"vrf".ljust(31, b".") + bytes([number]))
+    return Identity(
+        b"seed".ljust(31, b".") + bytes([number]), b"vrf".ljust(31, b".") + bytes([number])
+    )
 
 
 def account(number: int) -> AccountId:
@@ -166,7 +168,9 @@ class CoreGroup:
         return [
             one.effect
             for one in self.done
-            if one.time >= since and isinstance(one.effect, kind) and one.node in (nodes or self.disks)
+            if one.time >= since
+            and isinstance(one.effect, kind)
+            and one.node in (nodes or self.disks)
         ]
 
     def facts(self, kind: type[Kind], *nodes: int, since: int = 0) -> list[Kind]:

@@ -1,0 +1,365 @@
+"""What local programs may ask: a lone validator with a real core and store."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import trio
+import trio.testing
+
+from p2pnode.content import PAGE_KIND, SIZE_KIND, Content
+from p2pnode.control import (
+    OPERATION_SECONDS,
+    QUORUM_SILENCE_SECONDS,
+    ControlParts,
+    NodeControl,
+)
+from p2pnode.driver import Driver
+from p2pnode.execution.devices import Device, Devices
+from p2pnode.facts import FOLLOWERS_MAX, FactLog
+from p2pnode.faucet import FAUCET_KIND, GIFT
+from p2pnode.interfaces import ControlError, JobRequest
+from p2pnode.settings import ROLES, Settings
+from p2pnode.storage import open_artifacts
+from protocol import events as ev
+from protocol.core import Core
+from protocol.encoding import content_digest
+from protocol.messages import Genesis, network_of
+from protocol.units import CREDIT, Digest, JobId
+from tests.p2pnode.fake_ports import (
+    FakeNetwork,
+    FakeWorld,
+    gift,
+    live_driver,
+    lone_core,
+    lone_genesis,
+)
+from tests.support.builders import HandLedger, account_id, make_offer, make_operation
+
+STATUS = {
+    "peer_id", "account", "addresses", "network", "topics", "roles", "connected_peers", "round",
+    "final_index", "final_digest", "state_digest", "quorum", "finality_p50_ms",
+    "pending_operations", "version",
+}  # fmt: skip
+QUOTE = {"replicas", "replicas_max", "smallest_budget", "highest_price", "expected_price"}
+ARTEFACT = b"artefact"
+ITEM_MAX = 1_000
+
+
+@dataclass
+class Bench:
+    """A node's control and everything behind it."""
+
+    control: NodeControl
+    core: Core
+    world: FakeWorld
+    network: FakeNetwork
+    facts: FactLog
+    driver: Driver
+
+
+@asynccontextmanager
+async def bench(
+    folder: Path,
+    genesis: Genesis | None = None,
+    core: Core | None = None,
+    roles: tuple[str, ...] = ROLES,
+    runs: bool = True,
+) -> AsyncIterator[Bench]:
+    core = core if core is not None else lone_core(genesis)
+    world, network, facts = FakeWorld(), FakeNetwork(core.account), FactLog()
+    store = await open_artifacts(folder, ITEM_MAX, 2 * ITEM_MAX)
+    content = Content(store, network.port, lambda: core.peers)
+    devices = Devices((Device("cpu", "processor", "", 2**30),), "no driver")
+    driver = live_driver(core, world)
+    settings = Settings(folder, roles=roles)
+    parts = ControlParts(settings, network.port, facts, content, store, devices)
+    control = NodeControl(driver, parts)
+    made = Bench(control, core, world, network, facts, driver)
+
+    def hear(fact: object) -> None:
+        facts.add(fact, 0)
+        control.hear(fact)  # type: ignore[arg-type]  # only facts are reported
+
+    world.listener = hear
+    async with trio.open_nursery() as nursery:
+        await driver.put(ev.Restored(0, (), ()))
+        if runs:
+            nursery.start_soon(driver.run)
+        yield made
+        nursery.cancel_scope.cancel()
+
+
+def request(**changes: object) -> JobRequest:
+    offer = make_offer()
+    fields = {
+        "kind": offer.kind,
+        "artefact": content_digest(ARTEFACT),
+        "inputs": (),
+        "size_bytes": 0,
+        "device": offer.device,
+        "time_limit_ms": offer.limits.time_ms,
+        "memory_limit_bytes": offer.limits.memory_bytes,
+        "output_limit_bytes": offer.limits.output_bytes,
+        "fuel_limit": offer.limits.fuel,
+        "result_class": offer.result_class,
+        "tolerated_error_ppm": offer.tolerated_error_ppm,
+        "replicas": offer.replicas,
+        "replicas_max": offer.replicas_max,
+        "price_cap": offer.price_cap,
+        "budget": 0,
+        "bid_window_rounds": 0,
+        "deadline_ms": offer.deadline_ms,
+        "speed_target_ms": 0,
+        "tentative_ok": False,
+    }
+    return JobRequest(**{**fields, **changes})  # type: ignore[arg-type]  # as the fields are
+
+
+pytestmark = pytest.mark.usefixtures("autojump_clock")
+
+
+async def test_an_operation_is_followed_from_signing_to_finality(tmp_path: Path) -> None:
+    async with bench(tmp_path) as made:
+        identifier = await made.control.transfer(account_id(2), 5 * CREDIT)
+        assert made.control.operation(identifier)["finality"] in {"seen", "in_block"}
+        await trio.sleep(5)
+        assert made.control.operation(identifier)["finality"] == "final"
+        assert made.control.account(account_id(2))["available"] == 5 * CREDIT
+        assert made.control.status()["finality_p50_ms"]
+        assert [one["fact"] for one in made.control.why(identifier)["facts"]]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("verb", ["stake", "unstake"])
+async def test_stake_moves_in_and_out(verb: str, tmp_path: Path) -> None:
+    async with bench(tmp_path) as made:
+        before = made.control.account(None)
+        await getattr(made.control, verb)(CREDIT)
+        await trio.sleep(5)
+        after = made.control.account(None)
+        change = CREDIT if verb == "stake" else -CREDIT
+        assert after["staked"] - before["staked"] == change  # type: ignore[operator]
+
+
+async def test_what_the_protocol_refuses_is_refused_with_its_reason(tmp_path: Path) -> None:
+    async with bench(tmp_path) as made:
+        with pytest.raises(ControlError) as refusal:
+            await made.control.transfer(account_id(2), 10**9 * CREDIT)
+        assert (refusal.value.code, refusal.value.status) == ("insufficient_funds", 409)
+        with pytest.raises(ControlError) as refusal:
+            await made.control.cancel(bytes(32))
+        assert refusal.value.code == "unknown_job"
+
+
+async def test_an_answer_that_does_not_come_is_an_error_in_time(tmp_path: Path) -> None:
+    async with bench(tmp_path) as made:
+        made.world.refuse()
+        begun = trio.current_time()
+        with pytest.raises(ControlError, match="it may be done yet") as refusal:
+            await made.control.transfer(account_id(2), CREDIT)
+        assert refusal.value.status == 503
+        assert trio.current_time() - begun == pytest.approx(OPERATION_SECONDS)
+        assert not made.control.__dict__["_asked"], "nothing is left of the question"
+        made.world.refusal = None
+        await trio.sleep(10)
+        assert made.control.account(account_id(2))["available"] == CREDIT, "it was done yet"
+
+
+async def test_requests_during_a_full_inbox_are_errors_in_time(tmp_path: Path) -> None:
+    async with bench(tmp_path, runs=False) as made:
+        while made.driver.put_nowait(ev.Tick()):
+            pass
+        with pytest.raises(ControlError, match="it may be done yet"):
+            await made.control.stake(CREDIT)
+
+
+async def test_operations_of_other_accounts_are_answered_each_in_order(tmp_path: Path) -> None:
+    genesis = lone_genesis()
+    good = make_operation(genesis, 1, 0, gift(2))
+    raws = [good.raw, b"garbage", good.raw[:-1]]
+    async with bench(tmp_path, genesis) as made:
+        first, second, third = await made.control.submit_operations(raws)
+        assert first == {"operation": good.identifier.hex()}
+        assert second["error"]["code"] == "malformed"  # type: ignore[index]
+        assert "error" in third
+        await trio.sleep(5)
+        assert made.control.operation(good.identifier)["finality"] == "final"
+        assert await made.control.submit_operations([]) == []
+
+
+async def test_a_job_is_offered_with_the_smallest_budget_and_its_measured_size(
+    tmp_path: Path,
+) -> None:
+    async with bench(tmp_path) as made:
+        await made.control.store(ARTEFACT)
+        quote = made.control.quote(request())
+        job = await made.control.submit(request())
+        assert made.control.job(job)["state"] == "offered"
+        assert made.control.job(job)["budget"] == quote["smallest_budget"]
+        await trio.sleep(3)
+        view = made.control.job(job)
+        assert view["finality"] == "final"
+        assert [one["id"] for one in made.control.jobs(10)] == [job.hex()]
+        assert made.core.state.jobs[JobId(Digest(job))].offer.size_bytes == len(ARTEFACT)
+        assert made.control.why(job)["job"] == view
+
+
+async def test_a_quote_names_prices_and_asks_nothing_of_the_ledger(tmp_path: Path) -> None:
+    async with bench(tmp_path) as made:
+        quote = made.control.quote(request(budget=5 * CREDIT))
+        assert set(quote) >= QUOTE
+        assert 0 < quote["expected_price"] <= quote["highest_price"]  # type: ignore[operator]
+        assert made.world.all("performed") == []
+
+
+@pytest.mark.parametrize(
+    ("roles", "stored", "code"),
+    [(("worker",), True, "role_missing"), (ROLES, False, "artefact_missing")],
+)
+async def test_a_job_that_cannot_be_offered_says_what_to_do(
+    roles: tuple[str, ...], stored: bool, code: str, tmp_path: Path
+) -> None:
+    async with bench(tmp_path, roles=roles) as made:
+        if stored:
+            await made.control.store(ARTEFACT)
+        with pytest.raises(ControlError) as refusal:
+            await made.control.submit(request())
+        assert refusal.value.code == code
+
+
+async def test_content_above_the_limit_is_refused_as_too_large(tmp_path: Path) -> None:
+    async with bench(tmp_path) as made:
+        with pytest.raises(ControlError) as refusal:
+            await made.control.store(bytes(ITEM_MAX + 1))
+        assert (refusal.value.code, refusal.value.status) == ("too_large", 413)
+
+
+async def test_a_failing_disk_is_said(tmp_path: Path) -> None:
+    async with bench(tmp_path / "store") as made:
+        for path in sorted((tmp_path / "store").rglob("*"), reverse=True):
+            path.rmdir()
+        (tmp_path / "store").rmdir()
+        with pytest.raises(ControlError) as refusal:
+            await made.control.store(ARTEFACT)
+        assert (refusal.value.code, refusal.value.status) == ("storage_failed", 503)
+
+
+@pytest.mark.parametrize("question", ["job", "operation", "why"])
+async def test_what_is_unknown_is_not_found(question: str, tmp_path: Path) -> None:
+    async with bench(tmp_path) as made:
+        with pytest.raises(ControlError) as refusal:
+            getattr(made.control, question)(bytes(32))
+        assert refusal.value.status == 404
+        with pytest.raises(ControlError) as refusal:
+            await made.control.result(bytes(32))
+        assert refusal.value.status == 404
+
+
+async def test_the_status_has_all_that_checks_read(tmp_path: Path) -> None:
+    async with bench(tmp_path) as made:
+        await trio.sleep(3)
+        status = made.control.status()
+        assert set(status) >= STATUS
+        assert json.loads(json.dumps(status)) == status
+        assert status["network"] == network_of(made.core.genesis).hex()
+        assert [topic.split("/")[-1] for topic in status["topics"]] == [  # type: ignore[attr-defined]
+            "blocks",
+            "operations",
+        ]
+        assert status["quorum"] is True
+        json.dumps([made.control.peers(), made.control.devices()])
+        assert all(isinstance(one, float) for one in made.control.metrics().values())
+
+
+async def test_a_ledger_that_stands_still_has_no_quorum(tmp_path: Path) -> None:
+    async with bench(tmp_path) as made:
+        made.world.refuse()
+        await trio.sleep(QUORUM_SILENCE_SECONDS + 10)
+        assert made.control.status()["quorum"] is False
+
+
+async def test_a_node_that_follows_nobody_claims_no_quorum(tmp_path: Path) -> None:
+    async with bench(tmp_path, core=lone_core(number=1)) as made:
+        assert made.control.status()["quorum"] is False
+
+
+async def test_facts_are_followed_by_a_bounded_number(tmp_path: Path) -> None:
+    async with bench(tmp_path) as made, trio.open_nursery() as nursery:
+
+        async def follow() -> None:
+            async with made.control.facts():
+                await trio.sleep_forever()
+
+        for _ in range(FOLLOWERS_MAX):
+            nursery.start_soon(follow)
+        await trio.sleep(0.1)
+        with pytest.raises(ControlError) as refusal:
+            async with made.control.facts():
+                pass
+        assert (refusal.value.code, refusal.value.status) == ("too_many_followers", 429)
+        nursery.cancel_scope.cancel()
+
+
+async def test_the_faucet_is_asked_for_this_account(tmp_path: Path) -> None:
+    holder = FakeNetwork(account_id(3))
+
+    async def answer(account: bytes, payload: bytes) -> bytes:
+        return GIFT.to_bytes(8, "big")
+
+    async with bench(tmp_path, lone_genesis(account_id(3))) as made:
+        with pytest.raises(ControlError) as refusal:
+            await made.control.ask_faucet()
+        assert refusal.value.code == "faucet_refused"
+        holder.serve(FAUCET_KIND, answer)
+        made.network.knows(holder)
+        given = await made.control.ask_faucet()
+        assert given == {"amount": GIFT, "account": made.core.account.hex()}
+
+
+def settled(output: bytes) -> tuple[Core, JobId]:
+    """A core that sees a settled job, whose executors are accounts 1 to 6."""
+    ledger = HandLedger()
+    job = ledger.start(make_offer(replicas=2)).identifier
+    ledger.run(job, dict.fromkeys(range(1, 7), output))
+    core = lone_core(ledger.genesis)
+    core.state = ledger.state
+    return core, job
+
+
+async def holding(folder: Path, account: bytes, content: bytes) -> FakeNetwork:
+    network = FakeNetwork(account)
+    store = await open_artifacts(folder, ITEM_MAX, ITEM_MAX)
+    Content(store, network.port, lambda: ())
+    await store.put(content)
+    return network
+
+
+async def test_a_result_is_fetched_from_its_holders_when_it_is_not_here(tmp_path: Path) -> None:
+    core, job = settled(b"the answer")
+    accepted = core.state.jobs[job].accepted
+    assert accepted is not None
+    async with bench(tmp_path / "own", core=core, runs=False) as made:
+        with pytest.raises(ControlError) as refusal:
+            await made.control.result(job)
+        assert (refusal.value.code, refusal.value.status) == ("result_unavailable", 503)
+        holder = await holding(tmp_path / "holder", accepted.members[0], b"the answer")
+        made.network.knows(holder)
+        assert await made.control.result(job) == b"the answer"
+        kinds = [kind for account, kind in made.network.asked if account == holder.account]
+        assert kinds == [SIZE_KIND, SIZE_KIND, PAGE_KIND]
+        assert await made.control.result(job) == b"the answer"
+        assert len(made.network.asked) == 2 + len(kinds)
+
+
+async def test_a_job_without_an_accepted_result_says_where_it_stands(tmp_path: Path) -> None:
+    ledger = HandLedger()
+    job = ledger.open()
+    core = lone_core(ledger.genesis)
+    core.state = ledger.state
+    async with bench(tmp_path, core=core, runs=False) as made:
+        with pytest.raises(ControlError, match="it is bidding") as refusal:
+            await made.control.result(job)
+        assert (refusal.value.code, refusal.value.status) == ("no_result", 409)

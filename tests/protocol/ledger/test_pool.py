@@ -1,0 +1,344 @@
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from protocol.errors import Reason, Rejected
+from protocol.ledger import pool as pool_module
+from protocol.ledger.pool import TURN_ROUNDS, OperationPool
+from protocol.messages import ChainTip, StakeDeposit, VerifiedOperation
+from protocol.parameters import minimal
+from protocol.units import AccountId, MemberIndex
+from tests.support.builders import account_id, make_genesis, make_operation
+from tests.support.dag_builder import make_committee
+
+GENESIS = make_genesis(validators=1)
+COMMITTEE = make_committee((1, 1, 1, 1))
+STRANGER = 9
+PLENTY = 10**6
+
+
+def operation(number: int, nonce: int, amount: int = 1) -> VerifiedOperation:
+    return make_operation(GENESIS, number, nonce, StakeDeposit(amount), signed=False)
+
+
+def chain(number: int, *nonces: int) -> tuple[VerifiedOperation, ...]:
+    return tuple(operation(number, nonce) for nonce in nonces)
+
+
+@dataclass
+class Bench:
+    """A pool, and the first nonce of each account that is not final."""
+
+    nonces: dict[AccountId, int] = field(default_factory=dict)
+    chain_pool_max: int = 256
+    block_operations_max: int = 512
+    block_bytes_max: int = 256 * 1024
+
+    def __post_init__(self) -> None:
+        limits = replace(
+            minimal(),
+            chain_pool_max=self.chain_pool_max,
+            block_operations_max=self.block_operations_max,
+            block_bytes_max=self.block_bytes_max,
+        )
+        self.pool = OperationPool(limits, lambda account: self.nonces.get(account, 0))
+
+    def add(self, *operations: VerifiedOperation, own: bool = True) -> OperationPool:
+        for one in operations:
+            self.pool.add(one, 1, own=own)
+        return self.pool
+
+    def settle(self, number: int, nonce: int) -> None:
+        self.nonces[account_id(number)] = nonce
+        self.pool.settle(account_id(number), nonce)
+
+    def select(self, member: int = 0, clock_round: int = 1) -> tuple[VerifiedOperation, ...]:
+        return self.pool.select(COMMITTEE, MemberIndex(member), clock_round)
+
+    def put_in_block(self, block_round: int, *operations: VerifiedOperation) -> None:
+        for one in operations:
+            self.pool.in_block(one.identifier, block_round)
+
+
+def refusal(bench: Bench, one: VerifiedOperation, own: bool = False) -> Reason:
+    with pytest.raises(Rejected) as caught:
+        bench.pool.add(one, 1, own=own)
+    return caught.value.reason
+
+
+def test_an_operation_is_kept_once() -> None:
+    bench = Bench()
+    (one,) = chain(0, 0)
+    assert bench.pool.add(one, 1)
+    assert not bench.pool.add(one, 1)
+    assert len(bench.pool) == 1
+    assert one.identifier in bench.pool
+    assert bench.pool.get(one.identifier) == one
+
+
+def test_a_chain_is_brought_in_up_to_its_first_gap() -> None:
+    bench = Bench()
+    bench.add(*chain(0, 3, 1, 0))
+    assert bench.select() == chain(0, 0, 1)
+    bench.add(*chain(0, 2))
+    assert bench.select() == chain(0, 0, 1, 2, 3)
+
+
+def test_a_gap_keeps_the_network_idle() -> None:
+    bench = Bench()
+    bench.add(*chain(0, 1))
+    assert not bench.pool.busy
+    bench.add(*chain(0, 0))
+    assert bench.pool.busy
+
+
+def test_operations_of_final_positions_are_stale() -> None:
+    bench = Bench({account_id(0): 2})
+    assert refusal(bench, operation(0, 1)) is Reason.STALE_NONCE
+
+
+def test_an_account_that_was_never_funded_is_unknown() -> None:
+    pool = OperationPool(minimal(), lambda account: None)
+    with pytest.raises(Rejected) as caught:
+        pool.add(operation(0, 0), 1)
+    assert caught.value.reason is Reason.UNKNOWN_ACCOUNT
+
+
+def test_a_position_too_far_ahead_is_refused() -> None:
+    bench = Bench(chain_pool_max=4)
+    bench.add(*chain(0, 3))
+    assert refusal(bench, operation(0, 4)) is Reason.POOL_FULL
+
+
+def test_two_operations_for_one_position_are_kept_and_a_third_is_not() -> None:
+    bench = Bench()
+    first, second, third = (operation(0, 5, amount) for amount in (1, 2, 3))
+    bench.add(first, second)
+    assert bench.pool.conflicts(account_id(0)) == (5,)
+    assert bench.pool.conflicts(account_id(1)) == ()
+    assert refusal(bench, third) is Reason.POOL_FULL
+    assert bench.pool.operations(account_id(0)) == (first, second)
+
+
+def test_of_two_operations_for_one_position_the_first_seen_is_brought_in() -> None:
+    bench = Bench()
+    first, second = operation(0, 0, 1), operation(0, 0, 2)
+    bench.add(first, second)
+    assert bench.select() == (first,)
+
+
+def test_settling_forgets_both_operations_of_a_position() -> None:
+    bench = Bench()
+    bench.add(operation(0, 0, 1), operation(0, 0, 2), *chain(0, 1))
+    bench.settle(0, 1)
+    assert bench.pool.operations(account_id(0)) == chain(0, 1)
+    assert bench.pool.next_own_nonce(account_id(0)) == 2
+    bench.settle(0, 2)
+    assert len(bench.pool) == 0
+    assert bench.select() == ()
+
+
+def test_a_gap_that_closes_outside_the_pool_lets_the_rest_go_on() -> None:
+    bench = Bench()
+    bench.add(*chain(0, 1))
+    assert bench.select() == ()
+    bench.settle(0, 1)
+    assert bench.select() == chain(0, 1)
+
+
+def test_the_next_own_nonce_fills_the_first_gap() -> None:
+    bench = Bench({account_id(0): 4})
+    assert bench.pool.next_own_nonce(account_id(0)) == 4
+    bench.add(*chain(0, 4, 5, 7))
+    assert bench.pool.next_own_nonce(account_id(0)) == 6
+
+
+def test_what_a_block_holds_is_not_brought_in_again() -> None:
+    bench = Bench()
+    first, second = chain(0, 0, 1)
+    bench.add(first, second)
+    bench.put_in_block(3, first)
+    assert bench.pool.is_in_block(first.identifier)
+    assert bench.select() == (second,)
+    bench.put_in_block(4, second)
+    assert bench.select() == ()
+    assert bench.pool.busy, "neither is final"
+
+
+def test_an_operation_that_did_not_count_is_brought_in_again() -> None:
+    bench = Bench()
+    (one,) = chain(0, 0)
+    bench.add(one)
+    bench.put_in_block(3, one)
+    assert bench.select() == ()
+    bench.pool.return_from_block(one.identifier)
+    assert bench.select() == (one,)
+
+
+def test_an_operation_comes_back_when_its_last_block_was_dropped() -> None:
+    bench = Bench()
+    (one,) = chain(0, 0)
+    bench.add(one)
+    bench.put_in_block(3, one)
+    bench.put_in_block(5, one)
+    bench.select()
+    bench.pool.prune(4)
+    assert bench.select() == ()
+    bench.pool.prune(5)
+    assert bench.select() == (one,)
+
+
+def test_a_final_operation_does_not_come_back_with_its_block() -> None:
+    bench = Bench()
+    bench.add(*chain(0, 0))
+    bench.put_in_block(3, *chain(0, 0))
+    bench.settle(0, 1)
+    bench.pool.prune(3)
+    assert bench.select() == ()
+    assert len(bench.pool) == 0
+
+
+def test_operations_that_nobody_pooled_are_passed_over() -> None:
+    bench = Bench()
+    (one,) = chain(0, 0)
+    bench.pool.in_block(one.identifier, 1)
+    bench.pool.return_from_block(one.identifier)
+    bench.settle(0, 1)
+    assert bench.pool.get(one.identifier) is None
+    assert not bench.pool.is_in_block(one.identifier)
+    assert bench.pool.conflicts(account_id(0)) == ()
+    assert bench.pool.operations(account_id(0)) == ()
+
+
+def test_each_gossiped_operation_is_one_members_turn_at_a_time() -> None:
+    bench = Bench()
+    bench.add(*chain(STRANGER, 0, 1), own=False)
+    order = []
+    for clock_round in range(1, 1 + 4 * TURN_ROUNDS):
+        chosen = [member for member in range(4) if bench.select(member, clock_round)]
+        assert len(chosen) == 1
+        order += chosen
+    assert sorted(set(order)) == [0, 1, 2, 3], "everybody's turn comes while all are silent"
+    assert order == sorted(order, key=order.index)
+
+
+def test_a_members_own_gossip_is_its_own_turn_first() -> None:
+    pool = OperationPool(minimal(), lambda account: 0)
+    one = operation(0, 0)
+    account = COMMITTEE.members[2].account
+    mine = replace(one, operation=replace(one.operation, account=account))
+    pool.add(mine, 7)
+    turns = [pool.select(COMMITTEE, MemberIndex(member), 7) for member in range(4)]
+    assert turns == [(), (), (mine,), ()]
+
+
+def test_an_own_operation_waits_for_no_turn() -> None:
+    bench = Bench()
+    bench.add(*chain(STRANGER, 0), own=False)
+    waiting = [member for member in range(4) if not bench.select(member)]
+    bench.add(*chain(STRANGER, 0), own=True)
+    assert [bench.select(member) for member in waiting] == [chain(STRANGER, 0)] * 3
+
+
+def test_a_block_takes_no_more_operations_than_it_may() -> None:
+    bench = Bench(block_operations_max=3)
+    bench.add(*chain(0, *range(5)))
+    assert bench.select() == chain(0, 0, 1, 2)
+
+
+def test_a_block_takes_no_more_bytes_than_it_may() -> None:
+    size = len(operation(0, 0).raw) + pool_module.FRAMING_BYTES
+    bench = Bench(block_bytes_max=size * 3 * 4 // 3 + 1)
+    bench.add(*chain(0, 0, 1), *chain(1, 0, 1))
+    assert bench.select() == (*chain(0, 0, 1), *chain(1, 0))
+
+
+def test_a_summary_shows_each_chains_tip() -> None:
+    bench = Bench({account_id(1): 4})
+    one, (two, third) = operation(0, 0), chain(1, 4, 6)
+    bench.add(one, two, third)
+    mixed = int.from_bytes(two.identifier[:8], "big") ^ int.from_bytes(third.identifier[:8], "big")
+    expected = (
+        ChainTip(account_id(0), 1, one.identifier[:8]),
+        ChainTip(account_id(1), 5, mixed.to_bytes(8, "big")),
+    )
+    assert bench.pool.tips(10) == tuple(sorted(expected, key=lambda tip: tip.account))
+
+
+def test_a_peer_is_sent_what_it_lacks_in_chain_order() -> None:
+    mine, theirs = Bench(), Bench()
+    operations = chain(0, 0, 1, 2)
+    mine.add(*operations)
+    theirs.add(operations[0])
+    raws = tuple(one.raw for one in operations)
+    tips = theirs.pool.tips(10)
+    assert mine.pool.lacking(tips, 10, PLENTY) == raws[1:]
+    assert mine.pool.lacking((), 10, PLENTY) == raws
+    assert mine.pool.lacking((), 10, len(raws[0])) == raws[:1]
+    assert mine.pool.lacking(mine.pool.tips(10), 10, PLENTY) == ()
+    assert theirs.pool.lacking(mine.pool.tips(10), 10, PLENTY) == raws[:1]
+
+
+def test_summaries_of_many_chains_cover_all_of_them_in_turn() -> None:
+    mine, theirs = Bench(), Bench()
+    mine.add(*(operation(number, 0) for number in range(9)))
+    theirs.add(*(operation(number, 0) for number in range(0, 9, 2)))
+    lacking: set[bytes] = set()
+    for _ in range(6):
+        tips = theirs.pool.tips(3)
+        assert len(tips) == 3
+        lacking |= set(mine.pool.lacking(tips, 3, PLENTY))
+    assert lacking == {operation(number, 0).raw for number in range(1, 9, 2)}
+
+
+def test_chains_that_a_full_summary_does_not_cover_are_not_sent_for_nothing() -> None:
+    mine, theirs = Bench(), Bench()
+    operations = [operation(number, 0) for number in range(9)]
+    mine.add(*operations)
+    theirs.add(*operations)
+    sent = [mine.pool.lacking(theirs.pool.tips(4), 4, PLENTY) for _ in range(9)]
+    assert sent == [()] * 9
+
+
+@given(
+    st.sets(st.tuples(st.integers(0, 3), st.integers(0, 4), st.integers(1, 2))),
+    st.sets(st.tuples(st.integers(0, 3), st.integers(0, 4), st.integers(1, 2))),
+)
+def test_two_pools_that_exchange_summaries_become_equal(
+    first: set[tuple[int, int, int]], second: set[tuple[int, int, int]]
+) -> None:
+    pools = []
+    for known in (first, second):
+        bench = Bench()
+        bench.add(*(operation(*one) for one in sorted(known)))
+        pools.append(bench.pool)
+    by_raw = {operation(*one).raw: operation(*one) for one in first | second}
+    for _ in range(3):
+        for mine, other in (pools, pools[::-1]):
+            for raw in mine.lacking(other.tips(10), 10, PLENTY):
+                other.add(by_raw[raw], 1)
+    assert pools[0].tips(10) == pools[1].tips(10)
+    assert len(pools[0]) == len(first | second)
+
+
+def test_a_full_pool_lets_the_longest_chain_give_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool_module, "POOL_OPERATIONS_MAX", 6)
+    bench = Bench()
+    bench.add(*chain(STRANGER, *range(1, 7)), own=False)
+    assert len(bench.pool) == 6
+    bench.add(*chain(0, 0, 1), own=False)
+    assert bench.pool.operations(account_id(STRANGER)) == chain(STRANGER, 1, 2, 3, 4)
+    assert bench.pool.operations(account_id(0)) == chain(0, 0, 1)
+    assert refusal(bench, operation(STRANGER, 7)) is Reason.POOL_FULL
+
+
+def test_a_full_pool_keeps_own_operations(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool_module, "POOL_OPERATIONS_MAX", 3)
+    bench = Bench()
+    bench.add(*(operation(number, 0) for number in range(1, 4)), own=False)
+    assert refusal(bench, operation(0, 0)) is Reason.POOL_FULL
+    bench.add(*chain(0, 0), own=True)
+    assert bench.pool.operations(account_id(0)) == chain(0, 0)
