@@ -4,8 +4,7 @@ The core reports facts as frozen values. Here each becomes a flat mapping, is co
 under the identifiers that it names, and handed to whoever follows. Never secrets, never payloads.
 """
 
-from collections import deque
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import fields
 from enum import Enum
@@ -27,7 +26,7 @@ def record_of(fact: object) -> dict[str, object]:
 
     Bytes become lower-case hexadecimal, enumeration members their name in lower case.
     """
-    record: dict[str, object] = {"fact": _snake(type(fact).__name__)}
+    record: dict[str, object] = {"fact": _name_of(type(fact))}
     for field in fields(fact):  # type: ignore[arg-type]  # every fact is a dataclass
         record[field.name] = plain(getattr(fact, field.name))
     return record
@@ -51,24 +50,35 @@ class FactLog:
 
     def __init__(self) -> None:
         self.counts: dict[str, int] = {}
-        self._remembered: dict[str, deque[dict[str, object]]] = {}
+        self._kinds: dict[type, tuple[str, tuple[str, ...]]] = {}
+        self._remembered: dict[str, list[tuple[object, int]]] = {}
         self._followers: dict[trio.MemorySendChannel[dict[str, object]], int] = {}
 
-    def add(self, fact: object, at_ms: int) -> dict[str, object]:
-        """Takes in a fact that happened at a time in milliseconds since genesis."""
-        record = record_of(fact)
-        record["at_ms"] = at_ms
-        name = str(record["fact"])
+    def add(self, fact: object, at_ms: int) -> None:
+        """Takes in a fact that happened at a time in milliseconds since genesis.
+
+        The fact itself is kept; it becomes a mapping only for those who ask or follow.
+        """
+        kind = type(fact)
+        if kind not in self._kinds:
+            self._kinds[kind] = (_name_of(kind), _naming_fields(kind))
+        name, naming = self._kinds[kind]
         self.counts[name] = self.counts.get(name, 0) + 1
-        for identifier in _named(record):
-            self._remember(identifier, record)
-        for follower in list(self._followers):
-            self._pass_on(follower, record)
-        return record
+        for field in naming:
+            value = getattr(fact, field)
+            if isinstance(value, bytes):
+                self._remember(value.hex(), fact, at_ms)
+        if self._followers:
+            record = record_of(fact) | {"at_ms": at_ms}
+            for follower in list(self._followers):
+                self._pass_on(follower, record)
 
     def about(self, identifier: str) -> tuple[dict[str, object], ...]:
         """Returns what is remembered of an identifier, oldest first."""
-        return tuple(self._remembered.get(identifier, ()))
+        return tuple(
+            record_of(fact) | {"at_ms": at_ms}
+            for fact, at_ms in self._remembered.get(identifier, ())
+        )
 
     def remembered(self) -> tuple[str, ...]:
         """Returns the identifiers of which anything is remembered."""
@@ -105,21 +115,22 @@ class FactLog:
         else:
             self._followers[follower] = 0
 
-    def _remember(self, identifier: str, record: dict[str, object]) -> None:
+    def _remember(self, identifier: str, fact: object, at_ms: int) -> None:
         facts = self._remembered.get(identifier)
         if facts is None:
             if len(self._remembered) >= REMEMBERED_MAX:
                 del self._remembered[next(iter(self._remembered))]
-            facts = self._remembered[identifier] = deque(maxlen=FACTS_EACH_MAX)
-        facts.append(record)
+            facts = self._remembered[identifier] = []
+        if len(facts) >= FACTS_EACH_MAX:
+            del facts[0]
+        facts.append((fact, at_ms))
 
 
-def _named(record: Mapping[str, object]) -> Iterator[str]:
-    for name in _NAMING_FIELDS:
-        value = record.get(name)
-        if isinstance(value, str):
-            yield value
+def _naming_fields(kind: type) -> tuple[str, ...]:
+    names = {field.name for field in fields(kind)}
+    return tuple(name for name in _NAMING_FIELDS if name in names)
 
 
-def _snake(name: str) -> str:
+def _name_of(kind: type) -> str:
+    name = kind.__name__
     return "".join(f"_{one.lower()}" if one.isupper() else one for one in name).lstrip("_")

@@ -307,15 +307,16 @@ def _offer(settings: Settings, devices: Devices) -> ev.WorkerOffered:
     """What this operator lets others run here."""
     if "worker" not in settings.roles:
         return ev.WorkerOffered(frozenset(), frozenset(), 0, frozenset(), 0, 0)
-    found = {devices.class_for(kind) for kind in KINDS}
+    classes = {kind: devices.class_for(kind) for kind in KINDS if devices.lends(kind)}
     allowed = frozenset(Digest(one) for one in settings.allowed_artefacts)
     return ev.WorkerOffered(
-        kinds=frozenset(KINDS),
-        devices=frozenset(found),
+        kinds=frozenset(classes),
+        devices=frozenset(),
         price=settings.price,
         allowed=None if settings.unsafe_run_anything else allowed,
         parallel=settings.parallel,
         sandbox_level=0,
+        classes=tuple(classes.items()),
     )
 
 

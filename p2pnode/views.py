@@ -117,6 +117,7 @@ def job_view(job: Job) -> dict[str, object]:
         "reason": job.ending.value if job.ending else None,
         "tolerated_error_ppm": job.offer.tolerated_error_ppm,
         "price_cap": job.offer.price_cap,
+        "replicas_min": job.offer.replicas,
         "replicas_max": job.offer.replicas_max,
         "result_class": job.offer.result_class,
         "replicas": sum(1 for one in job.executors if one.status not in ABSENT),
@@ -192,6 +193,7 @@ def _draw_view(draw: Draw | None) -> dict[str, object] | None:
         "candidates": [plain(_fields(one)) for one in draw.candidates],
         "order": [account.hex() for account in draw.order],
         "passed_over": [plain(_fields(one)) for one in draw.passed_over],
+        "outweighed": [plain(_fields(one)) for one in draw.outweighed],
     }
 
 

@@ -1,5 +1,6 @@
 """Performs the core's effects with the node's adapters: journal, network, runner, facts."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, assert_never
@@ -11,7 +12,7 @@ from p2pnode.clock import NodeClock
 from p2pnode.content import Content, ContentUnavailable
 from p2pnode.driver import StoreRefused
 from p2pnode.executions import Executions
-from p2pnode.facts import FactLog
+from p2pnode.facts import FactLog, record_of
 from p2pnode.network import Network, NetworkError
 from p2pnode.storage import (
     Contradiction,
@@ -27,6 +28,7 @@ from p2pnode.storage import (
 from protocol import effects as fx
 from protocol.encoding import encode
 from protocol.messages import BlockBatch
+from protocol.state import OperationApplied
 from protocol.units import MILLISECOND, Digest
 
 BLOCKS_TOPIC: Final = "blocks"
@@ -36,7 +38,13 @@ FETCH_ATTEMPTS: Final = 5
 FETCH_PAUSE_SECONDS: Final = 2.0
 
 _LOUD: Final = (fx.Halted, fx.SittingOut, fx.EquivocationSeen)
-_QUIET: Final = (fx.BlockProposed, fx.CommitApplied, fx.OperationSeen, fx.PeerRefused)
+_QUIET: Final = (
+    fx.BlockProposed,
+    fx.CommitApplied,
+    fx.OperationSeen,
+    fx.PeerRefused,
+    OperationApplied,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -129,16 +137,14 @@ class NodeWorld:
 
     def report(self, fact: fx.Fact) -> None:
         """Counts, remembers and logs a fact."""
-        record = self._facts.add(fact, self._clock.now() // MILLISECOND)
+        self._facts.add(fact, self._clock.now() // MILLISECOND)
         for listener in self._listeners:
             listener(fact)
-        fields = {key: value for key, value in record.items() if key != "fact"}
-        if isinstance(fact, _LOUD):
-            log.error(str(record["fact"]), **fields)
-        elif isinstance(fact, _QUIET):
-            log.debug(str(record["fact"]), **fields)
-        else:
-            log.info(str(record["fact"]), **fields)
+        level = logging.DEBUG if isinstance(fact, _QUIET) else logging.INFO
+        level = logging.ERROR if isinstance(fact, _LOUD) else level
+        if logging.getLogger(__name__).isEnabledFor(level):
+            record = record_of(fact)
+            log.log(level, record.pop("fact"), **record)
 
     async def _publish(self, topic: str, raw: bytes) -> None:
         try:

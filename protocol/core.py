@@ -201,7 +201,7 @@ class Core:
         except Rejected as refusal:
             self._report(fx.OperationRefused(ticket, refusal.reason, refusal.detail))
             return
-        self._send_out(operation, now)
+        self._keep_and_send(operation, now)
         self._report(fx.OperationSeen(ticket, operation.identifier))
 
     def _end_execution(self, event: ev.ExecutionEnded | ev.ExecutionImpossible, now: int) -> None:
@@ -357,11 +357,14 @@ class Core:
         """
         operation = self.own.sign(payload, self.ledger.clock_round)
         self.admission.keep(operation)
+        self._keep_and_send(operation, now)
+        return operation
+
+    def _keep_and_send(self, operation: VerifiedOperation, now: int) -> None:
         self._effects.append(
             fx.PersistOperation(operation.identifier, operation.operation.nonce, operation.raw)
         )
         self._send_out(operation, now)
-        return operation
 
     def _sign_quietly(self, payload: Payload, now: int) -> None:
         """Signs what a role asks for; what cannot be signed now is asked for again later."""

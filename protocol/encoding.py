@@ -48,6 +48,18 @@ def decode(raw: bytes, kind: type[Value], limit_bytes: int) -> Value:
     return value
 
 
+def decode_kept(raw: bytes, kind: type[Value]) -> Value:
+    """Unpacks what this node checked before it kept it; types are checked, the form is not.
+
+    Raises:
+        Rejected: `MALFORMED`, when the bytes were damaged meanwhile.
+    """
+    try:
+        return msgspec.convert(_unpack(raw), kind, strict=True)
+    except (msgspec.ValidationError, RecursionError) as error:
+        raise Rejected(Reason.MALFORMED, str(error)) from None
+
+
 def digest_of(tag: bytes, *parts: bytes) -> Digest:
     """Hashes parts under a domain: BLAKE2b-256, personalised by the tag, parts length-prefixed.
 

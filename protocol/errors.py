@@ -46,6 +46,7 @@ class Reason(Enum):
     INSUFFICIENT_FUNDS = "the available balance does not cover the amount and the fee"
     INSUFFICIENT_STAKE = "the stake that is neither pledged nor unbonding is too small"
     BELOW_MINIMUM = "the amount is below the minimum"
+    STAKE_LOCKED = "the stake is what the account's vote in the committee weighs"
     TOO_MANY_UNBONDINGS = "too many unbondings of this account are still pending"
     # Jobs
     UNKNOWN_JOB = "no such job is known"

@@ -31,7 +31,7 @@ class WorkerOffered:
 
     kinds: frozenset[str]
     devices: frozenset[str]
-    """Device classes: `cpu` or `cuda`, and behind a slash what makes float results comparable."""
+    """Where kinds of task run that are not in `classes`: on each of `cpu` or `cuda`."""
     price: int
     """Millionths of a credit per second."""
     allowed: frozenset[Digest] | None
@@ -39,6 +39,9 @@ class WorkerOffered:
     parallel: int
     """Jobs bid for and run at the same time; 0 when the node does not work."""
     sandbox_level: int
+    classes: tuple[tuple[str, str], ...] = ()
+    """For a kind of task, the device class that it runs on here: `cpu` or `cuda`, and behind a
+    slash what makes float results comparable."""
 
 
 @dataclass(frozen=True, slots=True)

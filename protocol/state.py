@@ -281,9 +281,11 @@ class State:
             case messages.StakeDeposit(amount):
                 return _Decision(staking.deposit(account, owned, Credits(amount), parameters))
             case messages.StakeWithdrawal(amount):
-                now_ms = self.ledger_time_ms
-                amount = Credits(amount)
-                return _Decision(staking.withdraw(account, owned, amount, now_ms, parameters))
+                locked, now_ms = self.committee.stake_behind(account), self.ledger_time_ms
+                moved = staking.withdraw(
+                    account, owned, Credits(amount), locked, now_ms, parameters
+                )
+                return _Decision(moved)
             case messages.Offer():
                 return _of(open_job(identifier, account, payload, self._position, parameters))
             case EquivocationEvidence():

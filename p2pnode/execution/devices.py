@@ -23,6 +23,10 @@ RUNTIMES = ("wasmtime", "onnxruntime", GPU_RUNTIME)
 """Distributions whose versions decide whether two nodes' results are of one class."""
 
 
+BOARD_LENGTH = 37
+RUNTIME_LENGTH = 16
+"""Characters kept of either in a device class, which has 64 at most."""
+
 VECTOR_FLAGS = ("amx_tile", "avx512_vnni", "avx512f", "avx_vnni", "avx2", "avx")
 """From the widest to the narrowest, as Linux names them."""
 
@@ -66,20 +70,25 @@ class Devices:
         return CPU
 
     def class_for(self, kind: str) -> str:
-        """Names the class within which results of a kind are equal to the bit.
+        """Names the class within which results of a kind are expected to be equal to the bit.
 
-        Float results differ between instruction sets and between versions of the runtime, so both
-        are part of the name; at most 64 characters.
+        Float results differ between instruction sets or boards, and between versions of the
+        runtime, so both are part of the name; at most 64 characters.
         """
         identifier = self.identifier_for(kind)
+        device_kind = identifier.partition(":")[0]
         if kind != "onnx":
-            return identifier.partition(":")[0]
+            return device_kind
         versions = dict(self.runtimes)
         runtime = versions.get(GPU_RUNTIME) or versions.get("onnxruntime", "none")
-        device = next(one for one in self.devices if one.identifier == identifier)
-        major, minor = device.compute_capability
-        part = f"sm{major}{minor}" if identifier != CPU else _instruction_set()
-        return f"{identifier.partition(':')[0]}/{part}/ort-{runtime}"[:64]
+        boards = (one for one in self.devices if one.identifier == identifier != CPU)
+        parts = [_board(board) for board in boards] or [_instruction_set()]
+        return f"{device_kind}/{parts[0]}/ort-{runtime[:RUNTIME_LENGTH]}"
+
+    def lends(self, kind: str) -> bool:
+        """Say whether the device that a kind runs on is among these."""
+        identifier = self.identifier_for(kind)
+        return any(device.identifier == identifier for device in self.devices)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +136,13 @@ def read_meters(device: Device) -> Reading | None:
         return None
 
 
+def _board(gpu: Device) -> str:
+    """Architecture and model of a GPU: the library's choice of kernels follows both."""
+    major, minor = gpu.compute_capability
+    model = "-".join(gpu.name.split())
+    return f"sm{major}{minor}-{model}"[:BOARD_LENGTH]
+
+
 def _instruction_set() -> str:
     """The widest vector instructions, by which the runtime chooses its kernels."""
     try:
@@ -136,7 +152,7 @@ def _instruction_set() -> str:
     line = next((one for one in text.splitlines() if one.startswith("flags")), "")
     flags = set(line.split())
     found = next((name for name in VECTOR_FLAGS if name in flags), "baseline")
-    return f"{platform.machine()}-{found}"
+    return f"{platform.machine()}-{found}"[:BOARD_LENGTH]
 
 
 class GpuError(Exception):

@@ -7,6 +7,7 @@ All that follows from them is computed here again.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Annotated, Final
 
 import msgspec
@@ -14,19 +15,27 @@ from msgspec import Meta, Struct
 
 from p2pnode.cli.endings import BadInput
 from protocol.encoding import digest_of
-from protocol.errors import Misuse
-from protocol.job.bidding import weight_of
-from protocol.job.crosscheck import audit_chance, chosen
-from protocol.job.drawing import NUMBER_BYTES, ORDER_PER_REPLICA
+from protocol.errors import Misuse, Reason
+from protocol.job.bidding import CLASS_EXACT, weight_of
+from protocol.job.crosscheck import MILLION, audit_chance, chosen
+from protocol.job.drawing import (
+    NUMBER_BYTES,
+    ORDER_PER_REPLICA,
+    ClassWeight,
+    class_size,
+    heaviest_class,
+)
 from protocol.job.lottery import draw
 from protocol.job.record import Duty
 from protocol.parameters import Parameters, live
 from protocol.units import Credits
 
 TRANSCRIPT_BYTES_MAX: Final = 64 * 1024 * 1024
+OTHER_CLASS: Final = Reason.OTHER_CLASS.name.lower()
 
 Hexadecimal = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 Natural = Annotated[int, Meta(ge=0)]
+Replicas = Annotated[int, Meta(ge=1, le=64)]
 
 
 class Bid(Struct, frozen=True):
@@ -34,6 +43,7 @@ class Bid(Struct, frozen=True):
 
     account: Hexadecimal
     price: Annotated[int, Meta(ge=1)]
+    device: str = ""
 
 
 class Candidate(Struct, frozen=True):
@@ -47,9 +57,10 @@ class Candidate(Struct, frozen=True):
 
 
 class PassedOver(Struct, frozen=True):
-    """A bidder that could not be drawn."""
+    """A bidder that could not be drawn, and why."""
 
     account: Hexadecimal
+    reason: str = ""
 
 
 class Draw(Struct, frozen=True):
@@ -60,6 +71,7 @@ class Draw(Struct, frozen=True):
     candidates: tuple[Candidate, ...]
     order: tuple[Hexadecimal, ...]
     passed_over: tuple[PassedOver, ...] = ()
+    outweighed: tuple[Candidate, ...] = ()
 
 
 class Audit(Struct, frozen=True):
@@ -91,7 +103,10 @@ class Transcript(Struct, frozen=True):
     audit: Audit | None = None
     executors: tuple[Executor, ...] = ()
     price_cap: Annotated[int, Meta(ge=1)] | None = None
-    replicas_max: Annotated[int, Meta(ge=1)] | None = None
+    replicas_min: Replicas | None = None
+    replicas_max: Replicas | None = None
+    tolerated_error_ppm: Annotated[int, Meta(ge=1, le=MILLION)] | None = None
+    result_class: str | None = None
 
 
 class Difference(Exception):  # noqa: N818  named for what was found
@@ -131,12 +146,13 @@ def read_transcript(raw: bytes) -> Transcript:
 
 
 def verify_transcript(transcript: Transcript, parameters: Parameters | None) -> Retraced:
-    """Recomputes seeds, weights, orders and the audit's chance.
+    """Recomputes seeds, weights, device classes, orders and the audit's chance.
 
     Args:
         transcript: What a node said.
         parameters: The network's terms; None when they are not known. Weights then follow the
-            terms that all presets share, and the chance of the audit, which varies, is left out.
+            terms that all presets share; what varies is left out: the choice of a device class
+            and the chance of the audit.
 
     Raises:
         BadInput: There is no draw to verify.
@@ -148,7 +164,8 @@ def verify_transcript(transcript: Transcript, parameters: Parameters | None) -> 
     retrace = _Retrace(transcript, parameters)
     retrace.check_seed("seed of the draw", b"job", drawn.beacon, drawn.seed)
     retrace.check_bidders(drawn)
-    retrace.check_weights("weight", drawn)
+    retrace.check_weights("weight", (*drawn.candidates, *drawn.outweighed))
+    retrace.check_class(drawn)
     count = ORDER_PER_REPLICA * transcript.replicas_max if transcript.replicas_max else None
     retrace.check_order("order of the draw", drawn, count)
     retrace.check_executors(drawn)
@@ -166,6 +183,7 @@ class _Retrace:
         self._parameters = parameters
         self._weighing = parameters if parameters is not None else live()
         self._prices = {bid.account: bid.price for bid in transcript.bids}
+        self._devices = {bid.account: bid.device for bid in transcript.bids}
 
     def check_seed(self, what: str, tag: bytes, beacon: str, recorded: str) -> None:
         self._compare(what, digest_of(tag, bytes.fromhex(beacon), self._job).hex(), recorded)
@@ -181,12 +199,12 @@ class _Retrace:
         self._check_prices(drawn)
         self.checked.append("bidders")
 
-    def check_weights(self, what: str, drawn: Draw) -> None:
+    def check_weights(self, what: str, candidates: Sequence[Candidate]) -> None:
         cap = self._transcript.price_cap
         if cap is None:
             self.skipped.append(f"{what}s: the transcript lacks price_cap")
             return
-        for one in drawn.candidates:
+        for one in candidates:
             weight = weight_of(
                 Credits(one.free_stake),
                 one.reputation,
@@ -196,6 +214,51 @@ class _Retrace:
             )
             self._compare(f"{what} of {one.account}", weight, one.weight)
         self.checked.append(f"{what}s")
+
+    def check_class(self, drawn: Draw) -> None:
+        """All candidates are of the class that the rule chooses, and the others of none such."""
+        apart = [one.account for one in drawn.passed_over if one.reason == OTHER_CLASS]
+        outweighed = [one.account for one in drawn.outweighed]
+        self._compare("bidders of other classes", sorted(apart), sorted(outweighed))
+        result_class = self._transcript.result_class
+        if result_class is None:
+            self.skipped.append("device class: the transcript lacks result_class")
+        elif result_class != CLASS_EXACT:
+            self._compare("bidders of other classes", [], outweighed)
+        else:
+            self._check_one_class(drawn)
+
+    def _check_one_class(self, drawn: Draw) -> None:
+        classes = sorted({self._devices[one.account] for one in drawn.candidates})
+        if len(classes) > 1:
+            raise Difference("device class", "one of all candidates", classes)
+        size = self._class_size()
+        if size is None:
+            return
+        weighed = [
+            ClassWeight(self._devices[one.account], one.weight)
+            for one in (*drawn.candidates, *drawn.outweighed)
+        ]
+        best = heaviest_class(weighed, size)
+        self._compare("device class", best, classes[0] if classes else "")
+        for one in drawn.outweighed:
+            if self._devices[one.account] == best:
+                raise Difference(f"part of {one.account}", "candidate", "of another device class")
+        self.checked.append("device class")
+
+    def _class_size(self) -> int | None:
+        told, parameters = self._transcript, self._parameters
+        least, most, error_ppm = told.replicas_min, told.replicas_max, told.tolerated_error_ppm
+        if parameters is None:
+            self.skipped.append("choice of the device class: name the network's --genesis")
+        elif least is None or most is None or error_ppm is None:
+            self.skipped.append(
+                "choice of the device class: the transcript lacks replicas_min, replicas_max or "
+                "tolerated_error_ppm"
+            )
+        else:
+            return class_size(least, most, error_ppm, parameters)
+        return None
 
     def check_order(self, what: str, drawn: Draw, count: int | None) -> None:
         """Draws again; without a count as many as are recorded, of which the rest is a prefix."""
@@ -249,14 +312,33 @@ class _Retrace:
         if not is_due:
             raise Difference("draw of the auditor", "none", "one")
         self.check_seed("seed of the auditor's draw", b"audit", audit.beacon, drawn.seed)
-        executors = set(self._called(Duty.EXECUTOR))
-        for one in drawn.candidates:
-            if one.account in executors or one.account not in self._prices:
-                raise Difference("candidates of the audit", "other bidders only", one.account)
+        self._check_audited(drawn)
         self._check_prices(drawn)
-        self.check_weights("weight in the audit", drawn)
+        self.check_weights("weight in the audit", drawn.candidates)
         self.check_order("order of the audit", drawn, 1)
         self._compare("auditors", list(drawn.order), list(audit.auditors))
+
+    def _check_audited(self, drawn: Draw) -> None:
+        """Only bidders that had no part yet can audit, of the executors' class where there is one.
+
+        Executors called after the auditor were spares at its draw, and could have been drawn.
+        """
+        executors = self._transcript.executors
+        before = takewhile(lambda one: one.duty == Duty.EXECUTOR.value, executors)
+        excluded = {one.account for one in before}
+        for one in drawn.candidates:
+            if one.account in excluded or one.account not in self._prices:
+                raise Difference("candidates of the audit", "other bidders only", one.account)
+        judged = {one.account for one in (*drawn.candidates, *drawn.passed_over)}
+        self._compare(
+            "bidders left out of the audit", [], sorted({*self._prices} - excluded - judged)
+        )
+        if self._transcript.result_class != CLASS_EXACT:
+            return
+        fixed = self._devices.get(executors[0].account) if executors else None
+        for one in drawn.candidates:
+            device = self._devices[one.account]
+            self._compare(f"device class of {one.account} in the audit", fixed, device)
 
     def _check_chance(self, audit: Audit) -> None:
         """The chance is that of a group, or of one worker alone with its passed checks."""
@@ -272,8 +354,8 @@ class _Retrace:
 
     def _check_prices(self, drawn: Draw) -> None:
         cap = self._transcript.price_cap
-        for one in drawn.candidates:
-            self._compare(f"price of {one.account}", self._prices[one.account], one.price)
+        for one in (*drawn.candidates, *drawn.outweighed):
+            self._compare(f"price of {one.account}", self._prices.get(one.account), one.price)
             if cap is not None and one.price > cap:
                 raise Difference(f"price of {one.account}", f"at most {cap}", one.price)
 

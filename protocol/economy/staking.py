@@ -1,7 +1,8 @@
 """Rules of putting stake in and taking it out.
 
 Withdrawn stake unbonds for a time during which evidence still reaches it; stake that is pledged to
-a job cannot be withdrawn at all. So nobody escapes a punishment by leaving.
+a job cannot be withdrawn at all. So nobody escapes a punishment by leaving. Nor can the stake that
+a vote in the committee weighs, as long as that vote counts: nobody votes with nothing to lose.
 """
 
 from protocol.accounts import Account, Available, Move, Movement, Released, Staked
@@ -27,17 +28,29 @@ def withdraw(
     identifier: AccountId,
     account: Account,
     amount: Credits,
+    locked: Credits,
     ledger_ms: Milliseconds,
     parameters: Parameters,
 ) -> tuple[Movement, ...]:
     """Decides a stake withdrawal: free stake starts to unbond.
 
+    Args:
+        identifier: Who withdraws.
+        account: Its balances.
+        amount: What is to unbond.
+        locked: Stake that must remain: what the account's vote weighs, 0 without a vote.
+        ledger_ms: Ledger time.
+        parameters: The network's terms.
+
     Raises:
-        Rejected: `INSUFFICIENT_STAKE` for more than the free stake, `BELOW_MINIMUM` when a
-            remainder below the minimum would be left, `TOO_MANY_UNBONDINGS`.
+        Rejected: `INSUFFICIENT_STAKE` for more than the free stake, `STAKE_LOCKED` when less than
+            the locked stake would be left, `BELOW_MINIMUM` when a remainder below the minimum
+            would be left, `TOO_MANY_UNBONDINGS`.
     """
     if amount > account.free_stake:
         raise Rejected(Reason.INSUFFICIENT_STAKE, f"{account.free_stake} millionths are free")
+    if account.staked - amount < locked:
+        raise Rejected(Reason.STAKE_LOCKED, f"{locked} millionths have to stay")
     if 0 < account.staked - amount < parameters.stake_minimum:
         raise Rejected(Reason.BELOW_MINIMUM, "leave the minimum or nothing")
     release_ms = Milliseconds(ledger_ms + parameters.unbonding_ms)

@@ -22,6 +22,8 @@ from protocol.units import CREDIT, AccountId, Credits, Milliseconds
 PRICE_SCALE = 1 << 16
 """Fixed point of the price's part in a weight; 2**16 keeps the whole below 2**64."""
 WEIGHT_MAX = 2**64 - 1
+CLASS_EXACT = "class-exact"
+"""The result class of offers whose results are only compared within one device class."""
 DEVICE_KINDS = ("cpu", "cuda")
 """What a device class begins with; behind a slash comes what else makes results comparable."""
 
@@ -103,7 +105,7 @@ def field_of(
     """Weighs all of a job's bids as things stand now.
 
     Args:
-        job: The job after its close.
+        job: The job after its close; bidders of any device class before the first is called.
         circumstances: Where stake and reputation are read.
         excluded: Accounts that already have a part in the job.
     """
@@ -119,34 +121,17 @@ def field_of(
         account = circumstances.account_of(bid.account)
         reputation = circumstances.reputation_of(bid.account)
         candidates.append(_candidate(bid, account, reputation, job, circumstances.parameters))
-    if job.offer.result_class == "class-exact":
-        return _of_one_class(job, candidates, passed_over)
     return Field(tuple(candidates), tuple(passed_over))
 
 
-def _of_one_class(job: Job, candidates: list[Candidate], passed_over: list[PassedOver]) -> Field:
-    """Keeps the bidders of one device class, so that all results can be compared.
-
-    The class with the greatest weight is drawn from, ties to the first name; later calls keep to
-    the class of the first. Who invents a class of its own is not drawn.
-    """
-    devices = {bid.account: bid.device for bid in job.bids}
-    totals: dict[str, int] = {}
-    for candidate in candidates:
-        device = devices[candidate.account]
-        totals[device] = totals.get(device, 0) + candidate.weight
-    if job.executors:
-        chosen = job.executors[0].device
-    else:
-        chosen = min(totals, key=lambda device: (-totals[device], device), default="")
-    others = [one.account for one in candidates if devices[one.account] != chosen]
-    kept = tuple(one for one in candidates if devices[one.account] == chosen)
-    over = (*passed_over, *(PassedOver(account, Reason.OTHER_CLASS) for account in others))
-    return Field(kept, over)
-
-
 def obstacle_to(job: Job, bid: PlacedBid, circumstances: Circumstances) -> Reason | None:
-    """Says why a bidder cannot be drawn now; None when it can."""
+    """Says why a bidder cannot be drawn or called now; None when it can.
+
+    Whoever is called first fixes the device class of a job whose results are compared within one.
+    """
+    fixed = job.offer.result_class == CLASS_EXACT and bool(job.executors)
+    if fixed and bid.device != job.executors[0].device:
+        return Reason.OTHER_CLASS
     resting_until_ms = circumstances.reputation_of(bid.account).resting_until_ms
     if resting_until_ms > circumstances.position.ledger_ms:
         return Reason.RESTING

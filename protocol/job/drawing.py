@@ -1,11 +1,24 @@
 """What a beacon decides for a job: the order of its bidders, how many begin, and the audit."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+
 from protocol.economy.reputation import odds
 from protocol.encoding import digest_of
-from protocol.job.bidding import field_of
+from protocol.errors import Reason
+from protocol.job.bidding import CLASS_EXACT, Field, field_of
 from protocol.job.crosscheck import audit_chance, chosen, replicas_needed
 from protocol.job.lottery import draw
-from protocol.job.record import Audit, Circumstances, Draw, Job, Status
+from protocol.job.record import (
+    Audit,
+    Candidate,
+    Circumstances,
+    Draw,
+    Job,
+    PassedOver,
+    Status,
+)
+from protocol.parameters import Parameters
 from protocol.units import AccountId, Digest
 
 ORDER_PER_REPLICA = 4
@@ -14,8 +27,19 @@ NUMBER_BYTES = 8
 NOBODY: frozenset[AccountId] = frozenset()
 
 
+@dataclass(frozen=True, slots=True)
+class ClassWeight:
+    """What one bidder adds to its device class."""
+
+    device: str
+    weight: int
+
+
 def draw_executors(job: Job, circumstances: Circumstances) -> Draw:
-    """Draws the order in which a job's bidders are called."""
+    """Draws the order in which a job's bidders are called.
+
+    Where results are only compared within one device class, all that are drawn are of one.
+    """
     seed = digest_of(b"job", circumstances.position.beacon, job.identifier)
     return _draw(job, seed, circumstances, ORDER_PER_REPLICA * job.offer.replicas_max, NOBODY)
 
@@ -57,6 +81,45 @@ def sample_audit(job: Job, circumstances: Circumstances) -> Audit:
     return Audit(beacon, number, numerator, denominator, drawn)
 
 
+def class_size(
+    replicas: int, replicas_max: int, tolerated_error_ppm: int, parameters: Parameters
+) -> int:
+    """Counts the bidders with which a device class can do a job, even if all are newcomers.
+
+    As many as the offer asks for, as many as reach the tolerated error together, and two, since a
+    newcomer is not left alone; no more than the offer allows.
+    """
+    newcomers = [odds(0, parameters)] * replicas_max
+    needed = replicas_needed(newcomers, tolerated_error_ppm)
+    return max(replicas, min(2, replicas_max), replicas_max if needed is None else needed)
+
+
+def heaviest_class(bidders: Iterable[ClassWeight], size: int) -> str:
+    """Chooses the device class that a job is drawn from.
+
+    The greatest total weight counts, ties go to the first name. Classes with fewer bidders than the
+    job needs stand back while any has enough: else one rich bidder that invents a class of its own
+    could end every job as unreachable, without pledging anything.
+
+    Args:
+        bidders: Everybody who could be drawn.
+        size: The bidders that a class needs, see `class_size`.
+
+    Returns:
+        The class; empty when nobody could be drawn.
+    """
+    totals: dict[str, int] = {}
+    counts: dict[str, int] = {}
+    for bidder in bidders:
+        totals[bidder.device] = totals.get(bidder.device, 0) + bidder.weight
+        counts[bidder.device] = counts.get(bidder.device, 0) + 1
+    return min(
+        totals,
+        key=lambda device: (counts[device] < size, -totals[device], device),
+        default="",
+    )
+
+
 def _alone(job: Job, checks: int, circumstances: Circumstances) -> bool:
     if checks < max(1, circumstances.parameters.checks_before_alone):
         return False
@@ -72,10 +135,36 @@ def _draw(
     excluded: frozenset[AccountId],
 ) -> Draw:
     field = field_of(job, circumstances, excluded)
+    outweighed: tuple[Candidate, ...] = ()
+    if job.offer.result_class == CLASS_EXACT and not job.executors:
+        field, outweighed = _of_one_class(job, field, circumstances.parameters)
     weights: dict[bytes, int] = {entry.account: entry.weight for entry in field.candidates}
     order = tuple(AccountId(account) for account in draw(seed, weights, count))
     position = circumstances.position
-    return Draw(position.index, position.beacon, seed, field.candidates, order, field.passed_over)
+    return Draw(
+        index=position.index,
+        beacon=position.beacon,
+        seed=seed,
+        candidates=field.candidates,
+        order=order,
+        passed_over=field.passed_over,
+        outweighed=outweighed,
+    )
+
+
+def _of_one_class(
+    job: Job, field: Field, parameters: Parameters
+) -> tuple[Field, tuple[Candidate, ...]]:
+    """Keeps the bidders of the class to draw from; returns the others beside."""
+    offer = job.offer
+    devices = {bid.account: bid.device for bid in job.bids}
+    size = class_size(offer.replicas, offer.replicas_max, offer.tolerated_error_ppm, parameters)
+    weighed = [ClassWeight(devices[one.account], one.weight) for one in field.candidates]
+    best = heaviest_class(weighed, size)
+    kept = tuple(one for one in field.candidates if devices[one.account] == best)
+    others = tuple(one for one in field.candidates if devices[one.account] != best)
+    over = tuple(PassedOver(one.account, Reason.OTHER_CLASS) for one in others)
+    return Field(kept, (*field.passed_over, *over)), others
 
 
 def _number(digest: Digest) -> int:

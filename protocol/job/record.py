@@ -174,6 +174,8 @@ class Draw:
     candidates: tuple[Candidate, ...]
     order: tuple[AccountId, ...]
     passed_over: tuple[PassedOver, ...]
+    outweighed: tuple[Candidate, ...] = ()
+    """Who was passed over as `OTHER_CLASS` here, with the weights that their classes had."""
 
 
 @dataclass(frozen=True, slots=True)

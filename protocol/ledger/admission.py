@@ -73,7 +73,7 @@ class Admission:
 
     def stored_block(self, raw: bytes) -> VerifiedBlock:
         """Opens a block from the node's own store, whose content hash was checked."""
-        return reopen_block(raw, self._committee, self._network, self._parameters, self._scheme)
+        return reopen_block(raw, self._committee, self._scheme)
 
     def operation(self, raw: bytes) -> VerifiedOperation:
         """Opens an operation from outside or from a block.

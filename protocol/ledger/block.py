@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from protocol.encoding import decode, digest_of, encode
+from protocol.encoding import decode, decode_kept, digest_of, encode
 from protocol.errors import Misuse, Reason, Rejected
 from protocol.ledger.beacon import INTEGER_BYTES
 from protocol.ledger.committee import Committee
@@ -66,21 +66,25 @@ def open_block(
     digest = digest_of(BLOCK, signed.body)
     account = committee.members[block.author].account
     scheme.verify(account, BLOCK, digest, signed.signature)
-    output = _leader_output(block, committee, network, scheme)
+    output = _leader_output(block, committee, scheme)
     _check_checkpoint(block, committee, network, scheme)
     return VerifiedBlock(block, digest, raw, output, signed.operations)
 
 
-def reopen_block(
-    raw: bytes, committee: Committee, network: Digest, parameters: Parameters, scheme: Scheme
-) -> VerifiedBlock:
+def reopen_block(raw: bytes, committee: Committee, scheme: Scheme) -> VerifiedBlock:
     """Reads a block that this node checked before it stored it; signatures are not checked again.
 
     Raises:
         Rejected: The bytes do not belong to this committee, or are damaged.
     """
-    signed, block = _decode(raw, committee, network, parameters)
-    output = _leader_output(block, committee, network, scheme)
+    signed = decode_kept(raw, SignedBlock)
+    block = decode_kept(signed.body, Block)
+    if (block.network, block.epoch) != (committee.network, committee.epoch):
+        raise Rejected(Reason.WRONG_NETWORK)
+    output = b""
+    if block.proof:
+        key = committee.members[block.author].vrf_key
+        output = scheme.read_proof(key, _message_of(block, committee), block.proof)
     return VerifiedBlock(block, digest_of(BLOCK, signed.body), raw, output, signed.operations)
 
 
@@ -90,8 +94,8 @@ def stored_digest(raw: bytes) -> bytes:
     It costs no signature: a store compares it with the name under which it kept the bytes.
     """
     try:
-        signed = decode(raw, SignedBlock, len(raw))
-        block = decode(signed.body, Block, len(raw))
+        signed = decode_kept(raw, SignedBlock)
+        block = decode_kept(signed.body, Block)
     except Rejected:
         return b""
     is_whole = block.content == content_of(signed.operations)
@@ -234,17 +238,23 @@ def _check_parent_quorum(block: Block, committee: Committee) -> None:
         raise Rejected(Reason.NO_PARENT_QUORUM, f"{weight} of {committee.quorum}")
 
 
-def _leader_output(block: Block, committee: Committee, network: Digest, scheme: Scheme) -> bytes:
+def _leader_output(block: Block, committee: Committee, scheme: Scheme) -> bytes:
     leader_round = Round(block.round)
     if committee.leader(leader_round) != block.author:
         if block.proof:
             raise Rejected(Reason.BAD_LEADER_PROOF, "the author does not lead this round")
         return b""
-    message = leader_message(network, committee.epoch, leader_round, committee.beacon_at_start)
+    message = _message_of(block, committee)
     try:
         return scheme.verify_proof(committee.members[block.author].vrf_key, message, block.proof)
     except Rejected as error:
         raise Rejected(Reason.BAD_LEADER_PROOF, str(error)) from None
+
+
+def _message_of(block: Block, committee: Committee) -> bytes:
+    return leader_message(
+        committee.network, committee.epoch, Round(block.round), committee.beacon_at_start
+    )
 
 
 def _check_checkpoint(block: Block, committee: Committee, network: Digest, scheme: Scheme) -> None:

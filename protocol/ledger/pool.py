@@ -216,8 +216,8 @@ class OperationPool:
         theirs = {tip.account: tip for tip in tips}
         accounts = sorted(self._chains)
         if len(tips) >= limit:
-            first, last = tips[0].account, tips[-1].account
-            accounts = [account for account in accounts if _lies_between(first, account, last)]
+            start, end = tips[0].account, tips[-1].account
+            accounts = [account for account in accounts if _lies_between(start, account, end)]
         raws: list[bytes] = []
         for account in accounts:
             other, tip = theirs.get(account), self._tip(account)

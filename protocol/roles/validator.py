@@ -76,6 +76,7 @@ class Validator:
         self._proposer.remember(last_round)
         self._remembered = last_round
         self._started_at = now
+        self._still = (self._ledger.dag.clock_round, now)
 
     def hear(self, account: AccountId, tips: tuple[int, ...]) -> None:
         """Takes in another member's summary.

@@ -12,7 +12,7 @@ from protocol import effects as fx
 from protocol import events as ev
 from protocol.economy.rewards import paid_limit_ms
 from protocol.encoding import decode
-from protocol.job.bidding import exposure_of
+from protocol.job.bidding import CLASS_EXACT, exposure_of
 from protocol.job.commit_reveal import (
     commitment_digest,
     fingerprint_digest,
@@ -170,10 +170,11 @@ class Worker:
 
     def _device_for(self, job: Job) -> str:
         """Names the device class to bid with: in full only where results depend on it."""
-        for device in sorted(self._offered.devices):
+        own = dict(self._offered.classes).get(job.offer.kind)
+        for device in sorted(self._offered.devices) if own is None else (own,):
             kind = device.partition("/")[0]
             if job.offer.device in ("any", kind):
-                return device if job.offer.result_class == "class-exact" else kind
+                return device if job.offer.result_class == CLASS_EXACT else kind
         return ""
 
     def _follow(self, job: Job, answer: Answer) -> None:

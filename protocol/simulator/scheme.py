@@ -50,6 +50,10 @@ def _prove(seed: bytes, message: bytes) -> bytes:
 def _verify_proof(key: bytes, message: bytes, proof: bytes) -> bytes:
     if _proof(key, message) != proof:
         raise Rejected(Reason.BAD_PROOF)
+    return _read_proof(key, message, proof)
+
+
+def _read_proof(key: bytes, message: bytes, proof: bytes) -> bytes:
     return _hash(key, b"output", message, OUTPUT_BYTES)
 
 
@@ -79,6 +83,7 @@ FAKE: Final = Scheme(
     vrf_key_of=_vrf_key_of,
     prove=_prove,
     verify_proof=_verify_proof,
+    read_proof=_read_proof,
 )
 """Hashes in place of signatures and proofs: a hundred times faster."""
 
@@ -89,5 +94,6 @@ CACHED: Final = Scheme(
     vrf_key_of=_vrf_key_of,
     prove=REAL.prove,
     verify_proof=_real_output,
+    read_proof=REAL.read_proof,
 )
 """The real functions; what one simulated node has verified, no other one verifies again."""

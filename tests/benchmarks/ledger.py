@@ -48,6 +48,7 @@ UNCHECKED = Scheme(
     vrf_key_of=REAL.vrf_key_of,
     prove=REAL.prove,
     verify_proof=_unproven,
+    read_proof=_unproven,
 )
 
 

@@ -115,7 +115,7 @@ async def test_an_output_is_kept_before_the_core_hears_of_it(tmp_path: Path) -> 
     assert made.told == [ev.ExecutionEnded(JOB, ResultOutcome.FINISHED.value, digest, 12, 34)]
     store = await open_artifacts(tmp_path, 1_000, 1_000)
     assert await store.get(digest) == OUTPUT
-    assert made.executions.running == ()
+    assert not made.executions.running
 
 
 @pytest.mark.parametrize("limit", Limit)
@@ -176,7 +176,7 @@ async def test_a_stopped_run_tells_nothing(
     made.executions.stop(JOB)
     await trio.sleep(2_000)
     assert made.told == []
-    assert made.executions.running == ()
+    assert not made.executions.running
 
 
 async def test_a_job_asked_for_twice_runs_once(
@@ -225,4 +225,4 @@ async def test_a_node_that_stops_takes_its_runs_along(
     with trio.move_on_after(5):
         await made.executions.execute(order())
     assert made.told == []
-    assert made.executions.running == ()
+    assert not made.executions.running

@@ -25,6 +25,7 @@ from protocol.parameters import minimal
 from protocol.state import OperationApplied, Settled, Slashed, StateFact
 from protocol.units import CREDIT, JobId, MemberIndex, Round
 from tests.support.builders import (
+    RICHES,
     HandLedger,
     account_id,
     make_bid,
@@ -34,9 +35,10 @@ from tests.support.builders import (
     make_state,
 )
 
-MEMBERS = 7
+MEMBERS = 4
+PEOPLE = 8
 NEWCOMER = 9
-NUMBERS = st.integers(0, MEMBERS - 1)
+NUMBERS = st.integers(0, PEOPLE - 1)
 AMOUNTS = st.sampled_from([1, CREDIT // 10, 5 * CREDIT, 900 * CREDIT, 9_500 * CREDIT, 2**62])
 PLEDGING = (Status.RUNNING, Status.COMMITTED, Status.REVEALED, Status.UNOPENED, Status.LATE)
 ANSWERS = st.sampled_from([*[b"right"] * 7, b"wrong", b"other"])
@@ -44,13 +46,22 @@ OUTCOMES = st.sampled_from([*[ResultOutcome.FINISHED] * 6, ResultOutcome.TIME_LI
 
 
 class Market(RuleBasedStateMachine):
-    """Seven members that trade, work, lie, leave and contradict themselves."""
+    """Four members that may contradict themselves, and four with stake alone, which may leave."""
 
     @initialize(jury=st.integers(0, 1), stake=st.sampled_from([1_000, 1_002, 10_000]))
     def begin(self, jury: int, stake: int) -> None:
         parameters = replace(minimal(), jury_size=jury)
-        genesis = make_genesis(MEMBERS, stake=stake * CREDIT, parameters=parameters)
+        outsiders = range(MEMBERS, PEOPLE)
+        genesis = make_genesis(
+            MEMBERS,
+            stake=stake * CREDIT,
+            available=RICHES + stake * CREDIT,
+            parameters=parameters,
+            others=outsiders,
+        )
         self.ledger = HandLedger(genesis)
+        self.ledger.deposit(*outsiders, amount=stake * CREDIT)
+        self.votes = dict.fromkeys(range(MEMBERS), stake * CREDIT)
         self.reveals: dict[tuple[int, JobId], Reveal] = {}
         self.ended: Counter[JobId] = Counter()
         self.punished: set[object] = set()
@@ -80,13 +91,16 @@ class Market(RuleBasedStateMachine):
 
     @rule(number=NUMBERS, amount=AMOUNTS)
     def withdraw(self, number: int, amount: int) -> None:
-        self.send(number, StakeWithdrawal(amount))
+        if self.send(number, StakeWithdrawal(amount)):
+            left = self.ledger.state.accounts.of(account_id(number)).staked
+            assert left >= self.votes.get(number, 0), "a vote keeps its stake"
+            event(f"withdrew, left: {'something' if left else 'nothing'}")
 
     @rule(number=NUMBERS)
     def withdraw_all_that_is_free(self, number: int) -> None:
         free = self.ledger.state.accounts.of(account_id(number)).free_stake
         if free:
-            self.send(number, StakeWithdrawal(free))
+            self.withdraw(number, free)
 
     @rule(
         number=NUMBERS,
@@ -117,7 +131,7 @@ class Market(RuleBasedStateMachine):
     def draw(self, requester: int, replicas_max: int, absent: int) -> None:
         offer = make_offer(replicas=2, replicas_max=replicas_max)
         if self.send(requester, offer):
-            self.bid(set(range(MEMBERS)) - {absent}, 1_000, 16)
+            self.bid(set(range(PEOPLE)) - {absent}, 1_000, 16)
 
     @precondition(lambda self: self.jobs())
     @rule(number=NUMBERS, unavailable=st.booleans(), data=st.data())
@@ -158,7 +172,7 @@ class Market(RuleBasedStateMachine):
                 self.send(number, self.reveals[number, job])
 
     @precondition(lambda self: self.jobs(Phase.EXECUTING))
-    @rule(answers=st.lists(ANSWERS, min_size=MEMBERS, max_size=MEMBERS))
+    @rule(answers=st.lists(ANSWERS, min_size=PEOPLE, max_size=PEOPLE))
     def work(self, answers: list[bytes]) -> None:
         for job in self.jobs(Phase.EXECUTING):
             for _ in range(12):
@@ -185,7 +199,7 @@ class Market(RuleBasedStateMachine):
         for _ in range(count):
             self.note(self.ledger.commit(None, step_ms=step_ms))
 
-    @rule(member=NUMBERS, at_round=st.integers(1, 3))
+    @rule(member=st.integers(0, MEMBERS - 1), at_round=st.integers(1, 3))
     def equivocate(self, member: int, at_round: int) -> None:
         pairs = ((MemberIndex(member), Round(at_round)),)
         facts = [*self.ledger.commit(equivocations=pairs), *self.ledger.commit(equivocations=pairs)]

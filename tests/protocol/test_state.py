@@ -27,6 +27,7 @@ from tests.support.builders import (
     HandLedger,
     account_id,
     account_seed,
+    ledger_of_outsiders,
     make_genesis,
     make_offer,
     make_operation,
@@ -38,6 +39,8 @@ TERMS = minimal()
 FEE = TERMS.operation_fee
 ANN, BEA, NEW = account_id(0), account_id(1), account_id(20)
 GIFT = Transfer(BEA, CREDIT)
+ON_TOP = 500 * CREDIT
+"""Stake that a member deposits beyond what its vote weighs."""
 
 
 def test_an_operation_takes_effect_and_burns_its_fee() -> None:
@@ -125,14 +128,41 @@ def test_work_is_free_of_fees() -> None:
 
 def test_stake_goes_in_and_comes_out_after_its_period() -> None:
     ledger = HandLedger(step_ms=10_000)
-    ledger.do(0, StakeDeposit(CREDIT))
-    assert ledger.state.accounts.of(ANN).staked == STAKE + CREDIT
-    ledger.do(0, StakeWithdrawal(STAKE + CREDIT))
-    assert ledger.state.accounts.of(ANN).slashable == STAKE + CREDIT
+    stake = TERMS.stake_minimum // 2
+    ledger.do(0, StakeDeposit(stake))
+    ledger.do(0, StakeWithdrawal(stake))
+    assert ledger.state.accounts.of(ANN).slashable == STAKE + stake
     for _ in range(TERMS.unbonding_ms // 10_000):
         ledger.commit()
-    assert ledger.state.accounts.of(ANN).slashable == 0
-    assert ledger.state.accounts.of(ANN).available == RICHES + STAKE - 2 * FEE
+    assert ledger.state.accounts.of(ANN).slashable == STAKE
+    assert ledger.state.accounts.of(ANN).available == RICHES - 2 * FEE
+
+
+def test_an_account_outside_the_committee_may_withdraw_all_its_stake() -> None:
+    ledger = ledger_of_outsiders()
+    ledger.do(1, StakeWithdrawal(STAKE))
+    assert ledger.state.accounts.of(BEA).staked == 0
+    assert ledger.state.accounts.of(BEA).slashable == STAKE
+
+
+def test_the_stake_behind_a_vote_cannot_be_withdrawn() -> None:
+    ledger = HandLedger(make_genesis(stake=STAKE + 1))
+    assert ledger.fail(0, StakeWithdrawal(2)).reason is Reason.STAKE_LOCKED
+    with pytest.raises(Rejected) as refusal:
+        ledger.state.preview(ANN, StakeWithdrawal(2))
+    assert refusal.value.reason is Reason.STAKE_LOCKED
+    ledger.do(0, StakeWithdrawal(1))
+    assert ledger.state.accounts.of(ANN).staked == STAKE
+
+
+def test_slashing_takes_the_stake_behind_a_vote_and_a_deposit_fills_it_up_again() -> None:
+    ledger = HandLedger()
+    ledger.commit(equivocations=((member_of(ledger, 0), Round(4)),))
+    left = ledger.state.accounts.of(ANN).staked
+    assert left < STAKE
+    ledger.do(0, StakeDeposit(CREDIT))
+    assert ledger.fail(0, StakeWithdrawal(CREDIT)).reason is Reason.STAKE_LOCKED
+    assert ledger.state.accounts.of(ANN).staked == left + CREDIT
 
 
 def test_a_preview_says_what_would_fail_and_changes_nothing() -> None:
@@ -295,21 +325,27 @@ def test_evidence_that_proves_nothing_costs_its_fee() -> None:
 
 def test_unbonding_is_no_escape_from_evidence() -> None:
     ledger = HandLedger()
-    ledger.do(0, StakeWithdrawal(STAKE))
+    ledger.deposit(0, amount=ON_TOP)
+    ledger.do(0, StakeWithdrawal(ON_TOP))
+    assert ledger.state.accounts.of(ANN).staked == STAKE
     (_, fact) = ledger.do(1, make_contradiction(ledger, 0))
     assert isinstance(fact, Slashed)
-    assert fact.amount == STAKE * (3 * 10_000 // 7) // 10_000
-    assert ledger.state.accounts.of(ANN).slashable == STAKE - fact.amount
+    share = 3 * 10_000 // 7
+    assert fact.amount == STAKE * share // 10_000 + ON_TOP * share // 10_000
+    assert ledger.state.accounts.of(ANN).slashable == STAKE + ON_TOP - fact.amount
 
 
 def test_evidence_that_a_gap_held_up_comes_before_the_stake_is_released() -> None:
     ledger = HandLedger(step_ms=14_000)
-    ledger.do(0, StakeWithdrawal(STAKE))
+    ledger.deposit(0, amount=ON_TOP)
+    ledger.do(0, StakeWithdrawal(ON_TOP))
     while ledger.state.ledger_time_ms < TERMS.unbonding_ms:
         ledger.commit()
     facts = ledger.commit(ledger.operation(1, make_contradiction(ledger, 0)), step_ms=10**9)
     assert [type(fact) for fact in facts] == [OperationApplied, Slashed]
-    assert ledger.state.accounts.of(ANN).slashable > 0
+    share = 3 * 10_000 // 7
+    assert isinstance(facts[1], Slashed)
+    assert facts[1].amount == (STAKE + ON_TOP) * share // 10_000, "unbonding stake was there, too"
 
 
 def test_a_coalition_loses_all_of_its_later_stake() -> None:

@@ -11,7 +11,7 @@ from protocol.simulator.faults import FaultPlan
 from protocol.simulator.invariants import SAFETY, Log
 from protocol.simulator.scenario import Scenario, StaleDisk, Workload
 from protocol.simulator.world import World
-from protocol.units import MILLISECOND, SECOND
+from protocol.units import MILLISECOND, SECOND, MemberIndex
 from tests.support.core_group import DELAY_NS, CoreGroup
 
 SEEDS = 20
@@ -59,7 +59,7 @@ def test_without_sitting_out_an_old_copy_would_sign_twice() -> None:
     group.seconds(2).start(0)
     validator = group.cores[0].validator
     assert validator is not None
-    validator._heard = {0, 1, 2, 3}  # as if it did not listen first
+    validator._heard = {MemberIndex(member) for member in range(4)}  # as if it did not listen first
     group.tell(0, ev.Tick())
     assert group.signed_twice(0) != []
 

@@ -27,6 +27,7 @@ from protocol.messages import (
     Operation,
     Payload,
     Reveal,
+    StakeDeposit,
     Validator,
     VerifiedOperation,
     network_of,
@@ -156,6 +157,15 @@ def make_state(genesis: Genesis | None = None) -> State:
     return State(genesis, Committee.of_genesis(genesis), REAL)
 
 
+def ledger_of_outsiders(workers: int = 6, stake: int = STAKE) -> "HandLedger":
+    """Account 0 is the whole committee; the others staked without a vote, and may withdraw it."""
+    others = range(1, workers + 1)
+    available = RICHES + stake + minimal().operation_fee
+    ledger = HandLedger(make_genesis(1, available=available, others=others))
+    ledger.deposit(*others, amount=stake)
+    return ledger
+
+
 @dataclass
 class HandLedger:
     """A state and the commits that it is given."""
@@ -223,9 +233,15 @@ class HandLedger:
         assert not [fact for fact in facts if isinstance(fact, OperationFailed)], facts
         return JobId(entry.identifier)
 
-    def bid(self, job: JobId, *numbers: int, price: int = 1_000) -> None:
+    def deposit(self, *numbers: int, amount: int = STAKE) -> None:
+        """Stake that several accounts put in, which no vote weighs."""
+        for number in numbers:
+            self.do(number, StakeDeposit(amount))
+
+    def bid(self, job: JobId, *numbers: int, price: int = 1_000, device: str = "cpu") -> None:
         """Bids of several accounts in one commit."""
-        self.commit(*(self.operation(number, make_bid(job, price)) for number in numbers))
+        bid = make_bid(job, price, device)
+        self.commit(*(self.operation(number, bid) for number in numbers))
 
     def until(self, job: JobId, *phases: Phase, most: int = 400) -> Job:
         """Commits with nothing but fingerprints, until the job is in one of the phases."""

@@ -13,7 +13,8 @@ from typing import TypeVar
 from protocol import effects as fx
 from protocol import events as ev
 from protocol.core import Core, Identity
-from protocol.messages import Allocation, Genesis, Validator
+from protocol.encoding import decode
+from protocol.messages import Allocation, Genesis, SignedBlock, Validator
 from protocol.parameters import Parameters, minimal
 from protocol.simulator.disk import Disk
 from protocol.simulator.scheme import FAKE
@@ -220,3 +221,9 @@ class CoreGroup:
         if node == other or (node, other) in self.blocked:
             return
         heappush(self._queue, (self.now + DELAY_NS, next(self._order), other, event))
+
+
+def blocks_with(group: CoreGroup, raw: bytes) -> int:
+    """How many blocks hold an operation."""
+    blocks = {effect.raw for effect in group.effects(fx.GossipBlock)}
+    return sum(raw in decode(block, SignedBlock, 10**6).operations for block in blocks)

@@ -6,18 +6,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from p2pnode.cli.entry import main
 from p2pnode.facts import plain
 from p2pnode.genesis import write_genesis
 from p2pnode.views import job_view
-from protocol.job.record import Draw, Job
+from protocol.job.record import Candidate, Draw, Duty, Job
+from protocol.parameters import minimal
 from protocol.units import CREDIT
-from tests.support.builders import HandLedger, account_id, make_genesis
+from tests.support.builders import HandLedger, account_id, make_genesis, make_offer
 
 Record = dict[str, Any]
 Spoil = Callable[[Record], None]
 LUCKY_MAX = 200
+HEAVIER = "cpu/x86_64-avx2/ort-1.32.0"
+LIGHTER = "cpu/x86_64-avx512f/ort-1.32.0"
 
 
 @cache
@@ -48,6 +52,27 @@ def _job(luck: int) -> Job:
     return ledger.run(offer)
 
 
+@cache
+def job_of_one_class() -> Job:
+    """A job of one device class with an auditor; two bidders of another class are outweighed."""
+    genesis = make_genesis(parameters=replace(minimal(), audit_floor=10_000))
+    ledger = HandLedger(genesis)
+    job = ledger.open(0, make_offer(result_class="class-exact", replicas=2))
+    ledger.bid(job, 1, 2, device=LIGHTER)
+    ledger.bid(job, 3, 4, 5, 6, device=HEAVIER)
+    return ledger.run(job)
+
+
+@cache
+def job_with_a_late_spare() -> Job:
+    """An auditor contradicts a lone executor, so that a spare of that audit's draw runs, too."""
+    genesis = make_genesis(parameters=replace(minimal(), audit_floor=10_000))
+    ledger = HandLedger(genesis)
+    started = ledger.start(make_offer(replicas=2, replicas_max=6))
+    liar = ledger.running(started.identifier)[0]
+    return ledger.run(started.identifier, {liar: b"wrong"})
+
+
 def transcript(job: Job) -> Record:
     """What a node shows of a job, with all that its weights and its audit follow from."""
     record = json.loads(json.dumps(job_view(job)))
@@ -64,16 +89,22 @@ def draw_record(drawn: Draw) -> Record:
         "beacon": drawn.beacon.hex(),
         "seed": drawn.seed.hex(),
         "order": plain(drawn.order),
-        "candidates": [
-            {
-                "account": one.account.hex(),
-                "weight": one.weight,
-                "free_stake": one.free_stake,
-                "reputation": one.reputation,
-                "price": one.price,
-            }
-            for one in drawn.candidates
+        "candidates": [candidate_record(one) for one in drawn.candidates],
+        "passed_over": [
+            {"account": one.account.hex(), "reason": one.reason.name.lower()}
+            for one in drawn.passed_over
         ],
+        "outweighed": [candidate_record(one) for one in drawn.outweighed],
+    }
+
+
+def candidate_record(candidate: Candidate) -> Record:
+    return {
+        "account": candidate.account.hex(),
+        "weight": candidate.weight,
+        "free_stake": candidate.free_stake,
+        "reputation": candidate.reputation,
+        "price": candidate.price,
     }
 
 
@@ -83,8 +114,11 @@ def verify(record: Record, folder: Path, *flags: str) -> int:
     return main(["lottery", "verify", str(path), "--json", *flags])
 
 
-def terms(folder: Path) -> list[str]:
-    write_genesis(folder / "genesis", make_genesis())
+def terms(folder: Path, job: Job | None = None) -> list[str]:
+    """The terms of the network that a job ran on: all audit where the offer is of this file."""
+    audits = minimal().audit_floor if job is None else 10_000
+    parameters = replace(minimal(), audit_floor=audits)
+    write_genesis(folder / "genesis", make_genesis(parameters=parameters))
     return ["--genesis", str(folder / "genesis")]
 
 
@@ -120,6 +154,112 @@ def test_what_a_node_shows_by_itself_can_be_verified(
     path.write_text(json.dumps(job_view(audited_job())))
     assert main(["lottery", "verify", str(path)]) == 0
     assert "as computed: order of the draw" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("job", [job_of_one_class, job_with_a_late_spare])
+def test_classes_and_spares_after_an_audit_are_retraced_to_the_end(
+    job: Callable[[], Job], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    duties = [executor.duty for executor in job().executors]
+    assert (duties[-1] is Duty.AUDITOR) == (job is job_of_one_class)
+    assert Duty.AUDITOR in duties
+    assert verify(transcript(job()), tmp_path, *terms(tmp_path, job())) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["ok"], found["skipped"]) == (True, [])
+    assert ("device class" in found["checked"]) == (job is job_of_one_class)
+
+
+def test_without_the_networks_terms_the_choice_of_a_class_is_named_as_unchecked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert verify(transcript(job_of_one_class()), tmp_path) == 0
+    unchecked = "choice of the device class: name the network's --genesis"
+    assert unchecked in json.loads(capsys.readouterr().out)["skipped"]
+    assert verify(transcript(job_of_one_class()) | {"replicas_min": None}, tmp_path) == 0
+
+
+def take_the_lighter_class(record: Record) -> None:
+    """Candidates of the lighter class, drawn among themselves in the right order."""
+    told = record["draw"]
+    told["candidates"], told["outweighed"] = told["outweighed"], told["candidates"]
+    told["passed_over"] = [
+        {"account": one["account"], "reason": "other_class"} for one in told["outweighed"]
+    ]
+
+
+def rename_classes(record: Record) -> None:
+    """As if those who were drawn had bid from a class of their own each."""
+    for bid in record["bids"]:
+        bid["device"] = f"cpu/{bid['account'][:8]}"
+
+
+def forget_the_outweighed(record: Record) -> None:
+    record["draw"]["outweighed"] = []
+
+
+def outweigh_one_of_the_class(record: Record) -> None:
+    moved = record["draw"]["candidates"].pop()
+    record["draw"]["outweighed"].append(moved)
+    apart = {"account": moved["account"], "reason": "other_class"}
+    record["draw"]["passed_over"].append(apart)
+
+
+def outweigh_a_stranger(record: Record) -> None:
+    stranger = record["draw"]["outweighed"][0] | {"account": "77" * 32}
+    record["draw"]["outweighed"].append(stranger)
+
+
+def compare_all_classes(record: Record) -> None:
+    record["result_class"] = "exact"
+
+
+def lighten_the_outweighed(record: Record) -> None:
+    record["draw"]["outweighed"][0]["weight"] -= 1
+
+
+def audit_from_another_class(record: Record) -> None:
+    other = record["draw"]["outweighed"][0]
+    record["audit"]["draw"]["candidates"].append(other)
+
+
+def hide_from_the_audit(record: Record) -> None:
+    del record["audit"]["draw"]["candidates"][0]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "what"),
+    [
+        (take_the_lighter_class, "device class"),
+        (rename_classes, "device class"),
+        (forget_the_outweighed, "bidders of other classes"),
+        (outweigh_one_of_the_class, "part of "),
+        (outweigh_a_stranger, "price of "),
+        (compare_all_classes, "bidders of other classes"),
+        (lighten_the_outweighed, "weight of "),
+        (audit_from_another_class, "device class of "),
+        (hide_from_the_audit, "bidders left out of the audit"),
+    ],
+)
+def test_a_difference_about_device_classes_is_named(
+    spoil: Spoil, what: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job = job_of_one_class()
+    record = transcript(job)
+    spoil(record)
+    assert verify(record, tmp_path, *terms(tmp_path, job)) == 1
+    found = json.loads(capsys.readouterr().out)["first_difference"]
+    assert found["what"].startswith(what), found
+
+
+def test_the_lighter_class_is_told_from_the_heavier(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job = job_of_one_class()
+    record = transcript(job)
+    take_the_lighter_class(record)
+    assert verify(record, tmp_path, *terms(tmp_path, job)) == 1
+    found = json.loads(capsys.readouterr().out)["first_difference"]
+    assert found == {"what": "device class", "computed": HEAVIER, "recorded": LIGHTER}
 
 
 def swap_order(record: Record) -> None:

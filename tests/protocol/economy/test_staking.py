@@ -2,7 +2,7 @@
 
 import pytest
 
-from protocol.accounts import Account, Available, Move, Released, Staked, Unbonding
+from protocol.accounts import NOTHING, Account, Available, Move, Released, Staked, Unbonding
 from protocol.economy.staking import deposit, withdraw
 from protocol.errors import Reason, Rejected
 from protocol.parameters import minimal
@@ -16,9 +16,9 @@ NOW = Milliseconds(77)
 HOLDER = Account(staked=Credits(3 * LEAST))
 
 
-def refusal_of(account: Account, amount: int) -> Reason:
+def refusal_of(account: Account, amount: int, locked: Credits = NOTHING) -> Reason:
     with pytest.raises(Rejected) as refusal:
-        withdraw(ANN, account, Credits(amount), NOW, TERMS)
+        withdraw(ANN, account, Credits(amount), locked, NOW, TERMS)
     return refusal.value.reason
 
 
@@ -39,17 +39,28 @@ def test_a_small_deposit_may_top_up_a_stake() -> None:
 def test_a_withdrawal_unbonds_for_the_networks_period() -> None:
     release_ms = Milliseconds(NOW + TERMS.unbonding_ms)
     expected = Move(Staked(ANN), Released(ANN, release_ms), LEAST)
-    assert withdraw(ANN, HOLDER, LEAST, NOW, TERMS) == (expected,)
+    assert withdraw(ANN, HOLDER, LEAST, NOTHING, NOW, TERMS) == (expected,)
 
 
 def test_a_withdrawal_leaves_the_minimum_or_nothing() -> None:
-    assert withdraw(ANN, HOLDER, HOLDER.staked, NOW, TERMS)
+    assert withdraw(ANN, HOLDER, HOLDER.staked, NOTHING, NOW, TERMS)
     assert refusal_of(HOLDER, HOLDER.staked - 1) is Reason.BELOW_MINIMUM
 
 
 def test_pledged_stake_cannot_be_withdrawn() -> None:
     pledged = Account(staked=HOLDER.staked, pledges=((JobId(bytes(32)), Credits(CREDIT)),))
     assert refusal_of(pledged, HOLDER.staked) is Reason.INSUFFICIENT_STAKE
+
+
+def test_the_stake_that_a_vote_weighs_stays_to_the_last_millionth() -> None:
+    locked = Credits(2 * LEAST)
+    assert withdraw(ANN, HOLDER, LEAST, locked, NOW, TERMS)
+    assert refusal_of(HOLDER, LEAST + 1, locked) is Reason.STAKE_LOCKED
+    assert refusal_of(HOLDER, HOLDER.staked, locked) is Reason.STAKE_LOCKED
+
+
+def test_a_slashed_stake_below_what_the_vote_weighs_cannot_shrink_further() -> None:
+    assert refusal_of(HOLDER, 1, Credits(HOLDER.staked + 1)) is Reason.STAKE_LOCKED
 
 
 def test_only_so_many_unbondings_are_pending_at_a_time() -> None:

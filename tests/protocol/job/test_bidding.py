@@ -4,8 +4,8 @@ import pytest
 from msgspec.structs import replace
 
 from protocol.errors import Reason
-from protocol.job.bidding import WEIGHT_MAX, exposure_of, weight_of
-from protocol.job.record import PassedOver, Phase
+from protocol.job.bidding import WEIGHT_MAX, exposure_of, obstacle_to, weight_of
+from protocol.job.record import Circumstances, PassedOver, Phase
 from protocol.messages import StakeWithdrawal
 from protocol.parameters import minimal
 from protocol.units import CREDIT, Credits, Milliseconds
@@ -13,6 +13,7 @@ from tests.support.builders import (
     STAKE,
     HandLedger,
     account_id,
+    ledger_of_outsiders,
     make_bid,
     make_genesis,
     make_offer,
@@ -20,6 +21,11 @@ from tests.support.builders import (
 
 TERMS = minimal()
 CAP = Credits(1_000)
+
+
+def circumstances(ledger: HandLedger) -> Circumstances:
+    state = ledger.state
+    return Circumstances(TERMS, state._position, state.accounts.of, state.reputation_of)
 
 
 def weight(stake: int = 1_000 * CREDIT, reputation: int = 100, price: int = 1_000) -> int:
@@ -96,6 +102,35 @@ def test_a_bid_that_does_not_fit_the_offer_is_rejected(device: str, estimate_ms:
     assert ledger.fail(1, bid).reason is Reason.BAD_TERMS
 
 
+@pytest.mark.parametrize("device", ["", "tpu", "any", "/cpu", "CPU", "gpu/sm90", "cpuid"])
+def test_a_device_of_no_known_kind_is_rejected(device: str) -> None:
+    ledger = HandLedger()
+    job = ledger.open()
+    assert ledger.fail(1, make_bid(job, device=device)).reason is Reason.BAD_TERMS
+
+
+@pytest.mark.parametrize("device", ["cuda", "cuda/sm90-NVIDIA-H200/ort-1.32.0"])
+def test_a_device_counts_by_its_kind_whatever_class_it_names(device: str) -> None:
+    ledger = HandLedger()
+    job, other = ledger.open(0, make_offer(device="cuda")), ledger.open(0, make_offer(device="cpu"))
+    ledger.do(1, make_bid(job, device=device))
+    assert ledger.state.jobs[job].bids[0].device == device
+    assert ledger.fail(1, make_bid(other, device=device)).reason is Reason.BAD_TERMS
+
+
+def test_before_a_first_call_a_class_is_no_obstacle_and_after_it_another_is() -> None:
+    ledger = HandLedger()
+    job = ledger.open(0, make_offer(result_class="class-exact", replicas=2))
+    ledger.bid(job, 1, 2, 3, device="cpu/a")
+    ledger.bid(job, 4, device="cpu/b")
+    bidding = ledger.state.jobs[job]
+    now = circumstances(ledger)
+    assert [obstacle_to(bidding, bid, now) for bid in bidding.bids] == [None] * 4
+    drawn = ledger.until(job, Phase.EXECUTING)
+    found = [obstacle_to(drawn, bid, circumstances(ledger)) for bid in drawn.bids]
+    assert found == [None, None, None, Reason.OTHER_CLASS]
+
+
 def test_an_account_without_stake_pays_for_its_futile_bid() -> None:
     ledger = HandLedger(make_genesis(others=(9,)))
     job = ledger.open()
@@ -124,7 +159,7 @@ def test_a_bidder_whose_free_stake_does_not_cover_the_exposure_is_passed_over() 
 
 
 def test_stake_withdrawn_before_the_draw_does_not_count() -> None:
-    ledger = HandLedger()
+    ledger = ledger_of_outsiders()
     job = ledger.open()
     ledger.bid(job, 1, 2, 3, 4)
     ledger.do(1, StakeWithdrawal(STAKE))

@@ -6,10 +6,10 @@ from protocol.accounts import Pledge
 from protocol.errors import Reason
 from protocol.job.calling import active, call, call_spares, spares_wanted
 from protocol.job.crosscheck import compare
-from protocol.job.record import Circumstances, Duty, Job, PassedOver, Status
+from protocol.job.record import Circumstances, Duty, Job, PassedOver, Phase, Status
 from protocol.messages import StakeWithdrawal
 from protocol.parameters import minimal
-from tests.support.builders import STAKE, HandLedger, make_offer
+from tests.support.builders import STAKE, HandLedger, account_id, ledger_of_outsiders, make_offer
 
 TERMS = minimal()
 
@@ -20,7 +20,7 @@ def circumstances(ledger: HandLedger) -> Circumstances:
 
 
 def started(replicas_max: int = 4) -> tuple[HandLedger, Job]:
-    ledger = HandLedger()
+    ledger = ledger_of_outsiders()
     return ledger, ledger.start(make_offer(replicas_max=replicas_max))
 
 
@@ -52,6 +52,22 @@ def test_a_spare_that_cannot_be_called_is_passed_over_with_the_reason() -> None:
     change = call_spares(replace(job, wanted=4), circumstances(ledger))
     assert change.job.executors[3].account == job.spares[1]
     assert change.job.passed_over == (PassedOver(job.spares[0], Reason.INSUFFICIENT_STAKE),)
+
+
+def test_a_spare_of_another_class_is_neither_called_nor_counted_on() -> None:
+    ledger = HandLedger()
+    identifier = ledger.open(0, make_offer(result_class="class-exact", replicas=3, replicas_max=6))
+    ledger.bid(identifier, 1, 2, 3, 4, device="cpu/a")
+    ledger.bid(identifier, 5, 6, device="cpu/b")
+    job = ledger.until(identifier, Phase.EXECUTING)
+    others = (account_id(5), account_id(6))
+    listed = replace(job, spares=(others[0], *job.spares, others[1]), wanted=5, passed_over=())
+    change = call_spares(listed, circumstances(ledger))
+    assert [each.account for each in change.job.executors[3:]] == list(job.spares)
+    assert change.job.passed_over == tuple(PassedOver(a, Reason.OTHER_CLASS) for a in others)
+    nothing = compare(replace(job, executors=()), TERMS)
+    only_others = replace(job, spares=others)
+    assert spares_wanted(only_others, nothing, circumstances(ledger)) is None
 
 
 def test_auditors_and_the_absent_do_not_count_as_running() -> None:

@@ -5,12 +5,23 @@ from fractions import Fraction
 from msgspec.structs import replace
 
 from protocol.encoding import digest_of
+from protocol.errors import Reason
 from protocol.job.bidding import weight_of
+from protocol.job.drawing import ClassWeight, class_size, heaviest_class
 from protocol.job.lottery import draw
-from protocol.job.record import Duty, Ending, Job, Phase
+from protocol.job.record import Duty, Ending, Job, PassedOver, Phase
+from protocol.messages import StakeWithdrawal
 from protocol.parameters import Parameters, minimal
 from protocol.units import CREDIT, Credits
-from tests.support.builders import HandLedger, account_id, make_genesis, make_offer, make_reveal
+from tests.support.builders import (
+    STAKE,
+    HandLedger,
+    account_id,
+    ledger_of_outsiders,
+    make_genesis,
+    make_offer,
+    make_reveal,
+)
 
 TERMS = minimal()
 ALWAYS = replace(TERMS, audit_floor=10_000)
@@ -119,3 +130,133 @@ def test_bidders_who_cannot_reach_the_error_together_are_not_made_to_work() -> N
     assert record.ending is Ending.UNREACHABLE
     assert record.refund == record.offer.budget
     assert not ledger.state.accounts.of(account_id(1)).pledges
+
+
+# Device classes
+
+WIDE = "cpu/x86_64-avx512f/ort-1.32.0"
+NARROW = "cpu/x86_64-avx2/ort-1.32.0"
+
+
+def class_of(*bidders: tuple[str, int], size: int = 1) -> str:
+    return heaviest_class([ClassWeight(device, weight) for device, weight in bidders], size)
+
+
+def drawn_from(classes: dict[str, tuple[int, ...]], ledger: HandLedger | None = None) -> Job:
+    """A job whose results are compared within one device class, once it is drawn."""
+    ledger = ledger if ledger is not None else HandLedger()
+    job = ledger.open(0, make_offer(result_class="class-exact", replicas=2))
+    for device, numbers in classes.items():
+        ledger.bid(job, *numbers, device=device)
+    return ledger.until(job, Phase.EXECUTING, Phase.REFUNDED)
+
+
+def test_the_class_with_the_greatest_weight_is_chosen_not_the_one_with_most_bidders() -> None:
+    assert class_of((WIDE, 3), (NARROW, 2), (NARROW, 2)) == NARROW
+    assert class_of((WIDE, 9), (NARROW, 2), (NARROW, 2)) == WIDE
+
+
+def test_of_equal_classes_the_first_name_is_chosen_in_any_order_of_bids() -> None:
+    assert class_of((WIDE, 4), (NARROW, 4)) == class_of((NARROW, 4), (WIDE, 4)) == NARROW
+
+
+def test_without_bidders_no_class_is_chosen() -> None:
+    assert class_of() == ""
+
+
+def test_a_class_too_small_for_the_job_stands_back_while_another_has_enough() -> None:
+    bids = (("cpu/mine", 2**60), (NARROW, 1), (NARROW, 1))
+    assert class_of(*bids, size=1) == "cpu/mine"
+    assert class_of(*bids, size=2) == NARROW
+    assert class_of(*bids, size=3) == "cpu/mine", "nobody has enough"
+
+
+def test_a_class_needs_what_the_offer_asks_for_and_what_its_error_takes() -> None:
+    assert class_size(3, 4, 20_000, TERMS) == 3
+    assert class_size(1, 4, 20_000, TERMS) == 2, "two newcomers are right with 98.8 %"
+    assert class_size(1, 4, 200_000, TERMS) == 2, "a newcomer is not left alone"
+    assert class_size(1, 1, 200_000, TERMS) == 1
+    assert class_size(1, 3, 1, TERMS) == 3, "no number of newcomers would do"
+
+
+def test_a_job_is_drawn_from_one_class_and_shows_what_the_others_weighed() -> None:
+    job = drawn_from({WIDE: (1, 2), NARROW: (3, 4, 5)})
+    assert job.draw is not None
+    assert {account_id(n) for n in (3, 4, 5)} == {*job.draw.order}
+    assert {one.account for one in job.draw.candidates} == {*job.draw.order}
+    others = (account_id(1), account_id(2))
+    assert tuple(one.account for one in job.draw.outweighed) == others
+    assert all(one.weight > 0 for one in job.draw.outweighed)
+    assert job.passed_over == tuple(PassedOver(one, Reason.OTHER_CLASS) for one in others)
+
+
+def test_an_invented_class_with_a_huge_stake_does_not_stop_a_job() -> None:
+    ledger = HandLedger(make_genesis(available=200_000 * CREDIT))
+    ledger.deposit(6, amount=90_000 * CREDIT)
+    job = drawn_from({"cpu/mine": (6,), NARROW: (1, 2)}, ledger)
+    assert job.phase is Phase.EXECUTING
+    assert {each.account for each in job.executors} == {account_id(1), account_id(2)}
+    assert job.draw is not None
+    (mine,) = job.draw.outweighed
+    assert mine.weight > sum(one.weight for one in job.draw.candidates)
+
+
+def test_who_cannot_be_drawn_adds_nothing_to_a_class() -> None:
+    ledger = ledger_of_outsiders()
+    job = ledger.open(0, make_offer(result_class="class-exact", replicas=2))
+    ledger.bid(job, 1, 2, 3, device=WIDE)
+    ledger.bid(job, 4, 5, device=NARROW)
+    for number in (1, 2):
+        ledger.do(number, StakeWithdrawal(STAKE))
+    record = ledger.until(job, Phase.EXECUTING)
+    assert {each.device for each in record.executors} == {NARROW}
+    assert [one.reason for one in record.passed_over] == [
+        Reason.INSUFFICIENT_STAKE,
+        Reason.INSUFFICIENT_STAKE,
+        Reason.OTHER_CLASS,
+    ]
+
+
+def test_when_nobody_can_be_drawn_a_job_of_one_class_is_refunded() -> None:
+    ledger = ledger_of_outsiders()
+    job = ledger.open(0, make_offer(result_class="class-exact", replicas=2))
+    ledger.bid(job, 1, device=WIDE)
+    ledger.do(1, StakeWithdrawal(STAKE))
+    record = ledger.until(job, Phase.REFUNDED)
+    assert record.ending is Ending.NO_ELIGIBLE_BID
+
+
+def test_an_auditor_and_later_spares_are_of_the_executors_class() -> None:
+    ledger = HandLedger(make_genesis(9, parameters=ALWAYS))
+    job = drawn_from({WIDE: (1, 2, 3), NARROW: (4, 5, 6, 7, 8)}, ledger)
+    liar = ledger.running(job.identifier)[0]
+    record = ledger.run(job.identifier, {liar: b"wrong"})
+    duties = [each.duty for each in record.executors]
+    assert duties == [Duty.EXECUTOR, Duty.EXECUTOR, Duty.AUDITOR, Duty.EXECUTOR]
+    assert {each.device for each in record.executors} == {NARROW}
+    assert record.audit is not None
+    assert record.audit.drawn is not None
+    over = record.audit.drawn.passed_over
+    assert [one.account for one in over] == [account_id(n) for n in (1, 2, 3)]
+    assert {one.reason for one in over} == {Reason.OTHER_CLASS}
+    assert record.audit.drawn.outweighed == (), "the class was chosen by the first draw"
+
+
+def test_where_only_another_class_is_left_nobody_audits() -> None:
+    ledger = HandLedger(make_genesis(parameters=ALWAYS))
+    job = drawn_from({WIDE: (1,), NARROW: (2, 3)}, ledger)
+    record = ledger.run(job.identifier)
+    assert record.audit is not None
+    assert record.audit.drawn is not None
+    assert record.audit.drawn.order == ()
+    assert record.phase is Phase.SETTLED
+
+
+def test_jobs_compared_between_all_devices_are_drawn_from_all() -> None:
+    ledger = HandLedger()
+    job = ledger.open()
+    ledger.bid(job, 1, 2, device=WIDE)
+    ledger.bid(job, 3, device=NARROW)
+    record = ledger.until(job, Phase.EXECUTING)
+    assert len(record.executors) == 3
+    assert record.passed_over == ()

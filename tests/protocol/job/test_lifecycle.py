@@ -13,6 +13,7 @@ from tests.support.builders import (
     STAKE,
     HandLedger,
     account_id,
+    ledger_of_outsiders,
     make_genesis,
     make_offer,
     make_reveal,
@@ -194,7 +195,7 @@ def test_without_bids_everything_returns() -> None:
 
 
 def test_without_eligible_bidders_everything_returns() -> None:
-    ledger = HandLedger()
+    ledger = ledger_of_outsiders()
     job = ledger.open()
     ledger.bid(job, 1)
     ledger.do(1, StakeWithdrawal(STAKE))
@@ -345,7 +346,7 @@ def test_a_late_lie_is_still_a_lie(others: int) -> None:
 
 
 def test_a_pledge_cannot_be_withdrawn_before_it_is_judged() -> None:
-    ledger = HandLedger()
+    ledger = ledger_of_outsiders()
     job = ledger.start().identifier
     liar = ledger.running(job)[0]
     assert ledger.fail(liar, StakeWithdrawal(STAKE)).reason is Reason.INSUFFICIENT_STAKE

@@ -56,14 +56,15 @@ def make_block() -> VerifiedBlock:
     """A first block of somebody who does not lead the round."""
     author = next(n for n in range(4) if COMMITTEE.leader(Round(1)) != n)
     seeds = {account(n): identity(n).seed for n in range(4)}
+    genesis = [genesis_reference(COMMITTEE, MemberIndex(n)) for n in range(4)]
     block = Block(
         version=VERSION,
         network=NETWORK,
         epoch=0,
         round=1,
         author=author,
-        own=genesis_reference(COMMITTEE, MemberIndex(author)),
-        parents=tuple(genesis_reference(COMMITTEE, MemberIndex(n)) for n in range(4) if n != author),
+        own=genesis[author],
+        parents=tuple(reference for reference in genesis if reference.author != author),
         weak=(),
         content=content_of(()),
         checkpoint=None,
@@ -127,7 +128,7 @@ def test_a_forged_operation_is_refused_each_time() -> None:
 
 
 def test_only_evidence_may_be_larger_than_the_network_allows() -> None:
-    admission = make_admission(operation_bytes_max=200)
+    admission = make_admission(operation_bytes_max=100)
     evidence = EquivocationEvidence(bytes(300), FORGED, bytes(300), FORGED)
     assert admission.operation(pay(evidence).raw) == pay(evidence)
     with pytest.raises(Rejected) as caught:

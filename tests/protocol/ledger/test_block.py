@@ -101,7 +101,7 @@ def test_a_leaders_block_opens_with_its_random_value_and_so_it_does_from_the_sto
     raw = signed(led()).raw
     verified = opened(raw)
     assert len(verified.output) == 64
-    assert reopen_block(raw, COMMITTEE, NETWORK, minimal(), REAL) == verified
+    assert reopen_block(raw, COMMITTEE, REAL) == verified
 
 
 def test_a_stored_block_opens_without_a_look_at_its_signature():
@@ -109,7 +109,7 @@ def test_a_stored_block_opens_without_a_look_at_its_signature():
     raw = encode(SignedBlock(encode(block), (), bytes(64)))
     with pytest.raises(Rejected):
         opened(raw)
-    assert reopen_block(raw, COMMITTEE, NETWORK, minimal(), REAL).block == block
+    assert reopen_block(raw, COMMITTEE, REAL).block == block
 
 
 def test_a_block_of_the_first_round_stands_on_genesis():
@@ -220,7 +220,7 @@ def test_operations_that_the_block_does_not_name_are_rejected():
 def test_signing_again_gives_the_same_digest():
     verified = signed(a_block())
     other = encode(SignedBlock(encode(a_block()), (), bytes(64)))
-    assert reopen_block(other, COMMITTEE, NETWORK, minimal(), REAL).digest == verified.digest
+    assert reopen_block(other, COMMITTEE, REAL).digest == verified.digest
 
 
 def test_a_proof_without_its_output_is_a_misuse():

@@ -1,14 +1,16 @@
 """What a worker sends for a job that it is drawn for, and when."""
 
+from dataclasses import replace
+
 from protocol import effects as fx
 from protocol import events as ev
 from protocol.encoding import content_digest, encode
 from protocol.job.commit_reveal import fingerprint_digest
 from protocol.job.record import Phase
-from protocol.messages import Commitment, Fingerprint, Payload, Reveal
+from protocol.messages import Bid, Commitment, Fingerprint, Offer, Payload, Reveal
 from protocol.roles.worker import Worker
 from protocol.units import JobId
-from tests.support.builders import HandLedger, account_id, make_reveal
+from tests.support.builders import HandLedger, account_id, make_offer, make_reveal
 
 SALT = b"s" * 32
 
@@ -105,3 +107,51 @@ def test_a_worker_that_was_too_late_with_its_fingerprint_still_reveals() -> None
     own = story.ledger.state.jobs[story.job].executor(account_id(story.own))
     assert own is not None
     assert own.fingerprint is None
+
+
+# Device classes
+
+FULL = "cpu/x86_64-avx2/ort-1.32.0"
+BOARD = "cuda/sm90-NVIDIA-H200/ort-1.32.0"
+PLACES = ev.WorkerOffered(
+    kinds=frozenset({"onnx", "wasm"}),
+    devices=frozenset({"cpu"}),
+    price=1_000,
+    allowed=None,
+    parallel=1,
+    sandbox_level=0,
+    classes=(("wasm", "cpu"), ("onnx", FULL)),
+)
+
+
+def devices_bid(offer: Offer, offered: ev.WorkerOffered = PLACES) -> list[str]:
+    """The devices that a worker bids with for an offer; none where it does not bid."""
+    ledger = HandLedger()
+    worker = Worker(account_id(1), ledger.state)
+    worker.offer(offered)
+    ledger.open(0, offer)
+    sent = worker.react(ledger.facts).operations
+    return [payload.device for payload in sent if isinstance(payload, Bid)]
+
+
+def test_a_worker_names_its_class_in_full_only_where_results_depend_on_it() -> None:
+    assert devices_bid(make_offer(result_class="class-exact")) == [FULL]
+    assert devices_bid(make_offer(result_class="exact")) == ["cpu"]
+
+
+def test_a_worker_bids_with_the_class_that_the_kind_of_the_job_runs_on() -> None:
+    mixed = replace(PLACES, classes=(("wasm", "cpu"), ("onnx", BOARD)))
+    assert devices_bid(make_offer(result_class="class-exact"), mixed) == [BOARD]
+    assert devices_bid(make_offer(kind="wasm", result_class="class-exact"), mixed) == ["cpu"]
+
+
+def test_a_worker_does_not_bid_for_a_device_that_the_kind_would_not_run_on() -> None:
+    mixed = replace(PLACES, devices=frozenset({"cpu", "cuda"}), classes=(("onnx", BOARD),))
+    assert devices_bid(make_offer(device="cpu"), mixed) == []
+    assert devices_bid(make_offer(device="cuda"), mixed) == ["cuda"]
+    assert devices_bid(make_offer(device="cuda"), PLACES) == []
+
+
+def test_a_kind_without_a_class_of_its_own_runs_on_any_device_offered() -> None:
+    plain = replace(PLACES, devices=frozenset({"cpu", "cuda"}), classes=())
+    assert devices_bid(make_offer(device="cuda", result_class="class-exact"), plain) == ["cuda"]

@@ -1,0 +1,383 @@
+"""The node's wiring: restoring, greeting, and what it offers."""
+
+import stat
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import pytest
+import trio
+import trio.testing
+
+from p2pnode import node
+from p2pnode.content import Content
+from p2pnode.driver import INBOX_EVENTS, Driver
+from p2pnode.execution.devices import Device, Devices
+from p2pnode.facts import FactLog
+from p2pnode.interfaces import Gossiped, PeerJoined, PeerLeft, Received
+from p2pnode.joining import Joined
+from p2pnode.settings import Settings
+from p2pnode.storage import (
+    Contradiction,
+    FinalCommit,
+    Journal,
+    NodeSeeds,
+    layout,
+    open_journal,
+    prepare_data_folder,
+)
+from p2pnode.world import NodeWorld, WorldParts, topic_of
+from protocol import effects as fx
+from protocol import events as ev
+from protocol.core import Core
+from protocol.encoding import encode
+from protocol.ledger.block import stored_digest
+from protocol.messages import Genesis, network_of
+from protocol.units import CREDIT, Digest
+from tests.p2pnode.fake_ports import (
+    FakeNetwork,
+    FakeWorld,
+    ScriptedCore,
+    gift,
+    live_driver,
+    lone_core,
+    lone_genesis,
+    scripted_driver,
+)
+from tests.support.builders import account_id, make_genesis
+
+NETWORK = network_of(lone_genesis())
+PEER = account_id(2)
+CPU = Device("cpu", "processor", "", 2**30)
+GPU = Device("cuda:0", "board", "GPU-1", 2**34)
+
+
+def settings(folder: Path, **changes: object) -> Settings:
+    return Settings(folder, **changes)  # type: ignore[arg-type]  # as the fields are
+
+
+# Restoring
+
+
+@dataclass
+class Restored:
+    """What a start makes of a journal."""
+
+    core: Core
+    driver: Driver
+    world: FakeWorld
+    opened: node.Opened
+
+
+async def lived(folder: Path) -> FakeWorld:
+    """Lets a lone validator live for some seconds, and writes down what it kept."""
+    world = FakeWorld()
+    driver = live_driver(lone_core(), world)
+    await driver.put(ev.Restored(0, (), ()))
+    await driver.put(ev.OperationRequested(1, gift(amount=5 * CREDIT)))
+    with trio.move_on_after(10):
+        await driver.run()
+    async with opened_journal(folder) as journal, trio.open_nursery() as nursery:
+        content = cast(Content, None)
+        parts = WorldParts(journal, FakeNetwork().port, content, FactLog())
+        writer = NodeWorld(parts, nursery, NETWORK, driver.clock)
+        await writer.keep(tuple(world.all("kept")))  # type: ignore[arg-type]  # only records
+    return world
+
+
+@asynccontextmanager
+async def opened_journal(folder: Path) -> AsyncIterator[Journal]:
+    account = account_id(0)
+    async with open_journal(folder, NETWORK, account, hash_block=stored_digest) as journal:
+        yield journal
+
+
+@asynccontextmanager
+async def restored(folder: Path) -> AsyncIterator[Restored]:
+    genesis = lone_genesis()
+    core, world = lone_core(genesis), FakeWorld()
+    driver = live_driver(core, world)
+    async with opened_journal(folder) as journal:
+        opened = node.Opened(
+            settings(folder),
+            layout(folder),
+            NodeSeeds(b"s" * 32, b"r" * 32),
+            Joined(genesis, NETWORK, False, True),
+            core,
+            journal,
+            FakeNetwork().port,
+        )
+        await node._restore(opened, driver)
+        yield Restored(core, driver, world, opened)
+
+
+def blocks_of(world: FakeWorld) -> list[fx.PersistBlock]:
+    return [one for one in world.all("kept") if isinstance(one, fx.PersistBlock)]
+
+
+async def test_a_restart_continues_where_the_journal_ends(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    before = await lived(tmp_path)
+    commits = [one for one in before.all("kept") if isinstance(one, fx.PersistCommit)]
+    async with restored(tmp_path) as made:
+        assert made.core.state.index == commits[-1].index > 5
+        assert made.core.state.digest == commits[-1].state_digest
+        with trio.move_on_after(10):
+            await made.driver.run()
+    rounds = [one.round for one in before.all("kept") if isinstance(one, fx.PersistSlot)]
+    later = [one.round for one in made.world.all("kept") if isinstance(one, fx.PersistSlot)]
+    assert min(later) == max(rounds) + 1
+    assert made.core.state.index > commits[-1].index
+
+
+async def test_a_damaged_block_is_forgotten_and_taken_back(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    blocks = blocks_of(await lived(tmp_path))
+    damaged = blocks[len(blocks) // 2]
+    rot(layout(tmp_path).journal, damaged.raw)
+    async with restored(tmp_path) as made:
+        known = [block.digest in made.core.ledger.dag for block in blocks]
+        assert known == [block.round < damaged.round for block in blocks]
+        assert await made.opened.journal.block(damaged.digest) is None
+        for block in blocks[blocks.index(damaged) :]:
+            await made.driver.put(ev.BlockReceived(PEER, block.raw))
+        with trio.move_on_after(2):
+            await made.driver.run()
+        assert all(block.digest in made.core.ledger.dag for block in blocks)
+        assert damaged in made.world.all("kept"), "the fresh copy is kept"
+
+
+def rot(path: Path, content: bytes) -> None:
+    """Flips one bit of something in a file."""
+    whole, middle = path.read_bytes(), len(content) // 2
+    assert content in whole
+    changed = content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+    path.write_bytes(whole.replace(content, changed))
+
+
+async def test_a_journal_that_tells_of_another_ledger_ends_the_start(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    world = await lived(tmp_path)
+    await forge_final(tmp_path, world)
+    with pytest.raises(Contradiction, match="commit"):
+        async with restored(tmp_path):
+            pass
+
+
+async def forge_final(folder: Path, world: FakeWorld) -> None:
+    """Writes the journal anew with another state after the last commit."""
+    layout(folder).journal.unlink()
+    records = world.all("kept")
+    last = max(one.index for one in records if isinstance(one, fx.PersistCommit))
+    async with opened_journal(folder) as journal, trio.open_nursery() as nursery:
+        parts = WorldParts(journal, FakeNetwork().port, cast(Content, None), FactLog())
+        writer = NodeWorld(parts, nursery, NETWORK, live_driver(lone_core(), world).clock)
+        await writer.keep(tuple(blocks_of(world)))
+        await journal.append([FinalCommit(last, b"c" * 32, b"s" * 32)])
+
+
+# Greeting
+
+
+def greeted(core: ScriptedCore) -> list[ev.Event]:
+    return [one for one in core.taken if not isinstance(one, ev.Tick)]
+
+
+def peer_of(network_digest: bytes, account: bytes = PEER) -> FakeNetwork:
+    peer = FakeNetwork(account)
+
+    async def answer(asker: bytes, payload: bytes) -> bytes:
+        return network_digest
+
+    peer.serve(node.NETWORK_KIND, answer)
+    return peer
+
+
+@asynccontextmanager
+async def pumping(network: FakeNetwork) -> AsyncIterator[ScriptedCore]:
+    core = ScriptedCore()
+    driver = scripted_driver(core, FakeWorld())
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(driver.run)
+        nursery.start_soon(node._pump, network.port, driver, nursery, NETWORK)
+        yield core
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_peer_of_this_network_becomes_a_neighbour(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    network = FakeNetwork()
+    network.knows(peer_of(NETWORK))
+    async with pumping(network) as core:
+        await network.bring.send(PeerJoined(PEER))
+        await network.bring.send(PeerLeft(PEER))
+        await network.bring.send(PeerJoined(PEER))
+        await trio.sleep(1)
+        assert greeted(core)[-1] == ev.PeerJoined(PEER)
+
+
+@pytest.mark.parametrize("answer", [bytes(32), b"", NETWORK[:-1], NETWORK + b"\0"])
+async def test_a_peer_of_another_network_is_never_a_neighbour(
+    answer: bytes, autojump_clock: trio.testing.MockClock
+) -> None:
+    network = FakeNetwork()
+    network.knows(peer_of(answer))
+    async with pumping(network) as core:
+        await network.bring.send(PeerJoined(PEER))
+        await trio.sleep(1_000)
+        assert (PEER, node.NETWORK_KIND) in network.asked, "it was asked"
+        assert greeted(core) == []
+
+
+async def test_a_peer_that_is_still_starting_is_asked_again(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    network, peer = FakeNetwork(), FakeNetwork(PEER)
+    network.knows(peer)
+    async with pumping(network) as core:
+        await network.bring.send(PeerJoined(PEER))
+        await trio.sleep(100)
+        assert greeted(core) == []
+        peer.handlers = peer_of(NETWORK).handlers
+        await trio.sleep(10)
+        assert greeted(core) == [ev.PeerJoined(PEER)]
+
+
+async def test_a_peer_that_left_before_it_answered_is_no_neighbour(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    network, peer = FakeNetwork(), FakeNetwork(PEER)
+
+    async def answer(asker: bytes, payload: bytes) -> bytes:
+        await trio.sleep(1)
+        return NETWORK
+
+    peer.serve(node.NETWORK_KIND, answer)
+    network.knows(peer)
+    async with pumping(network) as core:
+        await network.bring.send(PeerJoined(PEER))
+        await trio.sleep(0.5)
+        await network.bring.send(PeerLeft(PEER))
+        await trio.sleep(100)
+        assert greeted(core) == [ev.PeerLeft(PEER)]
+
+
+async def test_gossip_and_messages_reach_the_core_as_what_they_are(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    network = FakeNetwork()
+    async with pumping(network) as core:
+        await network.bring.send(Gossiped(topic_of("blocks", NETWORK), PEER, b"block"))
+        await network.bring.send(Gossiped(topic_of("operations", NETWORK), PEER, b"batch"))
+        await network.bring.send(Received(PEER, b"message"))
+        await trio.sleep(1)
+        assert greeted(core) == [
+            ev.BlockReceived(PEER, b"block"),
+            ev.MessageReceived(PEER, b"batch"),
+            ev.MessageReceived(PEER, b"message"),
+        ]
+
+
+async def test_a_flood_of_gossip_is_dropped_and_a_leave_is_not(
+    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
+) -> None:
+    network, core = FakeNetwork(), ScriptedCore()
+    network.knows(peer_of(NETWORK))
+    driver = scripted_driver(core, FakeWorld())
+    nursery.start_soon(node._pump, network.port, driver, nursery, NETWORK)
+    await network.bring.send(PeerJoined(PEER))
+    await trio.testing.wait_all_tasks_blocked()
+    for _ in range(2 * INBOX_EVENTS):
+        await network.bring.send(Received(PEER, b"message"))
+    await network.bring.send(PeerLeft(PEER))
+    await trio.testing.wait_all_tasks_blocked()
+    assert driver.dropped == INBOX_EVENTS + 1
+    nursery.start_soon(driver.run)
+    await trio.sleep(1)
+    assert core.taken[0] == ev.PeerJoined(PEER)
+    assert ev.PeerLeft(PEER) in core.taken
+
+
+async def test_gossip_of_another_network_does_not_pass_the_gate(tmp_path: Path) -> None:
+    folder = prepare_data_folder(tmp_path)
+    genesis = lone_genesis()
+    seeds = NodeSeeds(b"s" * 32, b"r" * 32)
+    own, foreign = await first_block(genesis), await first_block(make_genesis(1))
+    gates: list[Callable[[str, bytes, bytes], bool]] = []
+
+    @asynccontextmanager
+    async def open_fake(*parts: object) -> AsyncIterator[object]:
+        gates.append(cast(Callable[[str, bytes, bytes], bool], parts[-1]))
+        yield FakeNetwork().port
+
+    joined = Joined(genesis, NETWORK, False, True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(node, "open_network", open_fake)
+        async with node._open(settings(tmp_path), folder, seeds, joined):
+            (gate,) = gates
+    topic = topic_of("blocks", NETWORK)
+    assert gate(topic, PEER, own)
+    assert not gate(topic, PEER, foreign)
+    assert not gate(topic_of("blocks", bytes(32)), PEER, own)
+    assert not gate("anything", PEER, own)
+    assert not gate(topic_of("operations", NETWORK), PEER, own)
+
+
+async def first_block(genesis: Genesis) -> bytes:
+    """The first block of a network's only validator."""
+    core = lone_core(genesis)
+    core.step(ev.Restored(0, (), ()), 0)
+    for now in range(10**9, 10**11, 10**9):
+        for effect in core.step(ev.Tick(), now):
+            if isinstance(effect, fx.GossipBlock):
+                return effect.raw
+    raise AssertionError(encode(genesis))
+
+
+# What a node offers
+
+
+def test_a_node_offers_what_its_operator_allows(tmp_path: Path) -> None:
+    devices = Devices((CPU,), "no driver")
+    chosen = settings(tmp_path, allowed_artefacts=(b"a" * 32,), price=7, parallel=3)
+    offer = node._offer(chosen, devices)
+    assert offer.kinds == {"wasm", "onnx"}
+    assert (offer.price, offer.parallel) == (7, 3)
+    assert offer.allowed == frozenset({Digest(b"a" * 32)})
+    assert node._offer(settings(tmp_path), devices).allowed == frozenset(), "nothing by default"
+    anything = settings(tmp_path, unsafe_run_anything=True)
+    assert node._offer(anything, devices).allowed is None
+
+
+def test_a_node_that_is_no_worker_offers_nothing(tmp_path: Path) -> None:
+    chosen = settings(tmp_path, roles=("validator",), unsafe_run_anything=True)
+    offer = node._offer(chosen, Devices((CPU,), None))
+    assert (offer.kinds, offer.parallel, offer.allowed) == (frozenset(), 0, frozenset())
+
+
+def test_only_the_devices_that_were_named_are_lent(tmp_path: Path) -> None:
+    found = Devices((CPU, GPU), None)
+    assert node._chosen(found, settings(tmp_path)) == found
+    assert node._chosen(found, settings(tmp_path, devices=("cuda:0",))).devices == (GPU,)
+    with pytest.raises(node.DeviceMissing, match="there is: cpu, cuda:0"):
+        node._chosen(found, settings(tmp_path, devices=("cuda:1",)))
+
+
+def test_the_token_is_made_once_and_for_the_owner_alone(tmp_path: Path) -> None:
+    folder = prepare_data_folder(tmp_path)
+    token = node._token(folder)
+    assert len(token) >= 32
+    assert node._token(folder) == token
+    assert stat.S_IMODE(folder.api_token.stat().st_mode) == 0o600
+
+
+def test_a_token_that_a_crash_left_unwritten_is_made_anew(tmp_path: Path) -> None:
+    folder = prepare_data_folder(tmp_path)
+    folder.api_token.touch(mode=0o600)
+    assert len(node._token(folder)) >= 32

@@ -1,0 +1,121 @@
+from protocol.encoding import encode
+from protocol.errors import Reason
+from protocol.ledger.block import VerifiedBlock
+from protocol.messages import OperationBatch, Summary, Transfer
+from protocol.replica import Applied, Replica
+from protocol.simulator.scheme import FAKE
+from protocol.state import OperationApplied, OperationFailed
+from protocol.units import CREDIT, Round
+from tests.support.core_group import CoreGroup, account, fake_genesis
+from tests.support.operations import fake_operation
+
+GENESIS = fake_genesis(others=(7,))
+PAY = Transfer(account(1), CREDIT)
+
+
+def weave(*batches: tuple[bytes, ...], rounds: int = 12) -> tuple[VerifiedBlock, ...]:
+    """Blocks of a running network; the operations of the n-th batch stand in round n + 1."""
+    group = CoreGroup(genesis=GENESIS).start()
+    validators = [core.validator for core in group.cores.values()]
+    blocks: list[VerifiedBlock] = []
+    for number in range(1, rounds + 1):
+        row = []
+        for core, validator in zip(group.cores.values(), validators, strict=True):
+            assert validator is not None
+            if core is group.cores[0] and number <= len(batches):
+                for raw in batches[number - 1]:
+                    core.pool.add(core.admission.operation(raw), 0, own=True)
+            row.append(validator.propose(core.pool, number * 1_000_000_000))
+        for core in group.cores.values():
+            for block in row:
+                core.replica.take(block)
+        blocks += row
+        assert {block.block.round for block in row} == {number}
+    return tuple(blocks)
+
+
+def make_replica() -> Replica:
+    return Replica(GENESIS, FAKE)
+
+
+def taken(replica: Replica, blocks: tuple[VerifiedBlock, ...]) -> list[Applied]:
+    return [applied for block in blocks for applied in replica.take(block).applied]
+
+
+def facts(applied: list[Applied]) -> list[object]:
+    return [fact for one in applied for fact in one.facts]
+
+
+def test_an_operation_is_pooled_while_its_block_is_not_final_and_settled_after() -> None:
+    one = fake_operation(GENESIS, 7, 0, PAY)
+    blocks = weave((one.raw,))
+    replica = make_replica()
+    assert taken(replica, blocks[:4]) == []
+    assert replica.pool.is_in_block(one.identifier)
+    applied = taken(replica, blocks[4:])
+    assert facts(applied) == [OperationApplied(one.identifier, account(7))]
+    assert one.identifier not in replica.pool
+    assert replica.state.next_nonce(account(7)) == 1
+
+
+def test_all_copies_apply_the_same_commits_to_the_same_states() -> None:
+    one, two = (fake_operation(GENESIS, 7, nonce, PAY) for nonce in (0, 1))
+    blocks = weave((one.raw,), (two.raw,), rounds=8)
+    first, second = make_replica(), make_replica()
+    applied = taken(first, blocks)
+    assert sum(one.operations for one in applied) == 2
+    assert taken(second, blocks[::-1]) == applied
+    assert second.state.digest == first.state.digest == applied[-1].state_digest
+
+
+def test_an_operation_ordered_before_its_predecessor_returns_to_the_pool() -> None:
+    early, late = fake_operation(GENESIS, 7, 1, PAY), fake_operation(GENESIS, 7, 0, PAY)
+    group = CoreGroup(genesis=GENESIS).start()
+    core = group.cores[0]
+    replica = core.replica
+    replica.pool.add(early, 1)
+    replica.pool.in_block(early.identifier, 1)
+    replica._settle_pool(OperationFailed(early.identifier, account(7), Reason.NONCE_GAP, ""))
+    assert not replica.pool.is_in_block(early.identifier)
+    replica.pool.add(late, 1)
+    assert replica.pool.operations(account(7)) == (late, early)
+
+
+def test_bytes_that_are_no_operation_are_ordered_and_do_nothing() -> None:
+    group = CoreGroup(genesis=GENESIS).start().seconds(1)
+    replica = make_replica()
+    assert replica._open(b"no operation") is None
+    replica._note_in_block(b"no operation", 1)
+    assert len(replica.pool) == 0
+    assert group.cores[0].state.digest == replica.state.digest
+
+
+def test_blocks_are_passed_on_only_when_they_are_valid() -> None:
+    block = weave(rounds=1)[0]
+    replica = make_replica()
+    assert replica.screen_block(block.raw)
+    assert not replica.screen_block(block.raw[:-1] + b"\x00")
+    assert not replica.screen_block(b"")
+    assert replica.ledger.dag.blocks_of_round(Round(1)) == (), "looking changes nothing"
+
+
+def test_operations_are_passed_on_only_when_all_of_them_are_valid_and_funded() -> None:
+    replica = make_replica()
+    good, other = fake_operation(GENESIS, 7), fake_operation(GENESIS, 1)
+    stranger = fake_operation(GENESIS, 9)
+    assert replica.screen_operations(encode(OperationBatch((good.raw, other.raw))))
+    assert not replica.screen_operations(encode(OperationBatch((good.raw, stranger.raw))))
+    assert not replica.screen_operations(encode(OperationBatch((good.raw, b"no operation"))))
+    assert not replica.screen_operations(encode(Summary(0, (), (), answer=False)))
+    assert not replica.screen_operations(b"")
+    assert len(replica.pool) == 0, "looking changes nothing"
+
+
+def test_dropped_blocks_give_their_operations_back() -> None:
+    one = fake_operation(GENESIS, 7, 1, PAY)
+    replica = make_replica()
+    replica.pool.add(one, 1)
+    replica.pool.in_block(one.identifier, 1)
+    taken(replica, weave(rounds=40))
+    assert replica.ledger.gc_round > 1
+    assert not replica.pool.is_in_block(one.identifier)
