@@ -15,7 +15,6 @@ from p2pnode.storage import PAGE_BYTES, ArtifactStore, StorageError
 SIZE_KIND: Final = "artefact-size"
 PAGE_KIND: Final = "artefact-page"
 REQUEST_SECONDS: Final = 20.0
-PAGE_ANSWER_BYTES_MAX: Final = 1024 * 1024
 
 log = structlog.get_logger(__name__)
 

@@ -339,13 +339,8 @@ class Core:
         return self.pool.busy or self.state.awaiting_ledger
 
     def _wake_time(self, proposal_due: int | None, now: int) -> int:
-        times = [self._neighbour.next_time(now)]
-        batch_due = self._outbox.due()
-        if batch_due is not None:
-            times.append(batch_due)
-        if proposal_due is not None:
-            times.append(proposal_due)
-        return max(now, min(times))
+        times = (self._neighbour.next_time(now), self._outbox.due(), proposal_due)
+        return max(now, min(time for time in times if time is not None))
 
     # Own operations
 

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from protocol.units import CREDIT
 
 Whole = Annotated[int, Meta(ge=0, le=2**53)]
+Positive = Annotated[int, Meta(ge=1, le=2**53)]
 Share = Annotated[int, Meta(ge=0, le=10_000)]
 Millionths = Annotated[int, Meta(ge=0, le=1_000_000)]
 
@@ -19,12 +20,12 @@ class Parameters(Struct, frozen=True, array_like=True, forbid_unknown_fields=Tru
     """The constants of one network; every field has its unit in its name or docstring."""
 
     # Blocks
-    block_bytes_max: Whole = 256 * 1024
+    block_bytes_max: Positive = 256 * 1024
     """A block travels as one gossip message; larger ones would delay everybody's round."""
-    block_operations_max: Whole = 512
-    operation_bytes_max: Whole = 8 * 1024
+    block_operations_max: Positive = 512
+    operation_bytes_max: Positive = 8 * 1024
     """Largest operation except evidence, which holds two block bodies."""
-    gc_depth_rounds: Whole = 50
+    gc_depth_rounds: Positive = 50
     """Blocks this far below the last committed leader are dropped from memory and never ordered."""
     churn_profile: bool = False
     """False: quorum above 2/3 of the weight. True: above 3/5, for committees that come and go."""
@@ -40,13 +41,13 @@ class Parameters(Struct, frozen=True, array_like=True, forbid_unknown_fields=Tru
     """How long a round waits for missing votes on an undecided leader."""
     unseen_leader_rounds: Whole = 3
     """A leader not seen for this many rounds is not waited for."""
-    rounds_ahead_max: Whole = 50
+    rounds_ahead_max: Positive = 50
     """Blocks further ahead of the own clock are refused; catch-up asks for what lies between."""
-    checkpoint_commits: Whole = 32
+    checkpoint_commits: Positive = 32
     """Members vote on the state after every so many commits."""
 
     # Ledger time
-    ledger_step_max_ms: Whole = 15_000
+    ledger_step_max_ms: Positive = 15_000
     """A commit advances ledger time by at most this, so that a halt expires no deadline."""
     ledger_gap_commits: Whole = 32
     """After a gap, this many commits count their operations before deadlines are judged."""
@@ -56,19 +57,19 @@ class Parameters(Struct, frozen=True, array_like=True, forbid_unknown_fields=Tru
     """Burned for each operation of an account that is not free of it."""
     account_minimum: Whole = CREDIT // 10
     """Smallest first transfer to a new account."""
-    chain_pool_max: Whole = 256
+    chain_pool_max: Positive = 256
     """Operations of one account that wait in a node's pool."""
 
     # Stake
     stake_minimum: Whole = 1_000 * CREDIT
     unbonding_ms: Whole = 14 * 24 * 3_600 * 1_000
     """Ledger time during which withdrawn stake can still be slashed."""
-    unbondings_max: Whole = 10
-    exposure_multiple: Whole = 20
+    unbondings_max: Positive = 10
+    exposure_multiple: Positive = 20
     """An executor pledges this many times the most that the job can pay it."""
-    lottery_stake_cap: Whole = 100_000 * CREDIT
+    lottery_stake_cap: Positive = 100_000 * CREDIT
     """Free stake above this adds no weight to a bid."""
-    price_weight_max: Whole = 4
+    price_weight_max: Positive = 4
     """A cheap bid weighs at most this many times one at the price cap."""
     equivocation_slash_min: Share = 200
     equivocation_slash_correlated: Whole = 3
@@ -77,14 +78,14 @@ class Parameters(Struct, frozen=True, array_like=True, forbid_unknown_fields=Tru
     """Part of a slash that goes to whoever brought the evidence; the rest is burned."""
 
     # Jobs
-    bid_window_rounds_min: Whole = 12
-    bids_max: Whole = 1_024
+    bid_window_rounds_min: Positive = 12
+    bids_max: Positive = 1_024
     """Bids that one job can hold; each bidder has a stake, so crowding others out costs one."""
     seed_delay_rounds: Whole = 3
     """Leaders this near a close could still have been decided by the seed's leaders."""
-    seed_leaders: Whole = 3
+    seed_leaders: Positive = 3
     """The beacon after this many committed leaders beyond the delay draws the executors."""
-    replicas_max: Whole = 16
+    replicas_max: Positive = 16
     commitment_grace_ms: Whole = 5_000
     """Ledger time added to every deadline of an executor, for the ledger's own latency."""
     reveal_window_ms: Whole = 30_000
@@ -109,9 +110,9 @@ class Parameters(Struct, frozen=True, array_like=True, forbid_unknown_fields=Tru
     """Lowest probability of an audit, whatever the worker's record."""
     checks_before_alone: Whole = 10
     """Passed cross-checks below which a worker never works unreplicated."""
-    check_period_ms: Whole = 600_000
+    check_period_ms: Positive = 600_000
     """Ledger time in which one requester's jobs raise a worker's credibility only so often."""
-    checks_per_requester: Whole = 2
+    checks_per_requester: Positive = 2
     """How often in such a period; so credibility cannot be farmed by trading with oneself."""
     back_off_ms: Whole = 30_000
     """Ledger time for which a worker is not drawn after a missed deadline; doubles each time."""
@@ -124,7 +125,7 @@ class Parameters(Struct, frozen=True, array_like=True, forbid_unknown_fields=Tru
     speed_bonus: Share = 1_000
     verified_bonus: Share = 500
     audited_bonus: Share = 1_000
-    fuel_per_second: Whole = 500_000_000
+    fuel_per_second: Positive = 500_000_000
     """Fuel that is paid like one second, so that metering is equal on every machine."""
 
 

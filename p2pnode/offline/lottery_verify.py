@@ -7,7 +7,6 @@ All that follows from them is computed here again.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import takewhile
 from typing import Annotated, Final
 
 import msgspec
@@ -31,6 +30,7 @@ from protocol.parameters import Parameters, live
 from protocol.units import Credits
 
 TRANSCRIPT_BYTES_MAX: Final = 64 * 1024 * 1024
+AUDITOR: Final = Duty.AUDITOR.value
 OTHER_CLASS: Final = Reason.OTHER_CLASS.name.lower()
 
 Hexadecimal = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
@@ -324,12 +324,14 @@ class _Retrace:
         Executors called after the auditor were spares at its draw, and could have been drawn.
         """
         executors = self._transcript.executors
-        before = takewhile(lambda one: one.duty == Duty.EXECUTOR.value, executors)
-        excluded = {one.account for one in before}
+        duties = [one.duty for one in executors]
+        auditor = duties.index(AUDITOR) if AUDITOR in duties else len(duties)
+        excluded = {one.account for one in executors[:auditor]}
         for one in drawn.candidates:
             if one.account in excluded or one.account not in self._prices:
                 raise Difference("candidates of the audit", "other bidders only", one.account)
-        judged = {one.account for one in (*drawn.candidates, *drawn.passed_over)}
+        judged = {one.account for one in drawn.candidates}
+        judged |= {one.account for one in drawn.passed_over}
         self._compare(
             "bidders left out of the audit", [], sorted({*self._prices} - excluded - judged)
         )

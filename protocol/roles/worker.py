@@ -74,8 +74,13 @@ class Worker:
         for payload in pending:
             if isinstance(payload, Own):
                 self._sent[payload.job, type(payload)] = None
-        for identifier, job in self._state.open_jobs.items():
-            if job.bid_of(self._account) or job.executor(self._account):
+        for identifier, job in self._state.jobs.items():
+            own = job.executor(self._account)
+            if job.terminal:  # what was committed is still to be opened, or it forfeits its pledge
+                concerns = own is not None and own.status is Status.UNOPENED
+            else:
+                concerns = own is not None or job.bid_of(self._account) is not None
+            if concerns:
                 self._followed[identifier] = None
 
     def react(self, facts: Sequence[StateFact]) -> Answer:

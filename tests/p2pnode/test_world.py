@@ -1,7 +1,7 @@
 """Effects through the real journal and store, and a network that only remembers."""
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
@@ -10,6 +10,7 @@ import pytest
 import trio
 import trio.testing
 
+from p2pnode import driver
 from p2pnode.clock import NodeClock
 from p2pnode.content import Content, ContentUnavailable
 from p2pnode.driver import StoreRefused
@@ -27,14 +28,19 @@ from p2pnode.storage import (
     PreparedReveal,
     StorageFailed,
     StoredBlock,
+    open_journal,
 )
 from p2pnode.world import FETCH_ATTEMPTS, NodeWorld, WorldParts, topic_of
 from protocol import effects as fx
+from protocol import events as ev
+from protocol.core import Core
 from protocol.encoding import encode
+from protocol.ledger.block import stored_digest
 from protocol.messages import BlockBatch
 from protocol.units import CommitIndex, Digest, JobId, Round
-from tests.p2pnode.fake_ports import FakeNetwork, TrioClock
+from tests.p2pnode.fake_ports import FakeNetwork, TrioClock, gift, lone_core
 from tests.p2pnode.storage.builders import block, journal_in, reveal
+from tests.p2pnode.storage.faulty_disk import faulty_disk
 from tests.support.builders import account_id, make_offer
 
 NETWORK = bytes(range(32))
@@ -96,6 +102,7 @@ class Surroundings:
     content: FakeContent
     facts: FactLog
     executions: FakeExecutions
+    nursery: trio.Nursery
 
 
 @asynccontextmanager
@@ -110,7 +117,7 @@ async def surrounded(
     async with trio.open_nursery() as nursery:
         world = NodeWorld(parts, nursery, NETWORK, cast(NodeClock, TrioClock()))
         world.executions = cast(Executions, executions)
-        yield Surroundings(world, network, content, facts, executions)
+        yield Surroundings(world, network, content, facts, executions, nursery)
         nursery.cancel_scope.cancel()
 
 
@@ -147,6 +154,42 @@ async def test_two_blocks_for_one_slot_are_a_contradiction_that_no_retry_mends(
         with pytest.raises(Contradiction):
             await made.world.keep((fx.PersistSlot(0, Round(1), Digest(SECOND.digest)),))
         assert journal.own_slots() == (OwnSlot(0, 1, FIRST.digest),)
+
+
+async def test_a_full_disk_stops_the_signing_and_nothing_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(driver, "RETRY_SECONDS", 0.05)
+    core, clock = lone_core(), cast(NodeClock, TrioClock())
+    with faulty_disk("full-under-a-driver") as disk:
+        vfs = "full-under-a-driver"
+        async with journal_of(tmp_path, core, vfs) as journal, surrounded(journal) as made:
+            node = driver.Driver(core, made.world, clock)
+            await node.put(ev.Restored(0, (), ()))
+            made.nursery.start_soon(node.run)
+            await until(lambda: core.state.index > 1)
+            disk.full = True
+            await node.put(ev.OperationRequested(7, gift()))
+            await until(lambda: disk.refusals > 2)
+            sent = len(made.network.published)
+            assert made.facts.counts.get("operation_seen", 0) == 0
+            await trio.sleep(0.5)
+            assert len(made.network.published) == sent, "nothing is signed and sent"
+            assert await journal.block(core.ledger.dag.blocks_of_round(Round(1))[0].digest)
+            disk.full = False
+            await until(lambda: made.facts.counts.get("operation_applied", 0) == 1)
+            slots = {slot.round for slot in journal.own_slots()}
+    assert slots == set(range(1, max(slots) + 1))
+
+
+def journal_of(folder: Path, core: Core, vfs: str = "") -> AbstractAsyncContextManager[Journal]:
+    return open_journal(folder, core.network, core.account, hash_block=stored_digest, vfs=vfs)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    with trio.fail_after(10):
+        while not condition():  # noqa: ASYNC110  nobody tells
+            await trio.sleep(0.01)
 
 
 @pytest.mark.parametrize("failure", [StorageFailed("no space"), DamagedData("a row")])
@@ -195,9 +238,7 @@ async def test_kept_blocks_are_sent_within_a_limit(tmp_path: Path) -> None:
 
 
 async def sent_by(made: Surroundings, count: int) -> None:
-    with trio.fail_after(5):
-        while len(made.network.sent) < count:  # noqa: ASYNC110  the network tells nobody
-            await trio.sleep(0.01)
+    await until(lambda: len(made.network.sent) >= count)
 
 
 async def test_a_damaged_block_does_not_keep_the_others_from_being_sent() -> None:

@@ -19,12 +19,11 @@ def weave(*batches: tuple[bytes, ...], rounds: int = 12) -> tuple[VerifiedBlock,
     validators = [core.validator for core in group.cores.values()]
     blocks: list[VerifiedBlock] = []
     for number in range(1, rounds + 1):
+        for raw in batches[number - 1] if number <= len(batches) else ():
+            group.cores[0].pool.add(group.cores[0].admission.operation(raw), 0, own=True)
         row = []
         for core, validator in zip(group.cores.values(), validators, strict=True):
             assert validator is not None
-            if core is group.cores[0] and number <= len(batches):
-                for raw in batches[number - 1]:
-                    core.pool.add(core.admission.operation(raw), 0, own=True)
             row.append(validator.propose(core.pool, number * 1_000_000_000))
         for core in group.cores.values():
             for block in row:

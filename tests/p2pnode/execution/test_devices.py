@@ -187,8 +187,7 @@ def test_modules_are_of_one_class_on_every_processor() -> None:
 
 def test_another_version_of_the_runtime_is_another_class(monkeypatch: pytest.MonkeyPatch) -> None:
     flags_of(monkeypatch, "flags: avx2")
-    runtimes = [(("onnxruntime", version),) for version in ("1.31.0", "1.32.0")]
-    runtimes.append(())
+    runtimes = ((("onnxruntime", "1.31.0"),), (("onnxruntime", "1.32.0"),), ())
     found = [Devices((PROCESSOR,), None, one).class_for("onnx") for one in runtimes]
     assert found == [f"cpu/x86_64-avx2/ort-{which}" for which in ("1.31.0", "1.32.0", "none")]
 

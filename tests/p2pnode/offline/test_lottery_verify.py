@@ -249,17 +249,8 @@ def test_a_difference_about_device_classes_is_named(
     assert verify(record, tmp_path, *terms(tmp_path, job)) == 1
     found = json.loads(capsys.readouterr().out)["first_difference"]
     assert found["what"].startswith(what), found
-
-
-def test_the_lighter_class_is_told_from_the_heavier(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    job = job_of_one_class()
-    record = transcript(job)
-    take_the_lighter_class(record)
-    assert verify(record, tmp_path, *terms(tmp_path, job)) == 1
-    found = json.loads(capsys.readouterr().out)["first_difference"]
-    assert found == {"what": "device class", "computed": HEAVIER, "recorded": LIGHTER}
+    if spoil is take_the_lighter_class:
+        assert (found["computed"], found["recorded"]) == (HEAVIER, LIGHTER)
 
 
 def swap_order(record: Record) -> None:

@@ -2,15 +2,24 @@
 
 from dataclasses import replace
 
+import pytest
+
 from protocol import effects as fx
 from protocol import events as ev
 from protocol.encoding import content_digest, encode
 from protocol.job.commit_reveal import fingerprint_digest
-from protocol.job.record import Phase
-from protocol.messages import Bid, Commitment, Fingerprint, Offer, Payload, Reveal
-from protocol.roles.worker import Worker
-from protocol.units import JobId
-from tests.support.builders import HandLedger, account_id, make_offer, make_reveal
+from protocol.job.record import Phase, Status
+from protocol.messages import Bid, Commitment, Decline, Fingerprint, Offer, Payload, Reveal
+from protocol.roles.worker import BIDS_EACH, Worker
+from protocol.units import CREDIT, JobId
+from tests.support.builders import (
+    HandLedger,
+    account_id,
+    digest,
+    make_genesis,
+    make_offer,
+    make_reveal,
+)
 
 SALT = b"s" * 32
 
@@ -155,3 +164,135 @@ def test_a_worker_does_not_bid_for_a_device_that_the_kind_would_not_run_on() -> 
 def test_a_kind_without_a_class_of_its_own_runs_on_any_device_offered() -> None:
     plain = replace(PLACES, devices=frozenset({"cpu", "cuda"}), classes=())
     assert devices_bid(make_offer(device="cuda", result_class="class-exact"), plain) == ["cuda"]
+
+
+def test_a_worker_that_restarts_after_the_end_still_opens_its_commitment() -> None:
+    story = committed()
+    story.others_commit()
+    story.ledger.until(story.job, Phase.REVEALING)
+    for number in story.others:
+        story.ledger.do(number, story.ledger.reveals[number, story.job])
+    story.ledger.until(story.job, Phase.SETTLED)
+    own = story.ledger.state.jobs[story.job].executor(account_id(story.own))
+    assert own is not None
+    assert own.status is Status.UNOPENED
+    again = Worker(account_id(story.own), story.ledger.state)
+    assert story.prepared is not None
+    again.restore((encode(story.prepared),), ())
+    sent = again.react(story.ledger.facts).operations
+    assert sent == [story.prepared]
+    story.ledger.do(story.own, *sent)
+    assert again.react(story.ledger.facts).operations == []
+
+
+# Bidding
+
+
+def explanations(ledger: HandLedger, worker: Worker) -> list[str]:
+    """Why a worker does not bid for what is on offer."""
+    answer = worker.react(ledger.facts)
+    assert answer.operations == []
+    reports = [effect for effect in answer.effects if isinstance(effect, fx.Report)]
+    return [one.fact.explanation for one in reports if isinstance(one.fact, fx.NotBidding)]
+
+
+def bidder(number: int = 1, ledger: HandLedger | None = None, **changes: object) -> Worker:
+    state = (ledger or HandLedger()).state
+    worker = Worker(account_id(number), state)
+    worker.offer(replace(PLACES, **changes))  # type: ignore[arg-type]  # names are those of fields
+    return worker
+
+
+@pytest.mark.parametrize(
+    ("changes", "explanation"),
+    [
+        ({"kinds": frozenset({"wasm"})}, "this node does not run the kind 'onnx'"),
+        ({"price": 1_001}, "this node's price is above the offer's cap"),
+        (
+            {"devices": frozenset[str](), "classes": ()},
+            "this node has no device of the class 'any'",
+        ),
+        ({"allowed": frozenset({digest(b"another")})}, "is not on this node's allow-list"),
+    ],
+)
+def test_a_worker_says_why_it_does_not_bid(changes: dict[str, object], explanation: str) -> None:
+    ledger = HandLedger()
+    ledger.open()
+    (said,) = explanations(ledger, bidder(1, ledger, **changes))
+    assert explanation in said
+
+
+def test_accounts_without_money_or_stake_do_not_bid() -> None:
+    ledger = HandLedger(make_genesis(others=(9,)))
+    ledger.open()
+    assert explanations(ledger, bidder(9, ledger)) == [
+        "this account has staked less than the network's minimum"
+    ]
+    assert explanations(ledger, bidder(10, ledger)) == [
+        "this account does not exist yet: it has never been funded"
+    ]
+
+
+def test_a_stake_that_does_not_cover_the_exposure_is_not_risked() -> None:
+    ledger = HandLedger(make_genesis(stake=1_000 * CREDIT, available=10**6 * CREDIT))
+    dear = make_offer(price_cap=10 * CREDIT, budget=500_000 * CREDIT)
+    ledger.open(0, dear)
+    (said,) = explanations(ledger, bidder(1, ledger, price=10 * CREDIT))
+    assert said == "this account's free stake does not cover the job's exposure"
+
+
+def test_a_node_that_offers_nothing_says_nothing() -> None:
+    ledger = HandLedger()
+    ledger.open()
+    assert Worker(account_id(1), ledger.state).react(ledger.facts).effects == []
+
+
+def test_nobody_bids_for_its_own_job_or_twice() -> None:
+    ledger = HandLedger()
+    job = ledger.open()
+    assert bidder(0, ledger).react(ledger.facts).operations == []
+    worker = bidder(1, ledger)
+    assert [type(bid) for bid in worker.react(ledger.facts).operations] == [Bid]
+    assert worker.react(ledger.facts).operations == []
+    again = bidder(1, ledger)
+    again.restore((), (Bid(job, 1_000, "cpu", 1, 0),))
+    assert again.react(ledger.facts).operations == []
+
+
+def test_bids_are_open_for_a_few_jobs_at_a_time() -> None:
+    ledger = HandLedger()
+    for _ in range(BIDS_EACH + 1):
+        ledger.open()
+    answer = bidder(1, ledger).react(ledger.facts)
+    assert len(answer.operations) == BIDS_EACH
+    assert len([one for one in answer.effects if isinstance(one, fx.Report)]) == 1
+
+
+def test_a_run_that_cannot_start_is_declined() -> None:
+    story = Story()
+    ended = story.worker.ended(ev.ExecutionImpossible(story.job, unavailable=True), lambda _: SALT)
+    assert ended == ((None, Decline(story.job, unavailable=True)),)
+
+
+def test_the_end_of_an_unknown_run_is_passed_over() -> None:
+    story = Story()
+    event = ev.ExecutionEnded(JobId(bytes(32)), 0, content_digest(b"right"), 1, 0)
+    assert story.worker.ended(event, lambda _: SALT) == ()
+
+
+def test_a_run_that_nobody_waits_for_any_more_is_stopped() -> None:
+    story = Story()
+    story.worker.react(story.ledger.facts)
+    for number in story.others:
+        story.ledger.send_commitment(number, make_reveal(story.job))
+    story.ledger.until(story.job, Phase.REVEALING, Phase.EXECUTING)
+    while not story.ledger.state.jobs[story.job].terminal:
+        for number in story.ledger.committed(story.job):
+            if story.ledger.state.jobs[story.job].phase is Phase.REVEALING:
+                story.ledger.do(number, story.ledger.reveals[number, story.job])
+        for number in story.ledger.running(story.job):
+            if number not in (story.own, *story.others):
+                story.ledger.send_commitment(number, make_reveal(story.job))
+        story.ledger.commit(*story.ledger.due_fingerprints(story.job))
+    answer = story.worker.react(story.ledger.facts)
+    assert fx.StopExecution(story.job) in answer.effects

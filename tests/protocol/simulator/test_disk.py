@@ -93,3 +93,15 @@ def test_an_answer_keeps_its_limit() -> None:
 def test_a_second_block_for_one_slot_is_noticed() -> None:
     disk = kept(slot(5, 1), slot(5, 2))
     assert disk.contradictions == [(0, 5)]
+
+
+def test_a_copy_keeps_what_was_safe_and_goes_its_own_way() -> None:
+    disk = kept(block(1), slot(4))
+    disk.write(slot(5))
+    copy = disk.copy()
+    disk.sync()
+    assert (copy.last_slot, disk.last_slot, Disk().last_slot) == (4, 5, 0)
+    copy.write(slot(5, signed=1))
+    copy.sync()
+    assert (disk.contradictions, copy.contradictions) == ([], [])
+    assert next(copy.restore()) == ev.BlocksRestored((block(1).raw,))
