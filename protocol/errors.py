@@ -24,7 +24,6 @@ class Reason(Enum):
     WRONG_EPOCH = "the message belongs to another epoch"
     # Blocks
     UNKNOWN_AUTHOR = "the author is not a member of the committee"
-    BAD_ROUND = "the round is outside what the rules allow"
     BAD_OWN_REFERENCE = "the first reference is not to the author's own earlier block"
     BAD_REFERENCE = "a reference points to an impossible block"
     DUPLICATE_REFERENCE = "two references name the same author"
@@ -32,7 +31,6 @@ class Reason(Enum):
     BAD_CONTENT = "the operations are not the ones that the block names"
     BAD_LEADER_PROOF = "the leader's random proof is missing, wrong or out of place"
     BAD_CHECKPOINT = "the checkpoint vote does not verify"
-    BAD_TIME = "the timestamp lies outside the range that the format allows"
     TOO_MANY_VARIANTS = "the author already has two different blocks in this round"
     TOO_FAR_AHEAD = "the round lies too far beyond what this node has seen"
     TOO_MANY_PENDING = "too many blocks of this author wait for their ancestors"

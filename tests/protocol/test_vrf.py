@@ -19,7 +19,7 @@ SEED = bytes(range(32))
 KEY = vrf.public_key(SEED)
 MESSAGE = b"slot 7"
 PROOF = vrf.prove(SEED, MESSAGE)
-GAMMA, CHALLENGE, SCALAR = PROOF[:32], PROOF[32:48], PROOF[48:]
+GAMMA, SCALAR = PROOF[:32], PROOF[48:]
 ORDER_TWO = (vrf.FIELD_PRIME - 1).to_bytes(32, "little")
 """The point (0, -1), which older libsodium overlooks when it is added to a proper point."""
 
