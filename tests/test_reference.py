@@ -9,6 +9,7 @@ from protocol.messages import PeerMessage
 from protocol.parameters import Parameters
 from tests.support import reference
 
+
 @pytest.mark.parametrize("name", reference.TABLES)
 def test_a_table_is_what_the_code_says(name: str) -> None:
     written = (reference.FOLDER / name).read_text(encoding="utf-8")
