@@ -37,7 +37,7 @@ async def test_a_quote_takes_the_same_body_and_submits_nothing() -> None:
     control = FakeControl()
     async with serve(control) as served, served.client() as client:
         response = await client.post("/v1/quote", json=BODY)
-    assert response.json()["price_max"] == 2_000_000
+    assert response.json()["highest_price"] == 2_000_000
     assert control.submitted == []
 
 
