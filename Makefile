@@ -16,7 +16,7 @@ COMPILE := $(UV) pip compile --universal --generate-hashes --no-annotate --no-he
 	--python-version 3.11 --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check format imports types architecture dead-code spelling fix test unit demo \
+.PHONY: help setup check format imports types architecture dead-code spelling fix test unit quick demo \
 	bench simulate mutants fuzz kill soak vectors lock clean
 
 help: ## list the targets
@@ -61,7 +61,10 @@ fix: setup ## format and repair what ruff can repair
 test: setup ## the whole test suite; TESTS="path -k name" narrows it
 	$(RUN) -m pytest $(TESTS)
 
-unit: setup ## the tests that start no process and take no time
+unit: setup ## the unit tests of the protocol: no process, no server, under 20 s
+	$(RUN) -m pytest -m "not slow" tests/protocol tests/fuzz $(TESTS)
+
+quick: setup ## every test that takes less than about a second
 	$(RUN) -m pytest -m "not slow" $(TESTS)
 
 demo: setup ## a local network runs one job from submission to settlement

@@ -4,18 +4,20 @@ from dataclasses import replace
 
 import pytest
 
+from protocol import core
 from protocol.ledger import committee
+from protocol.ledger.block import VerifiedBlock
+from protocol.ledger.evidence import make_evidence
+from protocol.messages import EquivocationEvidence
 from protocol.roles.validator import Validator
 from protocol.simulator.catalogue import BEGIN_NS, END_NS, calm, crashes
-from protocol.simulator.run import Outcome, Verdict, play
+from protocol.simulator.run import Verdict, play
 from protocol.simulator.scenario import START_NS, Behaviour, Partition, Scenario
 from protocol.units import MILLISECOND, MemberIndex, Weight
 
 pytestmark = pytest.mark.slow
 
 SLOW_SYNC_NS = 30 * MILLISECOND
-NESTING_BYTES = 8_000
-"""Mean size of a message that only evidence within evidence can exceed in this network."""
 
 
 def slow_disks(seed: int) -> Scenario:
@@ -38,10 +40,6 @@ def two_faced(seed: int, twins: tuple[int, ...]) -> Scenario:
     left = (0, *(node for node in (2, 3) if node not in twins), *twins)
     cut = Partition(START_NS, END_NS, (left, (1, *doubles)))
     return replace(calm(seed, members=4), twins=twins, faults=(cut,))
-
-
-def mean_bytes(outcome: Outcome) -> int:
-    return outcome.traffic.size_bytes // outcome.traffic.messages
 
 
 def test_sending_before_syncing_is_caught() -> None:
@@ -80,14 +78,22 @@ def test_a_quarter_of_the_stake_showing_two_faces_breaks_nothing() -> None:
     assert [one.verdict for one in outcomes] == [Verdict.PASS] * 4, outcomes[0].violations
 
 
-def test_proof_upon_proof_against_one_member_would_drown_the_network(
+def test_a_proof_for_every_round_instead_of_every_member_is_noticed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    proofs: list[EquivocationEvidence] = []
+
+    def counted(first: VerifiedBlock, second: VerifiedBlock) -> EquivocationEvidence:
+        proofs.append(make_evidence(first, second))
+        return proofs[-1]
+
     def forgetful(validator: Validator, member: MemberIndex) -> bool:
         return True
 
-    sound = play(two_equivocators(1))
-    assert sound.verdict is Verdict.PASS
-    assert mean_bytes(sound) < NESTING_BYTES
+    monkeypatch.setattr(core, "make_evidence", counted)
+    assert play(two_equivocators(1)).verdict is Verdict.PASS
+    once = len(proofs)
+    assert 0 < once <= 7 * 2, "each member proves each offender's guilt once"
     monkeypatch.setattr(Validator, "exile", forgetful)
-    assert mean_bytes(play(two_equivocators(1))) > 2 * mean_bytes(sound)
+    play(two_equivocators(1))
+    assert len(proofs) - once > 2 * once
