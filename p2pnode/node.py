@@ -179,12 +179,12 @@ async def _serve(opened: Opened, hooks: Hooks) -> None:
         world.executions = Executions(run_task, content, store, driver.put)
         if hooks.on_network:
             hooks.on_network(network)
+        await driver.put(_offer(settings, devices))
         await _restore(opened, driver)
         parts = ControlParts(settings, network, facts, content, store, devices)
         control = NodeControl(driver, parts)
         world.listen(control.hear)
         _serve_peers(opened, control)
-        await driver.put(_offer(settings, devices))
         nursery.start_soon(driver.run)
         nursery.start_soon(_pump, network, driver, nursery, opened.joined.network)
         api = ApiSettings(settings.api_host, settings.api_port, _token(folder))

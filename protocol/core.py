@@ -188,6 +188,7 @@ class Core:
     def _request(self, ticket: int, payload: Payload, now: int) -> None:
         try:
             self.state.preview(self.account, payload)
+            self.own.leave_room_for_duties()
             operation = self._sign(payload, now)
         except Rejected as refusal:
             self._report(fx.OperationRefused(ticket, refusal.reason, refusal.detail))
@@ -366,6 +367,7 @@ class Core:
         try:
             self._sign(payload, now)
         except Rejected as refusal:
+            self._worker.refused(payload)
             self._report(fx.OperationRefused(0, refusal.reason, refusal.detail))
 
     def _send_out(self, operation: VerifiedOperation, now: int) -> None:

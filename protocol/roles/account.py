@@ -2,9 +2,17 @@
 
 from typing import Final
 
-from protocol.encoding import digest_of
+from protocol.encoding import decode, digest_of, encode
+from protocol.errors import Reason, Rejected
 from protocol.ledger.pool import OperationPool
-from protocol.messages import VERSION, Operation, Payload, VerifiedOperation, sign_operation
+from protocol.messages import (
+    OPERATION_BYTES_MAX,
+    VERSION,
+    Operation,
+    Payload,
+    VerifiedOperation,
+    sign_operation,
+)
 from protocol.signing import Scheme
 from protocol.state import State
 from protocol.units import AccountId, Digest, JobId
@@ -30,7 +38,7 @@ class OwnAccount:
         """Signs the next operation of the chain and puts it into the pool.
 
         Raises:
-            Rejected: `UNKNOWN_ACCOUNT` or `POOL_FULL`.
+            Rejected: `UNKNOWN_ACCOUNT`, `POOL_FULL`, or `MALFORMED` for values out of range.
         """
         operation = Operation(
             version=VERSION,
@@ -40,9 +48,25 @@ class OwnAccount:
             last_epoch=OPERATION_EPOCHS,
             payload=payload,
         )
+        # Whatever only we could read would be final for us and void for everybody else.
+        decode(encode(operation), Operation, OPERATION_BYTES_MAX)
         signed = sign_operation(operation, self._seed, self._scheme)
         self._pool.add(signed, clock_round, own=True)
         return signed
+
+    def leave_room_for_duties(self) -> None:
+        """Refuses requests of people while a quarter of the chain's places is left.
+
+        A commitment must be opened in time even when a program floods its own node.
+
+        Raises:
+            Rejected: `POOL_FULL`.
+        """
+        final = self._state.next_nonce(self.account) or 0
+        waiting = self._pool.next_own_nonce(self.account) - final
+        if waiting >= self._state.parameters.chain_pool_max * 3 // 4:
+            detail = f"{waiting} operations of this account are not final yet: wait for some"
+            raise Rejected(Reason.POOL_FULL, detail)
 
     def salt(self, job: JobId) -> bytes:
         """Derives the secret salt of a commitment, equal again after a restart."""

@@ -35,8 +35,11 @@ from protocol.units import AccountId, Credits, JobId
 Own = Bid | Decline | Commitment | Fingerprint | Reveal
 """What a worker sends, each once for each job."""
 
-BIDS_EACH = 4
+BIDS_EACH = 16
 """Open bids for each job that can run at the same time: most bids are not drawn."""
+
+WAITING_MAX = 1_000
+"""Jobs remembered that there was no room to bid for."""
 
 
 @dataclass(slots=True)
@@ -47,6 +50,7 @@ class Answer:
     operations: list[Payload] = field(default_factory=list)
 
 
+# Stands until the operator's choice is known; nothing is run, and nothing declined, before.
 NO_WORK = ev.WorkerOffered(frozenset(), frozenset(), 0, frozenset(), 0, 0)
 
 
@@ -61,6 +65,7 @@ class Worker:
         self._running: dict[JobId, None] = {}
         self._reveals: dict[JobId, Reveal] = {}
         self._followed: dict[JobId, None] = {}
+        self._waiting: dict[JobId, None] = {}
 
     def offer(self, offered: ev.WorkerOffered) -> None:
         """Takes in what the operator allows from now on."""
@@ -93,7 +98,16 @@ class Worker:
                 self._consider(self._state.jobs[fact.job], answer)
         for identifier in list(self._followed):
             self._follow(self._state.jobs[identifier], answer)
+        self._reconsider(answer)
         return answer
+
+    def refused(self, payload: Payload) -> None:
+        """Takes note that an operation could not be signed: it is asked for again later."""
+        if isinstance(payload, Own):
+            self._sent.pop((payload.job, type(payload)), None)
+            if isinstance(payload, Bid):
+                self._followed.pop(payload.job, None)
+                self._wait_with(payload.job)
 
     def ended(
         self,
@@ -124,6 +138,10 @@ class Worker:
         """Bids for a job, or says why not."""
         if job.requester == self._account or (job.identifier, Bid) in self._sent:
             return
+        if job.phase is not Phase.BIDDING:
+            return
+        if not self._has_room():
+            self._wait_with(job.identifier)
         obstacle = self._obstacle(job)
         if obstacle:
             if self._offered.parallel:
@@ -139,6 +157,22 @@ class Worker:
         )
         answer.operations.append(self._once(bid))
 
+    def _reconsider(self, answer: Answer) -> None:
+        """Bids for jobs that there was no room for before, while their bidding is open."""
+        for identifier in list(self._waiting):
+            is_open = self._state.jobs[identifier].phase is Phase.BIDDING
+            if not is_open or self._has_room():
+                del self._waiting[identifier]
+            if is_open and self._has_room():
+                self._consider(self._state.jobs[identifier], answer)
+
+    def _has_room(self) -> bool:
+        return len(self._followed) < self._offered.parallel * BIDS_EACH
+
+    def _wait_with(self, identifier: JobId) -> None:
+        if len(self._waiting) < WAITING_MAX:
+            self._waiting[identifier] = None
+
     def _obstacle(self, job: Job) -> str:
         """Why this account does not bid; empty when it does."""
         return self._obstacle_in_offer(job) or self._obstacle_in_stake(job)
@@ -146,19 +180,22 @@ class Worker:
     def _obstacle_in_offer(self, job: Job) -> str:
         """What this node will not or cannot run."""
         offered, offer = self._offered, job.offer
-        if len(self._followed) >= offered.parallel * BIDS_EACH:
+        if not self._has_room():
             return "this node has as many bids open as it can serve"
         if offer.kind not in offered.kinds:
             return f"this node does not run the kind {offer.kind!r}"
         if not self._device_for(job):
             return f"this node has no device of the class {offer.device!r}"
-        if offered.allowed is not None and offer.artefact not in offered.allowed:
+        if not self._is_allowed(job):
             return (
                 f"the artefact {offer.artefact.hex()} is not on this node's allow-list: start it "
                 "with --allow-artefact, or with --unsafe-run-anything"
             )
         is_dear = offered.price > offer.price_cap
         return "this node's price is above the offer's cap" if is_dear else ""
+
+    def _is_allowed(self, job: Job) -> bool:
+        return self._offered.allowed is None or job.offer.artefact in self._offered.allowed
 
     def _obstacle_in_stake(self, job: Job) -> str:
         """What this account's stake does not allow."""
@@ -192,10 +229,14 @@ class Worker:
         if job.terminal or (own is not None and own.status is not Status.RUNNING):
             self._leave(job, answer)
             return
-        if own is None or identifier in self._running:
+        if own is None or identifier in self._running or self._offered is NO_WORK:
             return
         reveal = self._reveals.get(identifier)
-        if reveal is None:
+        if reveal is None and not self._is_allowed(job):
+            # The operator has struck it off the list since the bid; saying so costs nothing.
+            if (identifier, Decline) not in self._sent:
+                answer.operations.append(self._once(Decline(identifier, unavailable=False)))
+        elif reveal is None:
             self._running[identifier] = None
             answer.effects.append(fx.Execute(identifier, job.offer, job.requester))
         elif (identifier, Commitment) not in self._sent:

@@ -9,8 +9,18 @@ from protocol import events as ev
 from protocol.encoding import content_digest, encode
 from protocol.job.commit_reveal import fingerprint_digest
 from protocol.job.record import Phase, Status
-from protocol.messages import Bid, Commitment, Decline, Fingerprint, Offer, Payload, Reveal
-from protocol.roles.worker import BIDS_EACH, Worker
+from protocol.messages import (
+    Bid,
+    Cancellation,
+    Commitment,
+    Decline,
+    Fingerprint,
+    Offer,
+    Payload,
+    Reveal,
+)
+from protocol.roles import worker as worker_module
+from protocol.roles.worker import Worker
 from protocol.units import CREDIT, JobId
 from tests.support.builders import (
     HandLedger,
@@ -32,6 +42,7 @@ class Story:
         self.job: JobId = self.ledger.start().identifier
         self.own, *self.others = self.ledger.running(self.job)
         self.worker = Worker(account_id(self.own), self.ledger.state)
+        self.worker.offer(PLACES)
         self.worker.restore((), ())
         self.prepared: Reveal | None = None
 
@@ -259,13 +270,52 @@ def test_nobody_bids_for_its_own_job_or_twice() -> None:
     assert again.react(ledger.facts).operations == []
 
 
-def test_bids_are_open_for_a_few_jobs_at_a_time() -> None:
+def test_bids_are_open_for_a_few_jobs_at_a_time_and_for_others_when_there_is_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(worker_module, "BIDS_EACH", 2)
     ledger = HandLedger()
-    for _ in range(BIDS_EACH + 1):
-        ledger.open()
-    answer = bidder(1, ledger).react(ledger.facts)
-    assert len(answer.operations) == BIDS_EACH
+    jobs = [ledger.open() for _ in range(3)]
+    worker = bidder(1, ledger)
+    answer = worker.react(ledger.facts)
+    assert [one.job for one in answer.operations if isinstance(one, Bid)] == jobs[:2]
     assert len([one for one in answer.effects if isinstance(one, fx.Report)]) == 1
+    ledger.do(0, Cancellation(jobs[0]))
+    again = worker.react(ledger.facts)
+    assert [one.job for one in again.operations if isinstance(one, Bid)] == jobs[2:]
+
+
+def test_what_could_not_be_signed_is_asked_for_again() -> None:
+    story = committed()
+    (fingerprint,) = story.others_commit()
+    story.worker.refused(fingerprint)
+    assert story.worker.react(story.ledger.facts).operations == [fingerprint]
+
+
+def test_a_bid_that_could_not_be_signed_is_made_again() -> None:
+    ledger = HandLedger()
+    ledger.open()
+    worker = bidder(1, ledger)
+    (bid,) = worker.react(ledger.facts).operations
+    worker.refused(bid)
+    assert worker.react(ledger.facts).operations == [bid]
+
+
+def test_what_the_operator_has_struck_off_is_declined_when_drawn() -> None:
+    story = Story()
+    story.worker.offer(replace(PLACES, allowed=frozenset()))
+    answer = story.worker.react(story.ledger.facts)
+    assert answer.effects == []
+    assert answer.operations == [Decline(story.job, unavailable=False)]
+    assert story.worker.react(story.ledger.facts).operations == []
+
+
+def test_nothing_is_run_or_declined_before_the_operators_choice_is_known() -> None:
+    story = Story()
+    untold = Worker(account_id(story.own), story.ledger.state)
+    untold.restore((), ())
+    answer = untold.react(story.ledger.facts)
+    assert (answer.effects, answer.operations) == ([], [])
 
 
 def test_a_run_that_cannot_start_is_declined() -> None:
