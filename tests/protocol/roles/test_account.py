@@ -71,3 +71,22 @@ def test_a_salt_is_secret_and_the_same_after_a_restart() -> None:
     assert own.salt(job) == again.salt(job)
     assert len({own.salt(job), own.salt(other), make_account(1)[0].salt(job)}) == 3
     assert len(own.salt(job)) == 32
+
+
+def test_what_nobody_could_open_is_not_signed() -> None:
+    own, pool = make_account()
+    with pytest.raises(Rejected) as caught:
+        own.sign(Transfer(account_id(1), 2**63), 1)
+    assert caught.value.reason is Reason.MALFORMED
+    assert len(pool) == 0
+
+
+def test_requests_of_people_leave_room_for_duties() -> None:
+    own, _ = make_account(chain_pool_max=minimal().chain_pool_max)
+    for _ in range(minimal().chain_pool_max * 3 // 4):
+        own.leave_room_for_duties()
+        own.sign(PAY, 1)
+    with pytest.raises(Rejected) as caught:
+        own.leave_room_for_duties()
+    assert caught.value.reason is Reason.POOL_FULL
+    own.sign(PAY, 1)
