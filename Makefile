@@ -86,7 +86,7 @@ fuzz: setup ## feed hostile bytes to everything that decodes, and random DAGs to
 	$(RUN) -m tests.simulation.dags --count 3000 --members 7
 
 kill: setup ## kill real nodes and demand recovery
-	$(RUN) -m pytest tests/integration tests/p2pnode/storage -k "kill or crash"
+	KILLS=20 $(RUN) -m pytest tests/integration tests/p2pnode/storage -k "kill or crash"
 
 soak: setup ## 3,000 seeded networks in virtual time
 	$(RUN) -m protocol.simulator --seeds 3000

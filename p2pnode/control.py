@@ -18,6 +18,7 @@ from p2pnode.facts import FactLog, plain
 from p2pnode.faucet import ask_faucet
 from p2pnode.interfaces import ControlError, JobRequest
 from p2pnode.latency import Latencies
+from p2pnode.money import in_credits
 from p2pnode.network import Network, NetworkError, peer_id_of
 from p2pnode.settings import Settings
 from p2pnode.storage import ArtifactStore, ArtifactTooLarge, StorageError
@@ -94,7 +95,7 @@ class NodeControl:
                 self._answer(ticket, identifier)
             case fx.OperationRefused(ticket, reason, detail):
                 text = f"{reason.value}: {detail}" if detail else reason.value
-                self._answer(ticket, ControlError(reason.name.lower(), text))
+                self._answer(ticket, ControlError(reason.name.lower(), in_credits(text)))
             case OperationApplied(identifier=identifier) | OperationFailed(identifier=identifier):
                 self.latencies.end(identifier)
             case fx.CommitApplied():

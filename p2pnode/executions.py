@@ -1,4 +1,7 @@
-"""Runs what the core asks for: fetch the content, run it within its limits, keep the output."""
+"""Runs what the core asks for: fetch the content, run it within its limits, keep the output.
+
+What the operator allows is asked again here, as a job may have been drawn under an older list.
+"""
 
 from collections.abc import Awaitable, Callable
 from typing import Final
@@ -12,10 +15,14 @@ from p2pnode.storage import ArtifactStore, StorageError, artifact_digest
 from protocol import effects as fx
 from protocol import events as ev
 from protocol.job.record import ResultOutcome
+from protocol.messages import Offer
+from protocol.roles.worker import CONTENT_BYTES_MAX
 from protocol.units import Digest, JobId
 
 FETCH_SECONDS: Final = 120.0
 """An executor that cannot get the content in this time says so instead of missing its deadline."""
+RETRY_SECONDS: Final = 3.0
+"""Between two rounds over the holders: a busy one drops surplus links and takes them later."""
 
 _LIMITS: Final = {
     Limit.TIME: ResultOutcome.TIME_LIMIT,
@@ -26,6 +33,8 @@ _LIMITS: Final = {
 NO_OUTPUT: Final = Digest(artifact_digest(b""))
 
 Run = Callable[[Task], Awaitable[RunOutcome]]
+Decide = Callable[[bytes, str], str | None]
+"""Says why an artefact of a digest and a kind may not run here, or None if it may."""
 
 log = structlog.get_logger(__name__)
 
@@ -38,6 +47,7 @@ class Executions:
         content: Where artefacts and inputs come from.
         store: Where outputs are kept until their requesters have fetched them.
         tell: Puts an event into the core's inbox.
+        decide: What the operator lets run.
     """
 
     def __init__(
@@ -46,11 +56,13 @@ class Executions:
         content: Content,
         store: ArtifactStore,
         tell: Callable[[ev.Event], Awaitable[None]],
+        decide: Decide,
     ) -> None:
         self._run = run
         self._content = content
         self._store = store
         self._tell = tell
+        self._decide = decide
         self._scopes: dict[JobId, trio.CancelScope] = {}
 
     @property
@@ -77,6 +89,10 @@ class Executions:
             scope.cancel()
 
     async def _result(self, effect: fx.Execute) -> ev.Event:
+        refusal = self._refusal(effect.offer)
+        if refusal is not None:
+            log.warning("job_refused", job=effect.job.hex(), detail=refusal)
+            return ev.ExecutionImpossible(effect.job, unavailable=False)
         try:
             with trio.fail_after(FETCH_SECONDS):
                 task = await self._prepare(effect)
@@ -91,12 +107,24 @@ class Executions:
             log.error("job_output_lost", job=effect.job.hex(), detail=str(error))
             return ev.ExecutionImpossible(effect.job, unavailable=False)
 
+    def _refusal(self, offer: Offer) -> str | None:
+        """Says why this node does not even begin, or None if it does."""
+        if offer.size_bytes > CONTENT_BYTES_MAX:
+            return f"its content is above this node's limit of {CONTENT_BYTES_MAX} bytes"
+        return self._decide(offer.artefact, offer.kind)
+
     async def _prepare(self, effect: fx.Execute) -> Task:
+        """Brings the content here, all of it together within the size that the offer names."""
         offer = effect.offer
-        holders = (effect.requester,)
-        limit = offer.size_bytes
-        artefact = await self._content.fetch(offer.artefact, holders, limit)
-        inputs = [await self._content.fetch(one, holders, limit) for one in offer.inputs]
+        pieces: list[bytes] = []
+        remaining_bytes = offer.size_bytes
+        for digest in (offer.artefact, *offer.inputs):
+            piece = await self._fetch(digest, effect.requester, remaining_bytes)
+            remaining_bytes -= len(piece)
+            if remaining_bytes < 0:
+                raise ContentUnavailable("artefact and inputs are larger than their offer says")
+            pieces.append(piece)
+        artefact, *inputs = pieces
         return Task(
             name=effect.job.hex(),
             kind=offer.kind,
@@ -107,6 +135,15 @@ class Executions:
             output_limit_bytes=offer.limits.output_bytes,
             fuel_limit=offer.limits.fuel,
         )
+
+    async def _fetch(self, digest: bytes, requester: bytes, limit_bytes: int) -> bytes:
+        """Asks every holder again and again; whoever calls sets the end."""
+        while True:
+            try:
+                return await self._content.fetch(digest, (requester,), limit_bytes)
+            except ContentUnavailable as error:
+                log.info("job_content_awaited", digest=digest.hex(), detail=str(error))
+            await trio.sleep(RETRY_SECONDS)
 
     async def _ended(self, job: JobId, outcome: RunOutcome) -> ev.Event:
         match outcome:

@@ -72,6 +72,11 @@ async def ask_faucet(core: Core, network: Network) -> int:
     faucet = core.genesis.faucet
     if faucet is None:
         raise RequestRefused("this network has no faucet: ask an account holder for a transfer")
+    if faucet == core.account:
+        raise RequestRefused(
+            "this node holds the network's faucet itself: it gives to others, and you can spend "
+            "its credits with `p2pnode transfer ACCOUNT AMOUNT`"
+        )
     reasons = []
     for account in (faucet, *core.peers):
         try:

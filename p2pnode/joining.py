@@ -6,6 +6,7 @@ another network.
 """
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -37,6 +38,14 @@ log = structlog.get_logger(__name__)
 
 class JoinRefused(Exception):  # noqa: N818  the answer to a start, with what to do about it
     """The node cannot tell which network to join, or must not join the one that it found."""
+
+
+class NobodyAnswered(JoinRefused):
+    """No peer to start from could be asked."""
+
+
+class AnotherNetwork(JoinRefused):
+    """The network that was found is not the one that the operator named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +137,11 @@ def _check_form(insisted: str) -> None:
         )
 
 
+_OTHER_FOLDER: Final = "Use another data folder (--data-dir) for another network"
 _HASH_DIGITS: Final = frozenset("0123456789abcdef")
 
 
-def _check(insisted: str, genesis: Genesis) -> bool:
+def _check(insisted: str, genesis: Genesis, advice: str = _OTHER_FOLDER) -> bool:
     """Whether the operator confirmed this network; refuses when another one was named."""
     if not insisted:
         return False
@@ -141,9 +151,8 @@ def _check(insisted: str, genesis: Genesis) -> bool:
     else:
         named = insisted.lower()
     if not found.startswith(named):
-        raise JoinRefused(
-            f"wrong network: the one found is {found}, the one asked for is {named}. Use another "
-            "data folder (--data-dir) for another network"
+        raise AnotherNetwork(
+            f"wrong network: the one found is {found}, the one asked for is {named}. {advice}"
         )
     return True
 
@@ -163,7 +172,7 @@ async def _fetch(request: JoinRequest) -> Genesis:
         except BadAddress as error:
             raise JoinRefused(f"bad address for --bootstrap: {error}") from error
     settings = NetworkSettings(listen=(), bootstrap=(), topics=(), address_book=None)
-    refusals = []
+    refusals: dict[str, NetworkError | GenesisError | AnotherNetwork] = {}
     passing_seed = secrets.token_bytes(32)  # the real identity appears once it has a network
     async with open_network(settings, passing_seed, lambda *_: False) as network:
         for address in request.bootstrap:
@@ -171,14 +180,25 @@ async def _fetch(request: JoinRequest) -> Genesis:
                 account = await network.connect(address)
                 raw = await network.request(account, GENESIS_KIND, b"", FETCH_SECONDS)
                 genesis = open_genesis(raw)
-                _check(request.insisted, genesis)
+                _check(request.insisted, genesis, f"Name a peer of that one, not {address}")
                 return genesis
-            except (NetworkError, GenesisError, JoinRefused) as error:
-                refusals.append(f"{address}: {error}")
-    raise JoinRefused(
+            except (NetworkError, GenesisError, AnotherNetwork) as error:
+                refusals[address] = error
+    raise _refusal(refusals)
+
+
+def _refusal(refusals: Mapping[str, NetworkError | GenesisError | AnotherNetwork]) -> JoinRefused:
+    """Says the most telling of what the peers to start from answered."""
+    for error in refusals.values():
+        if isinstance(error, AnotherNetwork):
+            return error
+    told = "; ".join(f"{address}: {error}" for address, error in refusals.items())
+    text = (
         "no peer given with --bootstrap gave this network's genesis; check that it runs and that "
-        f"its address is the one it prints ({'; '.join(refusals)})"
+        f"its address is the one it prints ({told})"
     )
+    was_answered = any(isinstance(error, GenesisError) for error in refusals.values())
+    return JoinRefused(text) if was_answered else NobodyAnswered(text)
 
 
 def serve_genesis(genesis: Genesis) -> bytes:

@@ -13,6 +13,7 @@ DECIMALS = 6
 AMOUNT_MAX = 2**53
 """Far above any supply, and the largest integer that every JSON reader keeps exact."""
 
+_COUNTED = re.compile(r"\b([0-9]+) millionths\b")
 _AMOUNT = re.compile(r"([0-9]{1,16})(?:\.([0-9]{1,6}))?")
 
 
@@ -51,3 +52,8 @@ def format_credits(amount: int) -> str:
     decimals = f"{rest:0{DECIMALS}d}".rstrip("0")
     sign = "-" if amount < 0 else ""
     return f"{sign}{whole}.{decimals}" if decimals else f"{sign}{whole}"
+
+
+def in_credits(sentence: str) -> str:
+    """Write the amounts of a sentence, which say that they are millionths, as credits."""
+    return _COUNTED.sub(lambda match: f"{format_credits(int(match[1]))} credits", sentence)

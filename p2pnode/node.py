@@ -16,12 +16,21 @@ from p2pnode.content import Content
 from p2pnode.control import ControlParts, NodeControl
 from p2pnode.driver import Driver
 from p2pnode.execution.devices import Devices, discover
+from p2pnode.execution.policy import Policy
 from p2pnode.execution.runner import KINDS, Runner
 from p2pnode.executions import Executions, Run
 from p2pnode.facts import FactLog
 from p2pnode.faucet import Faucet
 from p2pnode.interfaces import Gossiped, PeerJoined, PeerLeft, Received
-from p2pnode.joining import GENESIS_KIND, Joined, JoinRefused, JoinRequest, join, serve_genesis
+from p2pnode.joining import (
+    GENESIS_KIND,
+    Joined,
+    JoinRefused,
+    JoinRequest,
+    NobodyAnswered,
+    join,
+    serve_genesis,
+)
 from p2pnode.logs import configure_logs
 from p2pnode.network import (
     BadAddress,
@@ -54,11 +63,12 @@ from protocol.units import AccountId, Digest
 
 ARTEFACT_BYTES_MAX: Final = 2 * 1024**3
 STORE_BYTES_MAX: Final = 20 * 1024**3
+DONE, FAILED, UNREACHABLE = 0, 1, 3
+"""Exit codes, as everywhere in the command line."""
 RESTORE_BATCH: Final = 500
 NETWORK_KIND: Final = "network"
 GREETING_SECONDS: Final = 5.0
 GREETING_PAUSE_SECONDS: Final = 2.0
-STOP_SECONDS: Final = 4.0
 TOKEN_BYTES: Final = 32
 
 log = structlog.get_logger(__name__)
@@ -93,7 +103,8 @@ def run(settings: Settings, hooks: Hooks | None = None) -> int:
     """Runs a node until it is interrupted.
 
     Returns:
-        The exit code: 0 after a clean stop, 1 when the node could not start or had to stop.
+        The exit code: 0 after a clean stop, 3 when no peer to start from answered, 1 when the node
+        could not start for another reason or had to stop.
     """
     configure_logs(settings.log_format, settings.log_level)
     failures: list[BaseException] = []
@@ -105,7 +116,9 @@ def run(settings: Settings, hooks: Hooks | None = None) -> int:
         failures += _leaves(group)
     for failure in failures:
         log.error("node_cannot_run", detail=_explain(failure))
-    return 1 if failures else 0
+    if any(isinstance(failure, NobodyAnswered) for failure in failures):
+        return UNREACHABLE
+    return FAILED if failures else DONE
 
 
 async def _run(settings: Settings, hooks: Hooks) -> None:
@@ -175,11 +188,14 @@ async def _serve(opened: Opened, hooks: Hooks) -> None:
         adapters = WorldParts(opened.journal, network, content, facts)
         world = NodeWorld(adapters, nursery, opened.joined.network, clock)
         driver = Driver(core, world, clock)
+        offer = _offer(settings, devices)
         run_task = hooks.wrap_run(runner.run) if hooks.wrap_run else runner.run
-        world.executions = Executions(run_task, content, store, driver.put)
+        world.executions = Executions(
+            run_task, content, store, driver.put, _policy(settings, offer).decide
+        )
         if hooks.on_network:
             hooks.on_network(network)
-        await driver.put(_offer(settings, devices))
+        await driver.put(offer)
         await _restore(opened, driver)
         parts = ControlParts(settings, network, facts, content, store, devices)
         control = NodeControl(driver, parts)
@@ -194,8 +210,6 @@ async def _serve(opened: Opened, hooks: Hooks) -> None:
         await _wait_for_signal()
         log.info("stopping")
         stop.set()
-        with trio.move_on_after(STOP_SECONDS):
-            await runner.cool()
         folder.api_address.unlink(missing_ok=True)
         nursery.cancel_scope.cancel()
 
@@ -320,6 +334,11 @@ def _offer(settings: Settings, devices: Devices) -> ev.WorkerOffered:
     )
 
 
+def _policy(settings: Settings, offer: ev.WorkerOffered) -> Policy:
+    """The second check of the same decision: jobs outlive the settings that they were won under."""
+    return Policy(offer.allowed or frozenset(), settings.unsafe_run_anything, offer.kinds)
+
+
 def _chosen(devices: Devices, settings: Settings) -> Devices:
     """Leaves only the devices that the operator lends."""
     if settings.devices == ("auto",):
@@ -347,7 +366,8 @@ def _announce(opened: Opened, api: str, why_no_gpu: str | None) -> None:
     members = len(core.ledger.committee.members)
     if members < 4:
         log.warning("no_fault_tolerated", validators=members, detail="every one must stay online")
-    log.info("join_with", command=f"p2pnode --bootstrap {address} --network {network[:16]}")
+    start = f"p2pnode --data-dir FOLDER --bootstrap {address} --network {network[:16]}"
+    log.info("join_with", command=start)
 
 
 async def _wait_for_signal() -> None:

@@ -13,8 +13,7 @@ from heapq import heappop, heappush
 from typing import Final, assert_never
 
 from protocol.errors import Misuse, Reason, Rejected
-from protocol.messages import Genesis, Transfer
-from protocol.parameters import Parameters
+from protocol.messages import Genesis
 from protocol.units import AccountId, Credits, JobId, Milliseconds, Nonce
 
 NOTHING: Final = Credits(0)
@@ -153,6 +152,7 @@ class Accounts:
     """All balances of a network; owned and changed by the state alone."""
 
     def __init__(self, genesis: Genesis) -> None:
+        check_supply(genesis)
         self._accounts: dict[AccountId, Account] = {}
         self._escrows: dict[JobId, Credits] = {}
         self._totals = Totals()
@@ -174,8 +174,6 @@ class Accounts:
             )
         self.genesis_supply = Credits(self._totals.all)
         """Every credit that genesis gave out."""
-        if self.genesis_supply > SUPPLY_MAX:
-            raise Misuse(f"a genesis gives out at most {SUPPLY_MAX} millionths")
 
     def __contains__(self, account: AccountId) -> bool:
         return account in self._accounts
@@ -360,18 +358,15 @@ def burn(account: AccountId, amount: Credits) -> Move:
     return Move(Available(account), Reserve.BURNED, amount)
 
 
-def transfer(
-    accounts: Accounts, sender: AccountId, payload: Transfer, parameters: Parameters
-) -> tuple[Movement, ...]:
-    """Decides a transfer; it creates a recipient that does not exist yet.
+def check_supply(genesis: Genesis) -> None:
+    """Refuses a genesis whose amounts add up to more than can be counted.
 
     Raises:
-        Rejected: `BELOW_MINIMUM` for a new account that would hold too little.
+        Misuse: The supply exceeds `SUPPLY_MAX`.
     """
-    if payload.recipient not in accounts and payload.amount < parameters.account_minimum:
-        raise Rejected(Reason.BELOW_MINIMUM, "a new account needs a larger first transfer")
-    amount = Credits(payload.amount)
-    return (Move(Available(sender), Available(payload.recipient), amount),)
+    staked = sum(validator.stake for validator in genesis.validators)
+    if staked + sum(one.amount for one in genesis.allocations) > SUPPLY_MAX:
+        raise Misuse(f"a genesis gives out at most {SUPPLY_MAX} millionths")
 
 
 def _not_negative(amount: int, reason: Reason) -> Credits:

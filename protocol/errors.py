@@ -33,6 +33,7 @@ class Reason(Enum):
     BAD_CHECKPOINT = "the checkpoint vote does not verify"
     TOO_MANY_VARIANTS = "the author already has two different blocks in this round"
     TOO_FAR_AHEAD = "the round lies too far beyond what this node has seen"
+    BEHIND_HORIZON = "the round lies below what this node still keeps"
     TOO_MANY_PENDING = "too many blocks of this author wait for their ancestors"
     # Operations
     STALE_NONCE = "an operation with this position of the account's chain is already final"

@@ -79,6 +79,8 @@ class Parameters(Struct, frozen=True, array_like=True, forbid_unknown_fields=Tru
 
     # Jobs
     bid_window_rounds_min: Positive = 12
+    bid_window_rounds_max: Positive = 240
+    """A job that takes bids keeps the ledger at full pace, so nobody may ask for hours of it."""
     bids_max: Positive = 1_024
     """Bids that one job can hold; each bidder has a stake, so crowding others out costs one."""
     seed_delay_rounds: Whole = 3
@@ -144,6 +146,7 @@ def local() -> Parameters:
     return replace(
         testnet(),
         bid_window_rounds_min=8,
+        bid_window_rounds_max=120,
         assumed_fault_share=1_000,
         slash_error_ppm=20_000,
         jury_size=0,

@@ -5,6 +5,7 @@ that reads an export. What a node does about it is decided in `protocol.core`.
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 from protocol.errors import Reason, Rejected
 from protocol.ledger.admission import Admission
@@ -22,7 +23,10 @@ from protocol.messages import (
 )
 from protocol.signing import Scheme
 from protocol.state import OperationApplied, OperationFailed, State, StateFact
-from protocol.units import Digest
+from protocol.units import Digest, MemberIndex
+
+GOSSIPED_OPERATIONS_MAX: Final = 2_048
+"""Operations in one gossiped batch: more than a node's own batch of 256 KiB ever holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,22 +80,34 @@ class Replica:
     def screen_block(self, raw: bytes) -> bool:
         """Whether a gossiped block may be passed on; changes nothing but caches."""
         try:
-            self.admission.block(raw)
+            self.admission.block(raw, horizon=self.ledger.gc_round)
         except Rejected:
             return False
         return True
 
     def screen_operations(self, raw: bytes) -> bool:
-        """Whether gossiped operations may be passed on; changes nothing but caches."""
+        """Whether gossiped operations may be passed on; changes nothing but caches.
+
+        What is final, and what repeats itself, is useful to nobody: passing it on would let one
+        stranger's bytes travel over every link again and again.
+        """
         try:
             batch = open_message(raw)
-            if not isinstance(batch, OperationBatch):
-                return False
-            opened = [self.admission.operation(one) for one in batch.operations]
         except Rejected:
             return False
-        nonces = (self.state.next_nonce(one.operation.account) for one in opened)
-        return all(nonce is not None for nonce in nonces)
+        if not isinstance(batch, OperationBatch):
+            return False
+        raws = batch.operations
+        if len(raws) > GOSSIPED_OPERATIONS_MAX or len(set(raws)) != len(raws):
+            return False
+        return all(self._is_wanted(one) for one in raws)  # the first bad one ends the work
+
+    def _is_wanted(self, raw: bytes) -> bool:
+        operation = self._open(raw)
+        if operation is None:
+            return False
+        nonce = self.state.next_nonce(operation.operation.account)
+        return nonce is not None and operation.operation.nonce >= nonce
 
     def take(self, block: VerifiedBlock, *, is_stored: bool = False) -> Taken:
         """Takes in a valid block and applies whatever becomes final.
@@ -106,21 +122,22 @@ class Replica:
         acceptance = self.ledger.accept(block, is_stored=is_stored)
         for accepted in acceptance.accepted:
             for raw in accepted.operations:
-                self._note_in_block(raw, accepted.block.round)
+                self._note_in_block(raw, accepted)
         applied = tuple(self._apply(commit) for commit in acceptance.commits)
         if applied:
             self.pool.prune(self.ledger.gc_round)
         return Taken(acceptance.accepted, acceptance.missing, acceptance.equivocations, applied)
 
-    def _note_in_block(self, raw: bytes, block_round: int) -> None:
+    def _note_in_block(self, raw: bytes, holder: VerifiedBlock) -> None:
         operation = self._open(raw)
         if operation is None:
             return
         try:
-            self.pool.add(operation, block_round)
+            self.pool.add(operation, holder.block.round)
         except Rejected:
             return  # ordered all the same, and judged again when it is final
-        self.pool.in_block(operation.identifier, block_round)
+        author = MemberIndex(holder.block.author)
+        self.pool.in_block(operation.identifier, holder.block.round, author)
 
     def _apply(self, commit: Commit) -> Applied:
         raws = [raw for block in commit.blocks for raw in block.operations]

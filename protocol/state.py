@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from protocol import accounts as money
 from protocol import messages
 from protocol.accounts import Accounts, Movement
-from protocol.economy import staking
+from protocol.economy import fees, staking
 from protocol.economy.reputation import NEWCOMER, Reputation, after_conviction
 from protocol.economy.slashing import Contradiction, Penalties, equivocation_share, slash_stake
+from protocol.economy.transfers import transfer
 from protocol.encoding import digest_of, encode
 from protocol.errors import Reason, Rejected
 from protocol.job import lifecycle
@@ -178,6 +178,10 @@ class State:
         """The position of an account's next operation; None for one that was never funded."""
         return self.accounts.of(account).nonce if account in self.accounts else None
 
+    def may_send(self, account: AccountId) -> bool:
+        """Whether a pool should take in an account's operations: some pay for every failure."""
+        return fees.may_send(self.accounts.of(account), self.parameters)
+
     def reputation_of(self, account: AccountId) -> Reputation:
         """An account's record as a worker."""
         return self._reputations.get(account, NEWCOMER)
@@ -242,7 +246,7 @@ class State:
             decision = self._decide(account, operation.payload, JobId(entry.identifier))
             self.accounts.apply(decision.movements)
         except Rejected as refusal:
-            self._charge(account, operation.payload)
+            self._charge(account)
             self._facts.append(
                 OperationFailed(entry.identifier, account, refusal.reason, refusal.detail)
             )
@@ -269,7 +273,8 @@ class State:
         """Finds what an operation does, its fee included."""
         decision = self._rule(account, payload, identifier)
         if not isinstance(payload, lifecycle.FreePayload | EquivocationEvidence):
-            return _Decision((self._fee(account), *decision.movements), decision.change)
+            fee = fees.fee_of(account, self.parameters)
+            return _Decision((fee, *decision.movements), decision.change)
         return decision
 
     def _rule(self, account: AccountId, payload: Payload, identifier: JobId) -> _Decision:
@@ -277,7 +282,7 @@ class State:
         owned = self.accounts.of(account)
         match payload:
             case messages.Transfer():
-                return _Decision(money.transfer(self.accounts, account, payload, parameters))
+                return _Decision(transfer(self.accounts, account, payload, parameters))
             case messages.StakeDeposit(amount):
                 return _Decision(staking.deposit(account, owned, Credits(amount), parameters))
             case messages.StakeWithdrawal(amount):
@@ -296,16 +301,10 @@ class State:
                 job = self._jobs[payload.job]
                 return _of(lifecycle.decide(job, account, payload, self._circumstances()))
 
-    def _charge(self, account: AccountId, payload: Payload) -> None:
-        """Burns the fee of an operation that failed, where the account can pay it."""
-        owned = self.accounts.of(account)
-        if isinstance(payload, lifecycle.FreePayload) and owned.staked:
-            return
-        if owned.available >= self.parameters.operation_fee:
-            self.accounts.apply((self._fee(account),))
-
-    def _fee(self, account: AccountId) -> Movement:
-        return money.burn(account, Credits(self.parameters.operation_fee))
+    def _charge(self, account: AccountId) -> None:
+        """Burns the fee of an operation that failed, free or not, as far as it can be paid."""
+        owned, locked = self.accounts.of(account), self.committee.stake_behind(account)
+        self.accounts.apply(fees.fee_of_failure(account, owned, locked, self.parameters))
 
     def _drive(self, change: Change) -> None:
         """Makes a change that the ledger's own progress brings; it cannot fail."""

@@ -9,6 +9,8 @@ DIGITS = 64
 """32 bytes in hexadecimal."""
 PREFIX_DIGITS_MIN = 8
 """Shorter beginnings are too easily those of another."""
+SHOWN_DIGITS = 16
+"""Of one in a table: enough to type back, and to tell all of them apart."""
 
 
 def resolve(text: str, listed: Callable[[], Iterable[str]], what: str) -> str:

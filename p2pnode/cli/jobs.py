@@ -3,14 +3,16 @@
 import argparse
 import hashlib
 import math
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from p2pnode.cli.arguments import Handler, add_command
 from p2pnode.cli.endings import BadInput, Ending
-from p2pnode.cli.identifiers import resolve
+from p2pnode.cli.identifiers import SHOWN_DIGITS, resolve
 from p2pnode.cli.output import (
     complain,
+    percent,
     print_json,
     print_record,
     print_table,
@@ -20,6 +22,8 @@ from p2pnode.cli.progress import shown_progress
 from p2pnode.cli.receipt import phase_lines, receipt_lines
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from p2pnode.cli.arguments import Commands
     from p2pnode.client import Client
 
@@ -80,7 +84,9 @@ def list_jobs(client: "Client", arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(jobs)
     else:
-        print_table(jobs, "no job is known: offer one with `p2pnode submit JOB.toml`")
+        print_table(
+            [_row(job) for job in jobs], "no job is known: offer one with `p2pnode submit JOB.toml`"
+        )
     return Ending.DONE
 
 
@@ -133,6 +139,15 @@ def explain(client: "Client", arguments: argparse.Namespace) -> int:
     return Ending.DONE
 
 
+def _row(job: "Mapping[str, object]") -> dict[str, object]:
+    """Write one job for a table; each command takes the beginning of its identifier."""
+    row = dict(job)
+    row["id"] = str(job.get("id"))[:SHOWN_DIGITS]
+    if isinstance(confidence := job.get("confidence"), int):
+        row["confidence"] = percent(confidence)
+    return row
+
+
 def _add_identified(
     commands: "Commands", name: str, handler: Handler, summary: str
 ) -> argparse.ArgumentParser:
@@ -151,6 +166,7 @@ def _job_id(client: "Client", arguments: argparse.Namespace) -> str:
 def _wait(client: "Client", job: str, arguments: argparse.Namespace) -> int:
     from p2pnode.client import JobFailed  # noqa: PLC0415  keeps the HTTP library out of help
 
+    print(f"submitted job {job}", file=sys.stderr, flush=True)
     ending = Ending.DONE
     try:
         with shown_progress() as follow:

@@ -66,6 +66,11 @@ def printable(value: object) -> str:
     return "".join(sign if sign.isprintable() else "?" for sign in str(value))
 
 
+def percent(basis_points: int) -> str:
+    """Write hundredths of a percent for people."""
+    return f"{basis_points // 100}.{basis_points % 100:02d} %"
+
+
 def complain(sentence: str) -> None:
     """Tell people what went wrong and what to do."""
     print(f"p2pnode: {printable(sentence)}", file=sys.stderr)
@@ -97,7 +102,7 @@ def _lines(name: str, value: object) -> list[str]:
 
 
 def _cell(name: str, value: object) -> str:
-    if value is None or value in ([], {}):
+    if value is None or value in ([], {}, ""):
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"

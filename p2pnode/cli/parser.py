@@ -50,6 +50,8 @@ def build_parser() -> argparse.ArgumentParser:
     views.add_commands(commands)
     accounts.add_commands(commands)
     jobs.add_commands(commands)
+    # A word that is no command is answered with all that could have been meant.
+    commands.choices = commands.choices | dict.fromkeys(GROUPS, parser)
     return parser
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from p2pnode.cli.output import printable
+from p2pnode.cli.output import percent, printable
 from p2pnode.money import format_credits
 
 
@@ -17,7 +17,7 @@ def receipt_lines(record: Mapping[str, object]) -> Iterator[str]:
         yield f"  result      blake2b:{printable(digest)}"
     if isinstance(confidence := record.get("confidence"), int):
         replicas = printable(record.get("replicas", "?"))
-        yield f"  confidence  {confidence // 100}.{confidence % 100:02d} % from {replicas} replicas"
+        yield f"  confidence  {percent(confidence)} from {replicas} replicas"
     yield from _people("executors", record.get("executors"))
     yield from _people("spares", record.get("spares"))
     yield from _moves("payouts", record.get("payouts"))

@@ -1,15 +1,32 @@
 """Commands that only look: status, peers, devices."""
 
 import argparse
+import time
 from typing import TYPE_CHECKING
 
 from p2pnode.cli.arguments import add_command
 from p2pnode.cli.endings import Ending
+from p2pnode.cli.identifiers import SHOWN_DIGITS
 from p2pnode.cli.output import print_json, print_record, print_table
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from p2pnode.cli.arguments import Commands
     from p2pnode.client import Client
+
+PEER_FIELDS = (
+    "account",
+    "address",
+    "direction",
+    "seconds",
+    "rtt_ms",
+    "same_network",
+    "messages_in",
+    "messages_out",
+    "rejected",
+)
+"""What fits one line of a terminal; `--json` prints all."""
 
 
 def add_commands(commands: "Commands") -> None:
@@ -32,7 +49,9 @@ def show_peers(client: "Client", arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(peers)
     else:
-        print_table(peers, "no peer is connected: add one with --bootstrap")
+        print_table(
+            [_row(peer) for peer in peers], "no peer is connected: add one with --bootstrap"
+        )
     return Ending.DONE
 
 
@@ -44,3 +63,15 @@ def show_devices(client: "Client", arguments: argparse.Namespace) -> int:
     else:
         print_table(devices, "the node found no device")
     return Ending.DONE
+
+
+def _row(peer: "Mapping[str, object]") -> dict[str, object]:
+    """Write one peer for a table; its address names the peer again, which is left out."""
+    row = dict(peer)
+    row["account"] = str(peer.get("account"))[:SHOWN_DIGITS]
+    row["address"] = str(peer.get("address")).partition("/p2p/")[0]
+    if isinstance(since := peer.get("connected_since"), int | float):
+        row["seconds"] = max(0, int(time.time() - since))
+    if isinstance(round_trip := peer.get("rtt_ms"), int | float):
+        row["rtt_ms"] = f"{round_trip:.1f}"
+    return {name: row[name] for name in PEER_FIELDS if name in row}

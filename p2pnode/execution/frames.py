@@ -27,6 +27,13 @@ SLACK_BYTES = 64 * 2**20
 """Memory the runtimes need beside what the artefact allocates: compiled code, parsed models."""
 
 
+METERED_KIND = "wasm"
+"""The kind whose runtime counts fuel."""
+
+MEMORY_BYTES_MAX = 2**48
+"""More than any machine here can address: a peak above it is a lie."""
+
+
 class FrameError(ValueError):
     """The bytes are not what the other side should have sent."""
 
@@ -69,8 +76,13 @@ def encode_outcome(outcome: RunOutcome) -> bytes:
     return HEADER.pack(len(body)) + body
 
 
-def decode_outcome(body: bytes, elapsed_ms: int) -> RunOutcome:
+def decode_outcome(body: bytes, elapsed_ms: int, fuel_max: int) -> RunOutcome:
     """Read the body of an outcome's frame, trusting nothing.
+
+    Args:
+        body: What the worker sent.
+        elapsed_ms: As the runner measured it.
+        fuel_max: What the task may burn: others would not open a result that claims more.
 
     Raises:
         FrameError: if it is not an outcome.
@@ -80,13 +92,26 @@ def decode_outcome(body: bytes, elapsed_ms: int) -> RunOutcome:
     except (ValueError, msgpack.UnpackException) as error:
         raise FrameError(f"the worker's answer is not MessagePack: {error}") from error
     match row:
-        case ("finished", bytes(output), int(fuel), int(peak)) if fuel >= 0 and peak >= 0:
+        case ("finished", bytes(output), int(fuel), int(peak)) if _is_within(
+            fuel, fuel_max
+        ) and _is_within(peak, MEMORY_BYTES_MAX):
             return Finished(output, elapsed_ms, fuel, peak)
-        case ("limit", str(limit), int(fuel)) if fuel >= 0 and limit in {m.value for m in Limit}:
+        case ("limit", str(limit), int(fuel)) if _is_within(fuel, fuel_max) and limit in {
+            member.value for member in Limit
+        }:
             return LimitReached(Limit(limit), elapsed_ms, fuel)
         case ("failed", str(detail)):
             return Failed(detail[:DETAIL_CHARACTERS_MAX], elapsed_ms)
     raise FrameError("the worker's answer is not an outcome")
+
+
+def fuel_max_of(task: Task) -> int:
+    """Say how much fuel a task can burn: none where its kind does not meter it."""
+    return task.fuel_limit if task.kind == METERED_KIND else 0
+
+
+def _is_within(count: int, most: int) -> bool:
+    return not isinstance(count, bool) and 0 <= count <= most
 
 
 def allowance_bytes(task: Task) -> int:

@@ -1,13 +1,9 @@
 """What the operator of this node lets run on it: an allow-list of artefact digests, or anything."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 KINDS = frozenset({"wasm", "onnx"})
 """The kinds of artefact that this node has a worker for."""
-
-DIGEST_BYTES = 32
-"""A BLAKE2b-256 digest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,22 +26,3 @@ class Policy:
         if self.unsafe_run_anything or digest in self.allowed:
             return None
         return f"artefact {digest.hex()} is not on the operator's allow-list"
-
-
-def read_allow_list(lines: Iterable[str]) -> frozenset[bytes]:
-    """Read digests written in hexadecimal, with or without a `blake2b:` prefix.
-
-    Raises:
-        ValueError: if a line is not 32 bytes in hexadecimal.
-    """
-    return frozenset(_read_digest(line.strip()) for line in lines)
-
-
-def _read_digest(text: str) -> bytes:
-    try:
-        digest = bytes.fromhex(text.removeprefix("blake2b:"))
-    except ValueError:
-        digest = b""
-    if len(digest) != DIGEST_BYTES:
-        raise ValueError(f"{text!r} is not a digest of {DIGEST_BYTES} bytes in hexadecimal")
-    return digest

@@ -46,72 +46,40 @@ class Runner:
         """Take charge of the devices; nothing is started yet."""
         self._devices = devices
         self._slots = trio.CapacityLimiter(most_parallel)
-        self._warm: dict[str, WorkerProcess] = {}
 
     async def run(self, task: Task) -> RunOutcome:
         """Run a task to its outcome; when cancelled, nothing of it survives."""
         if task.kind not in KINDS:
             return Failed(f"there is no worker for artefacts of kind {task.kind!r}", 0)
         async with self._slots:
-            worker = self._warm.pop(task.kind, None)
-            if worker is not None:
-                if worker.resident_bytes() > 0:
-                    return await _run_and_kill(worker, task, is_ready=True)
-                await worker.kill()
             try:
                 worker = WorkerProcess(task.kind, self._device(task.kind))
             except OSError as error:
                 return Failed(f"the worker process could not be started: {error}", 0)
-            return await _run_and_kill(worker, task, is_ready=False)
-
-    async def prewarm(self, kind: str) -> None:
-        """Keep one worker of a kind loaded and waiting for the next task of that kind.
-
-        A worker serves once: to keep one waiting, call again after each run. A worker that cannot
-        load is left to `run`, which reports it.
-        """
-        if kind not in KINDS or kind in self._warm:
-            return
-        try:
-            worker = WorkerProcess(kind, self._device(kind))
-        except OSError:
-            return
-        try:
-            with trio.move_on_after(START_SECONDS):
-                if await worker.wait_ready() and kind not in self._warm:
-                    self._warm[kind] = worker
-        finally:
-            if self._warm.get(kind) is not worker:
-                await worker.kill()
-
-    async def cool(self) -> None:
-        """End the workers that wait."""
-        while self._warm:
-            _, worker = self._warm.popitem()
-            await worker.kill()
+            return await _run_and_kill(worker, task)
 
     def _device(self, kind: str) -> str:
         return self._devices.identifier_for(kind)
 
 
-async def _run_and_kill(worker: WorkerProcess, task: Task, *, is_ready: bool) -> RunOutcome:
+async def _run_and_kill(worker: WorkerProcess, task: Task) -> RunOutcome:
     try:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(worker.collect_complaints)
-            outcome = await _start_and_supervise(worker, task, is_ready=is_ready)
+            outcome = await _start_and_supervise(worker, task)
             nursery.cancel_scope.cancel()
     finally:
         await worker.kill()
     return outcome
 
 
-async def _start_and_supervise(worker: WorkerProcess, task: Task, *, is_ready: bool) -> RunOutcome:
+async def _start_and_supervise(worker: WorkerProcess, task: Task) -> RunOutcome:
+    is_ready = False
+    with trio.move_on_after(START_SECONDS):
+        is_ready = await worker.wait_ready()
     if not is_ready:
-        with trio.move_on_after(START_SECONDS):
-            is_ready = await worker.wait_ready()
-        if not is_ready:
-            detail = await _last_words(worker)
-            return Failed(f"the worker could not load its libraries: {detail}", 0)
+        detail = await _last_words(worker)
+        return Failed(f"the worker could not load its libraries: {detail}", 0)
     started = trio.current_time()
     outcome = await _supervise(worker, task)
     return replace(outcome, elapsed_ms=math.ceil(1000 * (trio.current_time() - started)))
@@ -135,7 +103,7 @@ async def _supervise(worker: WorkerProcess, task: Task) -> RunOutcome:
     if body is None:
         return await _explain_death(worker)
     try:
-        return frames.decode_outcome(body, 0)
+        return frames.decode_outcome(body, 0, frames.fuel_max_of(task))
     except frames.FrameError as error:
         return Failed(str(error), 0)
 

@@ -298,12 +298,22 @@ def _parser() -> argparse.ArgumentParser:
         command = _add(commands, name, handler, summary)
         command.add_argument("nodes", metavar="NODE", type=int, nargs="+", help="from 0")
     divide = _add(commands, "cut", _cut, "let nothing pass between groups of nodes")
-    divide.add_argument("groups", metavar="A,B|C,D", type=running.parse_groups)
+    divide.add_argument("groups", metavar="A,B|C,D", type=_groups)
     _add(commands, "heal", _heal, "make all links whole")
     demo = _add(commands, "demo", _demo, "watch a real job among five nodes, one of them a liar")
     demo.add_argument("--keep", action="store_true", help="keep the folder")
     demo.add_argument("--jobs", type=int, default=10, help="offer at most so many jobs")
     return parser
+
+
+def _groups(text: str) -> list[list[int]]:
+    try:
+        return running.parse_groups(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} does not divide the nodes: write their numbers with commas, and a bar "
+            "between at least two groups, all in quotes, as in '0,1|2,3'"
+        ) from error
 
 
 def _add_up(parser: argparse.ArgumentParser) -> None:

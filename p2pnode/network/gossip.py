@@ -7,6 +7,9 @@ The library's classes are subclassed here and nowhere else. What differs from th
   messages keep the order of their link instead of each becoming a task;
 * a message goes to every neighbour that subscribed, since the number of links is what bounds the
   mesh; frames that wait for the same peer travel together;
+* control messages of peers are ignored: flooding needs none, and each of their handlers answers a
+  few bytes with many; what a link loses, the summaries of the protocol repair;
+* what waits for a peer is bounded in frames and in bytes;
 * subscriptions belong to the stream they came by, so a broken outward stream forgets none of them.
 """
 
@@ -21,7 +24,7 @@ from libp2p.peer.id import ID
 from libp2p.pubsub.gossipsub import PROTOCOL_ID_V11, GossipSub
 from libp2p.pubsub.pb import rpc_pb2
 from libp2p.pubsub.pubsub import Pubsub
-from libp2p.pubsub.rpc_queue import RpcQueue
+from libp2p.pubsub.rpc_queue import PriorityQueue, RpcQueue
 from libp2p.pubsub.validators import signature_validator
 
 from p2pnode.network.counters import Counters
@@ -31,6 +34,7 @@ from p2pnode.network.guard import Guard
 from p2pnode.network.limits import (
     GOSSIP_FRAME_LIMIT_BYTES,
     GOSSIP_QUEUE_LIMIT,
+    GOSSIP_QUEUE_LIMIT_BYTES,
 )
 from p2pnode.network.seen import SeenMessages
 
@@ -48,7 +52,7 @@ def account_of_id(peer_id: ID) -> bytes:
 
 
 class Router(GossipSub):
-    """Gossipsub 1.1 that never prunes, floods to its few neighbours and survives bad control."""
+    """Gossipsub 1.1 that never prunes, floods to its few neighbours and obeys no control."""
 
     guard: Guard
     counters: Counters
@@ -72,8 +76,8 @@ class Router(GossipSub):
         super().send_rpc(peer_id, rpc, priority)
 
     async def handle_rpc(self, rpc: rpc_pb2.RPC, sender_peer_id: ID) -> None:
-        """Obey control messages; what cannot be obeyed is counted."""
-        await self.guard.contain("gossip_control", super().handle_rpc, rpc, sender_peer_id)
+        """Ignore what a peer asks of the router: one frame could ask for one message many times."""
+        self.counters.add("ignored_gossip_control")
 
     async def on_peer_subscribed(self, peer_id: ID, topic: str) -> None:
         """Take a new subscriber into the mesh."""
@@ -87,10 +91,36 @@ class Router(GossipSub):
     def _enqueue(self, peer_id: ID, frame: rpc_pb2.RPC) -> None:
         assert self.pubsub is not None
         queue = self.pubsub.peer_queues.get(peer_id)
-        if queue is None or not queue.push(frame):
+        if queue is None:
             self.counters.add("dropped_gossip_out")
-            return
-        self.counters.add("gossip_out")
+        elif queue.push(frame):
+            self.counters.add("gossip_out")
+
+
+class WaitingFrames(PriorityQueue):
+    """What waits for one peer, first control and then the rest, bounded in frames and in bytes."""
+
+    def __init__(self, counters: Counters) -> None:
+        super().__init__(GOSSIP_QUEUE_LIMIT)
+        self.waiting_bytes = 0
+        self._counters = counters
+
+    def push(self, rpc: rpc_pb2.RPC, priority: bool = False) -> bool:
+        """Let a frame wait; False when it has no room and is dropped, which is counted."""
+        size_bytes = rpc.ByteSize()
+        has_room = self.waiting_bytes + size_bytes <= GOSSIP_QUEUE_LIMIT_BYTES
+        if not has_room or not super().push(rpc, priority):
+            self._counters.add("dropped_gossip_out")
+            return False
+        self.waiting_bytes += size_bytes
+        return True
+
+    def pop(self) -> rpc_pb2.RPC | None:
+        """Take the next frame, or None when none waits."""
+        rpc = super().pop()
+        if rpc is not None:
+            self.waiting_bytes -= rpc.ByteSize()
+        return rpc
 
 
 class Gossip(Pubsub):
@@ -217,7 +247,10 @@ class Gossip(Pubsub):
         await super()._handle_new_peer(peer_id)
         queue = self.peer_queues.get(peer_id)
         if queue is not None:
-            queue._queue.max_size = GOSSIP_QUEUE_LIMIT
+            waiting = WaitingFrames(self.counters)
+            while (frame := queue._queue.pop()) is not None:
+                waiting.push(frame)
+            queue._queue = waiting
 
     def _forget_all_subscriptions(self, peer_id: ID) -> None:
         # A new stream will replay the last seconds, which the broken one may have lost.

@@ -27,6 +27,9 @@ OUTBOX_LIMIT_BYTES = 8 * 1024 * 1024
 GOSSIP_QUEUE_LIMIT = 4096
 """Gossip frames that wait for one peer; the library's default of 32 loses every larger burst."""
 
+GOSSIP_QUEUE_LIMIT_BYTES = 8 * 1024 * 1024
+"""The same in bytes; what is dropped beyond it comes again with the protocol's summaries."""
+
 SEEN_LIMIT = 65_536
 """Gossip identities remembered, so that a flood cannot grow the memory."""
 

@@ -3,7 +3,15 @@
 Nothing of the database library and no `OSError` leaves this folder: callers see only these types.
 """
 
+import errno
+import os
+from typing import Final
+
 # ruff: noqa: N818  named for what happened, like the errors of the protocol
+
+
+_FULL_PHRASES: Final = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT), "disk is full")
+"""How the operating system and the database say that there is no space."""
 
 
 class StorageError(Exception):
@@ -17,8 +25,14 @@ class StorageFailed(StorageError):
     """
 
     def __init__(self, cause: str) -> None:
+        is_full = any(phrase in cause for phrase in _FULL_PHRASES)
+        advice = (
+            "free some space"
+            if is_full
+            else "check that the path exists and may be written, and that the device is sound"
+        )
         super().__init__(
-            f"the disk refused the operation ({cause}): free some space or check the device; "
+            f"the disk refused the operation ({cause}): {advice}; "
             "what was acknowledged before is intact and the operation can be repeated"
         )
         self.cause = cause

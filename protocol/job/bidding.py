@@ -50,7 +50,7 @@ def place_bid(job: Job, account: AccountId, bid: Bid, circumstances: Circumstanc
     if job.bid_of(account) is not None:
         raise Rejected(Reason.ALREADY_DONE, "one bid for each job")
     if bid.price > job.offer.price_cap:
-        raise Rejected(Reason.PRICE_TOO_HIGH, f"at most {job.offer.price_cap}")
+        raise Rejected(Reason.PRICE_TOO_HIGH, f"at most {job.offer.price_cap} millionths a second")
     if not bid.estimate_ms:
         raise Rejected(Reason.BAD_TERMS, "an estimate is at least one millisecond")
     _check_device(job, bid.device)

@@ -51,10 +51,13 @@ def replicas_to_begin(job: Job, circumstances: Circumstances) -> int | None:
     alone only if its record is long, and then ever more often but never always.
 
     Returns:
-        The number; None when all that the offer allows could not reach the error.
+        The number; None when fewer could be drawn than the offer asks for, or when all that it
+        allows could not reach the error.
     """
     parameters = circumstances.parameters
     allowed = job.spares[: job.offer.replicas_max]
+    if len(allowed) < job.offer.replicas:
+        return None
     checks = [circumstances.reputation_of(account).checks for account in allowed]
     weights = [odds(passed, parameters) for passed in checks]
     needed = replicas_needed(weights, job.offer.tolerated_error_ppm)

@@ -32,7 +32,7 @@ UNAVAILABLE_MIN = 2
 """One executor alone cannot end a job by calling its content unavailable."""
 
 FreePayload = Bid | Decline | Commitment | Fingerprint | Reveal
-"""Without a fee for staked accounts: a job needs them, and each may send one for each job."""
+"""Without a fee where they succeed: a job needs them, and each may send one for each job."""
 JobPayload = FreePayload | Cancellation
 Rule = Callable[[Job, Circumstances], Change]
 

@@ -73,6 +73,7 @@ def _terms(offer: Offer, parameters: Parameters) -> tuple[tuple[bool, str], ...]
         (offer.replicas <= offer.replicas_max, "replicas exceed replicas_max"),
         (offer.replicas_max <= parameters.replicas_max, "too many replicas for this network"),
         (offer.bid_window_rounds >= parameters.bid_window_rounds_min, "the bid window is short"),
+        (offer.bid_window_rounds <= parameters.bid_window_rounds_max, "the bid window is long"),
         (offer.deadline_ms <= parameters.deadline_max_ms, "the deadline is too far"),
         (limits.time_ms <= offer.deadline_ms, "the time limit exceeds the deadline"),
         (offer.speed_target_ms <= offer.deadline_ms, "the speed target exceeds the deadline"),

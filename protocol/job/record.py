@@ -68,7 +68,7 @@ class Ending(Enum):
     EXHAUSTED = "no result reached the tolerated error with all the executors allowed"
     NO_BIDS = "nobody bid before the close"
     NO_ELIGIBLE_BID = "no bidder could be drawn"
-    UNREACHABLE = "the bidders together cannot reach the tolerated error"
+    UNREACHABLE = "too few bidders, or they cannot reach the tolerated error"
     CANCELLED = "the requester withdrew the offer"
     UNAVAILABLE = "the executors could not fetch the artefact or an input"
     EXPIRED = "no executor committed to a result before its deadline"

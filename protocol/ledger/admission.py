@@ -7,12 +7,12 @@ taken in; the caches here make the second time free. They are bounded and forget
 from typing import Final, Generic, TypeVar
 
 from protocol.errors import Reason, Rejected
-from protocol.ledger.block import VerifiedBlock, open_block, reopen_block
+from protocol.ledger.block import GENESIS_ROUND, VerifiedBlock, open_block, reopen_block
 from protocol.ledger.committee import Committee
 from protocol.messages import EquivocationEvidence, VerifiedOperation, open_operation
 from protocol.parameters import Parameters
 from protocol.signing import Scheme
-from protocol.units import Digest
+from protocol.units import Digest, Round
 
 BLOCKS_KEPT: Final = 4_096
 OPERATIONS_KEPT: Final = 65_536
@@ -59,17 +59,24 @@ class Admission:
         """Uses another's caches: for copies in one process, each of which would find the same."""
         self._blocks, self._operations = other._blocks, other._operations
 
-    def block(self, raw: bytes) -> VerifiedBlock:
+    def block(self, raw: bytes, horizon: Round = GENESIS_ROUND) -> VerifiedBlock:
         """Opens a block from outside.
+
+        Args:
+            raw: The block's bytes.
+            horizon: A block of this round or below is refused before its signatures are checked.
 
         Raises:
             Rejected: with the first rule that it breaks.
         """
         known = self._blocks.get(raw)
-        if known is not None:
-            return known
-        opened = open_block(raw, self._committee, self._network, self._parameters, self._scheme)
-        return self._blocks.keep(raw, opened)
+        if known is None:
+            network, parameters = self._network, self._parameters
+            known = open_block(raw, self._committee, network, parameters, self._scheme, horizon)
+            return self._blocks.keep(raw, known)
+        if known.block.round <= horizon:
+            raise Rejected(Reason.BEHIND_HORIZON)
+        return known
 
     def stored_block(self, raw: bytes) -> VerifiedBlock:
         """Opens a block from the node's own store, whose content hash was checked."""

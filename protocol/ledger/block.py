@@ -25,6 +25,9 @@ from protocol.parameters import Parameters
 from protocol.signing import BLOCK, CHECKPOINT, Scheme
 from protocol.units import CommitIndex, Digest, Epoch, MemberIndex, Round
 
+GENESIS_ROUND: Final = Round(0)
+"""The round of the blocks that exist without being sent."""
+
 ENVELOPE_BYTES: Final = 128
 """More than signature and framing add to a block."""
 
@@ -51,16 +54,31 @@ class VerifiedBlock:
 
 
 def open_block(
-    raw: bytes, committee: Committee, network: Digest, parameters: Parameters, scheme: Scheme
+    raw: bytes,
+    committee: Committee,
+    network: Digest,
+    parameters: Parameters,
+    scheme: Scheme,
+    horizon: Round = GENESIS_ROUND,
 ) -> VerifiedBlock:
     """Checks a block from outside; operations inside are bytes and never make it invalid.
 
     The cheap rules come first, so that an invalid block costs its receiver little.
 
+    Args:
+        raw: The block's bytes.
+        committee: Who may write blocks.
+        network: The network's name.
+        parameters: The network's limits.
+        scheme: The cryptographic functions.
+        horizon: Blocks of this round and below are refused; nobody needs them any more.
+
     Raises:
         Rejected: with the first rule that it breaks.
     """
     signed, block = _decode(raw, committee, network, parameters)
+    if block.round <= horizon:
+        raise Rejected(Reason.BEHIND_HORIZON, str(block.round))
     _check_references(block, committee)
     _check_parent_quorum(block, committee)
     digest = digest_of(BLOCK, signed.body)

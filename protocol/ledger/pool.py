@@ -5,7 +5,7 @@ for a quorum. The pool is a set that only grows until operations become final or
 nodes that exchange their sets agree on it.
 """
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
@@ -18,6 +18,12 @@ from protocol.units import AccountId, Digest, MemberIndex
 
 TURN_ROUNDS: Final = 4
 """Rounds that a member has to bring in an operation before the next one's turn comes."""
+
+HIDING_ROUNDS: Final = 8
+"""Rounds for which a block keeps others from bringing in its operations again.
+
+An operation is final well before. If it is not, its block came too late for anybody to refer to.
+"""
 
 POOL_OPERATIONS_MAX: Final = 50_000
 """Operations in one node's pool, of all accounts together."""
@@ -39,6 +45,18 @@ class _Waiting:
     """True when this node must bring it in at once: its own, or handed in by a local program."""
     block_round: int | None = None
     """Highest round of an accepted block that holds it."""
+    hidden_until: int | None = None
+    """Up to this round the first block that held it speaks for it; None before there was one.
+
+    Later blocks never raise it: else one member could keep an operation out for ever.
+    """
+    brought: dict[MemberIndex, int] = field(default_factory=dict)
+    """Highest round in which each author brought it in; keeps a member from repeating itself."""
+
+    def shown_from(self, member: MemberIndex) -> int:
+        """The first round in which this member may bring it in."""
+        own = self.brought.get(member)
+        return max(self.hidden_until or 0, 0 if own is None else own + HIDING_ROUNDS)
 
 
 @dataclass(slots=True)
@@ -46,7 +64,39 @@ class _Chain:
     """The waiting operations of one account, by nonce."""
 
     next_nonce: int
+    free_nonce: int
+    """First position above the final ones that nothing holds."""
     slots: dict[int, list[_Waiting]] = field(default_factory=dict)
+    fingerprint: int = 0
+    """All identifiers mixed; kept up with each change, so that a summary need not walk a chain."""
+
+    def insert(self, waiting: _Waiting) -> None:
+        """Puts an operation at its position."""
+        self.slots.setdefault(waiting.operation.operation.nonce, []).append(waiting)
+        self.fingerprint ^= _mark(waiting)
+        self._advance()
+
+    def remove(self, nonce: int) -> list[_Waiting]:
+        """Empties a position and returns what it held."""
+        variants = self.slots.pop(nonce, [])
+        for waiting in variants:
+            self.fingerprint ^= _mark(waiting)
+        if variants and nonce < self.free_nonce:
+            self.free_nonce = nonce
+        return variants
+
+    def settle(self, next_nonce: int) -> list[_Waiting]:
+        """Forgets the positions below one that is not final, and returns what they held."""
+        past = range(self.next_nonce, next_nonce)
+        forgotten = [waiting for nonce in past for waiting in self.remove(nonce)]
+        self.next_nonce = max(self.next_nonce, next_nonce)
+        self.free_nonce = max(self.free_nonce, self.next_nonce)
+        self._advance()
+        return forgotten
+
+    def _advance(self) -> None:
+        while self.free_nonce in self.slots:
+            self.free_nonce += 1
 
 
 class OperationPool:
@@ -66,7 +116,12 @@ class OperationPool:
         self._chains: dict[AccountId, _Chain] = {}
         self._index: dict[Digest, _Waiting] = {}
         self._rounds: dict[int, list[Digest]] = {}
+        self._accounts: list[AccountId] = []
+        """The accounts of all chains, in ascending order."""
         self._outside: dict[AccountId, None] = {}
+        """Chains of which something may be brought in now."""
+        self._hidden: dict[int, list[AccountId]] = {}
+        """Chains to look at again, by the round in which the first of their operations shows."""
         self._summarised: AccountId | None = None
         """Where the next summary goes on, when one cannot hold all chains."""
 
@@ -97,8 +152,10 @@ class OperationPool:
         if len(self._index) >= POOL_OPERATIONS_MAX and not own:
             self._make_room(chain)
         waiting = _Waiting(operation, seen_round, own)
-        chain.slots.setdefault(body.nonce, []).append(waiting)
-        self._chains[body.account] = chain
+        chain.insert(waiting)
+        if body.account not in self._chains:
+            self._chains[body.account] = chain
+            insort(self._accounts, body.account)
         self._index[operation.identifier] = waiting
         self._outside[body.account] = None
         return True
@@ -113,11 +170,18 @@ class OperationPool:
         waiting = self._index.get(identifier)
         return waiting is not None and waiting.block_round is not None
 
-    def in_block(self, identifier: Digest, block_round: int) -> None:
-        """Notes that an accepted block holds an operation, so that no other need bring it in."""
+    def in_block(self, identifier: Digest, block_round: int, author: MemberIndex) -> None:
+        """Notes that an accepted block holds an operation, so that no other need bring it in now.
+
+        Only the first such block speaks for the operation, and only for `HIDING_ROUNDS`. If it is
+        not final by then, others bring it in too: the order counts it once, by its nonce.
+        """
         waiting = self._index.get(identifier)
         if waiting is None:
             return
+        if waiting.hidden_until is None:
+            waiting.hidden_until = block_round + HIDING_ROUNDS
+        waiting.brought[author] = max(block_round, waiting.brought.get(author, 0))
         if waiting.block_round is None or block_round > waiting.block_round:
             waiting.block_round = block_round
             self._rounds.setdefault(block_round, []).append(identifier)
@@ -127,6 +191,8 @@ class OperationPool:
         waiting = self._index.get(identifier)
         if waiting is not None:
             waiting.block_round = None
+            waiting.hidden_until = 0
+            waiting.brought.clear()
             self._outside[waiting.operation.operation.account] = None
 
     def settle(self, account: AccountId, next_nonce: int) -> None:
@@ -134,10 +200,8 @@ class OperationPool:
         chain = self._chains.get(account)
         if chain is None:
             return
-        for nonce in range(chain.next_nonce, next_nonce):
-            for waiting in chain.slots.pop(nonce, ()):
-                del self._index[waiting.operation.identifier]
-        chain.next_nonce = max(chain.next_nonce, next_nonce)
+        for waiting in chain.settle(next_nonce):
+            del self._index[waiting.operation.identifier]
         if chain.slots:
             self._outside[account] = None  # a gap below them may just have closed
         else:
@@ -153,11 +217,7 @@ class OperationPool:
 
     def next_own_nonce(self, account: AccountId) -> int:
         """Returns the first nonce that neither the ledger nor the pool has used."""
-        chain = self._chain(account)
-        nonce = chain.next_nonce
-        while nonce in chain.slots:
-            nonce += 1
-        return nonce
+        return self._chain(account).free_nonce
 
     @property
     def busy(self) -> bool:
@@ -170,10 +230,11 @@ class OperationPool:
         """Chooses what this member's next block brings in, each chain in its order."""
         budget_bytes = self._parameters.block_bytes_max * 3 // 4
         chosen: list[VerifiedOperation] = []
+        self._show(clock_round)
         for account in list(self._outside):
             fresh = False
             for waiting in self._ready(account):
-                if waiting.block_round is not None:
+                if clock_round < waiting.shown_from(member):
                     continue
                 fresh = True
                 if not self._is_turn(waiting, committee, member, clock_round):
@@ -186,7 +247,7 @@ class OperationPool:
                 budget_bytes -= size_bytes
                 chosen.append(waiting.operation)
             if not fresh:
-                del self._outside[account]
+                self._hide(account, member)
         return tuple(chosen)
 
     def tips(self, limit: int) -> tuple[ChainTip, ...]:
@@ -195,10 +256,11 @@ class OperationPool:
         When there are more than `limit`, each summary goes on where the one before ended, in the
         circle of the accounts.
         """
-        accounts = sorted(self._chains)
+        accounts = self._accounts
         if len(accounts) > limit:
             first = bisect_left(accounts, self._summarised) if self._summarised else 0
-            accounts = (accounts[first:] + accounts[:first])[:limit]
+            accounts = accounts[first : first + limit]
+            accounts += self._accounts[: limit - len(accounts)]
             self._summarised = accounts[-1]
         return tuple(self._tip(account) for account in accounts)
 
@@ -211,33 +273,21 @@ class OperationPool:
             tips: The peer's summary; one of `limit` chains tells only of the accounts from its
                 first to its last.
             limit: Chains in one summary.
-            limit_bytes: The most to return.
+            limit_bytes: The most to return, but for a single operation that is larger.
         """
         theirs = {tip.account: tip for tip in tips}
-        accounts = sorted(self._chains)
-        if len(tips) >= limit:
-            start, end = tips[0].account, tips[-1].account
-            accounts = [account for account in accounts if _lies_between(start, account, end)]
         raws: list[bytes] = []
-        for account in accounts:
+        for account in self._covered(tips, limit):
             other, tip = theirs.get(account), self._tip(account)
             if other is not None and other.fingerprint == tip.fingerprint:
                 continue
             first = other.next_nonce if other and other.next_nonce < tip.next_nonce else 0
             for waiting in self._from(account, first):
                 limit_bytes -= len(waiting.operation.raw)
-                if limit_bytes < 0:
+                if raws and limit_bytes < 0:
                     return tuple(raws)
                 raws.append(waiting.operation.raw)
         return tuple(raws)
-
-    def _tip(self, account: AccountId) -> ChainTip:
-        fingerprint = 0
-        for variants in self._chains[account].slots.values():
-            for waiting in variants:
-                fingerprint ^= int.from_bytes(waiting.operation.identifier[:8], "big")
-        nonce = self.next_own_nonce(account)
-        return ChainTip(account, nonce, fingerprint.to_bytes(8, "big"))
 
     def conflicts(self, account: AccountId) -> tuple[int, ...]:
         """Returns the nonces for which the account signed two operations."""
@@ -259,14 +309,15 @@ class OperationPool:
             Rejected: `POOL_FULL` when no chain is longer.
         """
         longest = max(self._chains, key=lambda account: len(self._chains[account].slots))
-        slots = self._chains[longest].slots
-        if len(slots) <= len(chain.slots) + 1:
+        giving = self._chains[longest]
+        if len(giving.slots) <= len(chain.slots) + 1:
             raise Rejected(Reason.POOL_FULL)
-        for waiting in slots.pop(max(slots)):
+        for waiting in giving.remove(max(giving.slots)):
             del self._index[waiting.operation.identifier]
 
     def _drop_chain(self, account: AccountId) -> None:
         del self._chains[account]
+        del self._accounts[bisect_left(self._accounts, account)]
         self._outside.pop(account, None)
 
     def _chain(self, account: AccountId) -> _Chain:
@@ -276,7 +327,35 @@ class OperationPool:
         nonce = self._next_nonce(account)
         if nonce is None:
             raise Rejected(Reason.UNKNOWN_ACCOUNT)
-        return _Chain(nonce)
+        return _Chain(nonce, nonce)
+
+    def _hide(self, account: AccountId, member: MemberIndex) -> None:
+        """Leaves a chain alone until the first of its operations may be brought in again."""
+        del self._outside[account]
+        shown = [waiting.shown_from(member) for waiting in self._ready(account)]
+        if shown:
+            self._hidden.setdefault(min(shown), []).append(account)
+
+    def _show(self, clock_round: int) -> None:
+        """Looks again at the chains that were left alone until this round."""
+        for past in [past for past in self._hidden if past <= clock_round]:
+            self._outside |= dict.fromkeys(self._hidden.pop(past))
+
+    def _covered(self, tips: tuple[ChainTip, ...], limit: int) -> Iterator[AccountId]:
+        """Yields the accounts that a summary tells of, whether it lists them or not."""
+        accounts, count = self._accounts, len(self._accounts)
+        first, end = 0, count
+        if len(tips) >= limit:
+            first = bisect_left(accounts, tips[0].account)
+            end = bisect_right(accounts, tips[-1].account)
+            if tips[0].account > tips[-1].account:
+                end += count  # past the end of the circle
+        for place in range(first, end):
+            yield accounts[place % count]
+
+    def _tip(self, account: AccountId) -> ChainTip:
+        chain = self._chains[account]
+        return ChainTip(account, chain.free_nonce, chain.fingerprint.to_bytes(8, "big"))
 
     def _ready(self, account: AccountId) -> Iterator[_Waiting]:
         """Yields the first variant of each position, from the first that is not final on."""
@@ -309,8 +388,6 @@ class OperationPool:
         return turn % len(committee.members) == member
 
 
-def _lies_between(first: AccountId, account: AccountId, last: AccountId) -> bool:
-    """Whether an account lies from the first to the last in the circle of all accounts."""
-    if first <= last:
-        return first <= account <= last
-    return account >= first or account <= last
+def _mark(waiting: _Waiting) -> int:
+    """What an operation adds to its chain's fingerprint."""
+    return int.from_bytes(waiting.operation.identifier[:8], "big")

@@ -19,7 +19,10 @@ from protocol.messages import (
 from protocol.units import AccountId, Digest, Round
 
 ANSWER_BYTES_MAX = 768 * 1024
-"""Blocks or operations in one answer; leaves room for framing."""
+"""Blocks in one answer; leaves room for framing."""
+
+OPERATIONS_BYTES_MAX = 64 * 1024
+"""Operations in answer to one summary: it costs its sender a few bytes, and the next goes on."""
 
 CHAINS_MAX = 256
 """Accounts in one summary."""
@@ -148,7 +151,7 @@ class Neighbour:
         sent: list[fx.Effect] = []
         if self._synchronizer.tell(peer, summary.tips, mine):
             sent += self._ask(self._synchronizer.ask_closure(peer, now))
-        lacking = self._pool.lacking(summary.chains, CHAINS_MAX, ANSWER_BYTES_MAX)
+        lacking = self._pool.lacking(summary.chains, CHAINS_MAX, OPERATIONS_BYTES_MAX)
         if lacking:
             sent.append(fx.Send(peer, encode(OperationBatch(lacking))))
         differs = summary.tips != mine or bool(lacking)

@@ -38,6 +38,9 @@ Own = Bid | Decline | Commitment | Fingerprint | Reveal
 BIDS_EACH = 16
 """Open bids for each job that can run at the same time: most bids are not drawn."""
 
+CONTENT_BYTES_MAX = 512 * 1024 * 1024
+"""Artefact and inputs of one job, which a node holds in memory before it runs it."""
+
 WAITING_MAX = 1_000
 """Jobs remembered that there was no room to bid for."""
 
@@ -186,6 +189,8 @@ class Worker:
             return f"this node does not run the kind {offer.kind!r}"
         if not self._device_for(job):
             return f"this node has no device of the class {offer.device!r}"
+        if offer.size_bytes > CONTENT_BYTES_MAX:
+            return f"this node takes no content of more than {CONTENT_BYTES_MAX >> 20} MiB"
         if not self._is_allowed(job):
             return (
                 f"the artefact {offer.artefact.hex()} is not on this node's allow-list: start it "

@@ -68,6 +68,12 @@ def copying(seed: int) -> Scenario:
     return replace(base, name="copying", behaviours=bad)
 
 
+def burying(seed: int) -> Scenario:
+    """Makes one member bury what two nodes outside the committee ask for."""
+    base = replace(calm(seed), observers=2, workload=Workload(16, 1, 6 * SECOND))
+    return replace(base, name="burying", behaviours=((1, Behaviour.BURYING),))
+
+
 def _with(base: Scenario, name: str, *faults: Fault) -> Scenario:
     return replace(base, name=name, faults=faults)
 
@@ -95,6 +101,7 @@ SCENARIOS: Final[Mapping[str, Callable[[int], Scenario]]] = MappingProxyType(
         "lying": lambda seed: misbehaving(seed, Behaviour.LYING),
         "silent": lambda seed: misbehaving(seed, Behaviour.SILENT),
         "copying": copying,
+        "burying": burying,
     }
 )
 """What `--scenario` knows."""

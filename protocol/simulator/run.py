@@ -10,6 +10,7 @@ from protocol.signing import Scheme
 from protocol.simulator.faults import Bite, FaultPlan
 from protocol.simulator.invariants import SAFETY, Log, Violation, liveness, newest_index
 from protocol.simulator.network import Traffic
+from protocol.simulator.promptness import Promptness
 from protocol.simulator.scenario import Scenario
 from protocol.simulator.scheme import FAKE
 from protocol.simulator.trace import Trace
@@ -94,10 +95,12 @@ def play(
         sends_early: Breaks the drivers: they send before they sync.
     """
     trace = Trace()
-    world, log = _found(scenario, trace, scheme, make_core, sends_early)
+    world, log, promptness = _found(scenario, trace, scheme, make_core, sends_early)
     plan = FaultPlan(world)
     try:
         verdict, violations = _judge(world, log)
+        if verdict is Verdict.PASS and (late := promptness.violations()):
+            verdict, violations = Verdict.LIVENESS, late
     except DEFECTS as error:
         verdict = Verdict.CRASH
         violations = [Violation("crash", -1, f"{type(error).__name__}: {error} {_place(error)}")]
@@ -118,12 +121,12 @@ def play(
 
 def _found(
     scenario: Scenario, trace: Trace, scheme: Scheme, make_core: CoreMaker, sends_early: bool
-) -> tuple[World, Log]:
-    log = Log(scenario)
-    recorders = (trace, log)
+) -> tuple[World, Log, Promptness]:
+    log, promptness = Log(scenario), Promptness(scenario)
+    recorders = (trace, log, promptness)
     world = World(scenario, recorders, scheme, make_core=make_core, sends_early=sends_early)
     log.know(world.accounts)
-    return world, log
+    return world, log, promptness
 
 
 def _judge(world: World, log: Log) -> tuple[Verdict, list[Violation]]:

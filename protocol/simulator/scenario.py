@@ -37,6 +37,8 @@ class Behaviour(Enum):
     """Bids for jobs and never answers."""
     COPYING = "copying"
     """Bids for jobs, runs none, and sends what it can copy."""
+    BURYING = "burying"
+    """Puts others' operations into blocks that it shows too late for anybody to refer to."""
 
 
 MINIMAL: Final = minimal()

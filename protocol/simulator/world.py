@@ -12,13 +12,14 @@ from protocol.ledger.admission import Admission
 from protocol.messages import Genesis
 from protocol.signing import Scheme
 from protocol.simulator.adversary import Adversary
+from protocol.simulator.burier import Around, buriers_of
 from protocol.simulator.chance import Stream
 from protocol.simulator.connections import Connections
 from protocol.simulator.copier import copiers_of
 from protocol.simulator.engine import Engine
 from protocol.simulator.network import Network, Parcel
 from protocol.simulator.node import Node, Recorder, Surroundings
-from protocol.simulator.scenario import START_NS, Scenario, genesis_of, identities
+from protocol.simulator.scenario import START_NS, Behaviour, Scenario, genesis_of, identities
 from protocol.simulator.scheme import FAKE
 from protocol.simulator.workload import DEVICES, KINDS, WORKER_PRICE, Request, requests_of
 from protocol.units import MILLISECOND, AccountId, JobId
@@ -119,6 +120,8 @@ class World:
         self.nodes = tuple(Node(number, surroundings) for number in range(scenario.nodes))
         note = self.adversary.mischief.note
         watching.join(copiers_of(scenario, self.nodes, self.accounts, note))
+        around = Around(self.engine, scheme, self._publish, note)
+        buriers_of(scenario, self.nodes, self._secrets, around)
         self._runs: dict[tuple[int, JobId], int] = {}
         self._durations = [Stream(scenario.seed, "runs", n) for n in range(scenario.nodes)]
         self.unheard = 0
@@ -173,7 +176,11 @@ class World:
         node.deliver(ev.OperationRequested(request.ticket, request.payload))
 
     def _start_core(self, number: int) -> Core:
-        core = self._make_core(self.genesis, self._secrets[number], self._scheme)
+        secrets = self._secrets[number]
+        if self.scenario.behaviour(number) is Behaviour.BURYING:
+            core = Core(self.genesis, secrets, self._scheme, validates=False)
+        else:
+            core = self._make_core(self.genesis, secrets, self._scheme)
         if self._admission is None:
             self._admission = core.admission
         core.admission.share(self._admission)
@@ -217,6 +224,11 @@ class World:
         for target in self._numbers[peer]:
             if target != number:
                 self.network.send(number, target, self._message(raw))
+
+    def _publish(self, number: int, raw: bytes) -> None:
+        """Shows everybody a block that a node's core has not made, and gives that core a copy."""
+        self._deliver(number, ev.BlockReceived(self.accounts[number], raw))
+        self.network.gossip(number, range(len(self.nodes)), self._block(raw))
 
     def _block(self, raw: bytes) -> Parcel:
         return Parcel(lambda relay: ev.BlockReceived(self.accounts[relay], raw), len(raw))

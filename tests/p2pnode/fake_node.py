@@ -57,6 +57,10 @@ class FakeControl:
     submitted: list[JobRequest] = field(default_factory=list)
     moved: list[tuple[str, str, int]] = field(default_factory=list)
     stored: list[bytes] = field(default_factory=list)
+    peer: dict[str, object] = field(default_factory=dict)
+    """What its peer's view has beside account and address."""
+    line: dict[str, object] = field(default_factory=dict)
+    """What each job in a list has beside its identifier and state."""
     readers: int = 0
     readers_seen: int = 0
 
@@ -66,7 +70,7 @@ class FakeControl:
         return {"peer_id": "12D3Koo", "account": OWN, "quorum": self.quorum, "connected_peers": 1}
 
     def peers(self) -> Sequence[Mapping[str, object]]:
-        return [{"account": PEER, "address": "/ip4/127.0.0.1/tcp/1"}]
+        return [{"account": PEER, "address": "/ip4/127.0.0.1/tcp/1"} | self.peer]
 
     def devices(self) -> Sequence[Mapping[str, object]]:
         return [{"identifier": "cpu", "name": "processor", "memory_bytes": 2**30}]
@@ -84,7 +88,10 @@ class FakeControl:
         }
 
     def jobs(self, limit: int) -> Sequence[Mapping[str, object]]:
-        return [{"id": key, "state": job["state"]} for key, job in self.records.items()][:limit]
+        lines = [
+            {"id": key, "state": job["state"]} | self.line for key, job in self.records.items()
+        ]
+        return lines[:limit]
 
     def job(self, job: bytes) -> Mapping[str, object]:
         record = self.records.get(job.hex())

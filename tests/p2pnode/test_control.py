@@ -153,6 +153,7 @@ async def test_what_the_protocol_refuses_is_refused_with_its_reason(
         with pytest.raises(ControlError) as refusal:
             await made.control.transfer(account_id(2), 10**9 * CREDIT)
         assert (refusal.value.code, refusal.value.status) == ("insufficient_funds", 409)
+        assert refusal.value.message.endswith(" credits short")
         with pytest.raises(ControlError) as refusal:
             await made.control.cancel(bytes(32))
         assert refusal.value.code == "unknown_job"

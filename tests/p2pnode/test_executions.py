@@ -8,15 +8,24 @@ from typing import cast
 import pytest
 import trio
 import trio.testing
+from structlog.testing import capture_logs
 
 from p2pnode.content import Content, ContentUnavailable
-from p2pnode.executions import FETCH_SECONDS, NO_OUTPUT, Executions, Run
+from p2pnode.execution.policy import Policy
+from p2pnode.executions import (
+    FETCH_SECONDS,
+    NO_OUTPUT,
+    Decide,
+    Executions,
+    Run,
+)
 from p2pnode.interfaces import Failed, Finished, Limit, LimitReached, RunOutcome, Task
 from p2pnode.storage import ArtifactStore, StorageFailed, artifact_digest, open_artifacts
 from protocol import effects as fx
 from protocol import events as ev
 from protocol.job.record import ResultOutcome
 from protocol.messages import Offer
+from protocol.roles.worker import CONTENT_BYTES_MAX
 from protocol.units import Digest, JobId
 from tests.support.builders import account_id, make_offer
 
@@ -31,13 +40,15 @@ class FakeContent:
     """Gives every digest itself as content, unless told otherwise."""
 
     failure: Exception | None = None
+    failures: int = 1_000_000
+    """How many questions fail before the first is answered."""
     seconds: float = 0.0
     asked: list[tuple[bytes, Sequence[bytes], int]] = field(default_factory=list)
 
     async def fetch(self, digest: bytes, holders: Sequence[bytes], limit_bytes: int) -> bytes:
         self.asked.append((digest, holders, limit_bytes))
         await trio.sleep(self.seconds)
-        if self.failure is not None:
+        if self.failure is not None and len(self.asked) <= self.failures:
             raise self.failure
         return digest
 
@@ -52,13 +63,20 @@ class FullStore:
 class Bench:
     """Executions with a place for what they tell and what they ran."""
 
-    def __init__(self, store: ArtifactStore, run: Run, content: FakeContent) -> None:
+    def __init__(
+        self, store: ArtifactStore, run: Run, content: FakeContent, decide: Decide | None = None
+    ) -> None:
         self.told: list[ev.Event] = []
         self.content = content
-        self.executions = Executions(run, cast(Content, content), store, self.tell)
+        fetched = cast(Content, content)
+        self.executions = Executions(run, fetched, store, self.tell, decide or anything)
 
     async def tell(self, event: ev.Event) -> None:
         self.told.append(event)
+
+
+def anything(digest: bytes, kind: str) -> str | None:
+    return None
 
 
 def ending_with(outcome: RunOutcome, tasks: list[Task] | None = None) -> Run:
@@ -76,10 +94,13 @@ async def lasting(task: Task) -> RunOutcome:
 
 
 async def bench(
-    tmp_path: Path, run: Run | None = None, content: FakeContent | None = None
+    tmp_path: Path,
+    run: Run | None = None,
+    content: FakeContent | None = None,
+    decide: Decide | None = None,
 ) -> Bench:
     store = await open_artifacts(tmp_path, 1_000, 1_000)
-    return Bench(store, run or ending_with(FINISHED), content or FakeContent())
+    return Bench(store, run or ending_with(FINISHED), content or FakeContent(), decide)
 
 
 def order(offer: Offer | None = None) -> fx.Execute:
@@ -103,9 +124,49 @@ async def test_a_task_is_what_the_offer_says(tmp_path: Path) -> None:
             fuel_limit=offer.limits.fuel,
         )
     ]
-    assert {(holders, limit) for _, holders, limit in made.content.asked} == {
-        ((REQUESTER,), offer.size_bytes)
-    }
+    size = offer.size_bytes
+    assert made.content.asked == [
+        (offer.artefact, (REQUESTER,), size),
+        (offer.inputs[0], (REQUESTER,), size - 32),
+        (offer.inputs[1], (REQUESTER,), size - 64),
+    ], "what the artefact takes is not left for the inputs"
+
+
+async def test_content_larger_than_declared_is_not_run(tmp_path: Path) -> None:
+    tasks: list[Task] = []
+    made = await bench(tmp_path, ending_with(FINISHED, tasks))
+    inputs = (Digest(b"1" * 32), Digest(b"2" * 32))
+    await made.executions.execute(order(make_offer(size_bytes=95, inputs=inputs)))
+    assert made.told == [ev.ExecutionImpossible(JOB, unavailable=True)]
+    assert tasks == []
+    made = await bench(tmp_path, ending_with(FINISHED, tasks))
+    await made.executions.execute(order(make_offer(size_bytes=96, inputs=inputs)))
+    assert len(tasks) == 1
+
+
+async def test_content_above_the_limit_of_the_node_is_not_even_asked_for(tmp_path: Path) -> None:
+    made = await bench(tmp_path)
+    await made.executions.execute(order(make_offer(size_bytes=CONTENT_BYTES_MAX + 1)))
+    assert made.told == [ev.ExecutionImpossible(JOB, unavailable=False)]
+    assert made.content.asked == []
+
+
+async def test_a_job_drawn_before_the_list_was_changed_is_not_run(tmp_path: Path) -> None:
+    offer, tasks = make_offer(), list[Task]()
+    before = Policy(frozenset({bytes(offer.artefact)}))
+    after = Policy(frozenset({b"another artefact".ljust(32)}))
+    run = ending_with(FINISHED, tasks)
+    with capture_logs() as logs:
+        made = await bench(tmp_path, run, decide=after.decide)
+        await made.executions.execute(order(offer))
+    assert made.told == [ev.ExecutionImpossible(JOB, unavailable=False)]
+    assert (made.content.asked, tasks) == ([], [])
+    assert [(one["event"], one["detail"]) for one in logs] == [
+        ("job_refused", f"artefact {offer.artefact.hex()} is not on the operator's allow-list")
+    ]
+    made = await bench(tmp_path, run, decide=before.decide)
+    await made.executions.execute(order(offer))
+    assert len(tasks) == 1, "under the old list it would have run"
 
 
 async def test_an_output_is_kept_before_the_core_hears_of_it(tmp_path: Path) -> None:
@@ -134,10 +195,24 @@ async def test_a_failed_run_is_an_outcome_without_output(tmp_path: Path) -> None
     assert made.told == [ev.ExecutionEnded(JOB, ResultOutcome.FAILED.value, NO_OUTPUT, 5, 0)]
 
 
-async def test_missing_content_is_said_at_once(tmp_path: Path) -> None:
-    made = await bench(tmp_path, content=FakeContent(ContentUnavailable("too large")))
+async def test_missing_content_is_said_when_the_time_for_it_is_over(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    made = await bench(tmp_path, content=FakeContent(ContentUnavailable("nobody has it")))
+    begun = trio.current_time()
     await made.executions.execute(order())
     assert made.told == [ev.ExecutionImpossible(JOB, unavailable=True)]
+    assert trio.current_time() - begun == pytest.approx(FETCH_SECONDS)
+
+
+async def test_a_holder_that_was_busy_is_asked_again(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    content = FakeContent(ContentUnavailable("the link was dropped"), failures=3)
+    made = await bench(tmp_path, content=content)
+    await made.executions.execute(order())
+    assert len(content.asked) == 4
+    assert isinstance(made.told[0], ev.ExecutionEnded)
 
 
 async def test_slow_content_is_given_up_in_time(

@@ -145,6 +145,13 @@ async def test_the_reason_of_the_holder_is_passed_on() -> None:
         await ask_faucet(asking_core(HOLDER, OTHER), network.port)
 
 
+async def test_the_node_of_the_faucet_is_told_to_transfer_instead() -> None:
+    network = FakeNetwork(HOLDER)
+    with pytest.raises(RequestRefused, match="this node holds the network's faucet itself"):
+        await ask_faucet(lone_core(lone_genesis(HOLDER)), network.port)
+    assert network.asked == []
+
+
 async def test_a_network_without_a_faucet_says_so() -> None:
     with pytest.raises(RequestRefused, match="no faucet"):
         await ask_faucet(lone_core(), FakeNetwork().port)

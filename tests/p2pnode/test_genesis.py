@@ -73,6 +73,12 @@ def test_a_genesis_that_no_ledger_could_start_from_is_refused() -> None:
         open_genesis(encode(twice))
 
 
+@pytest.mark.parametrize("stake", [2**62, 2**63 - 1])
+def test_a_genesis_that_gives_out_more_than_can_be_counted_is_refused(stake: int) -> None:
+    with pytest.raises(GenesisError, match="gives out at most"):
+        open_genesis(encode(built_genesis(4, stake=stake)))
+
+
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(GenesisError, match="nowhere: No such file"):
         read_genesis(tmp_path / "nowhere")

@@ -10,7 +10,15 @@ import trio
 
 from p2pnode import joining
 from p2pnode.genesis import GENESIS_BYTES_MAX, write_genesis
-from p2pnode.joining import GENESIS_KIND, JoinRefused, JoinRequest, join, serve_genesis
+from p2pnode.joining import (
+    GENESIS_KIND,
+    AnotherNetwork,
+    JoinRefused,
+    JoinRequest,
+    NobodyAnswered,
+    join,
+    serve_genesis,
+)
 from p2pnode.network import NetworkSettings, PeerUnreachable, open_network, peer_id_of
 from protocol.encoding import encode
 from protocol.messages import Genesis, network_of
@@ -119,8 +127,9 @@ def pin(folder: Path, genesis: Genesis) -> None:
 async def test_the_network_of_a_peer_is_refused_when_another_one_was_named(
     tmp_path: Path, street: Street
 ) -> None:
-    with pytest.raises(JoinRefused, match="wrong network"):
-        await join(request(tmp_path, network_of(OTHER).hex(), PEER))
+    with pytest.raises(AnotherNetwork, match=r"^wrong network: ") as refused:
+        await join(request(tmp_path, network_of(OTHER).hex(), GONE, PEER))
+    assert str(refused.value).endswith(f". Name a peer of that one, not {PEER}")
     assert names_in(tmp_path) == [], "nothing is pinned"
 
 
@@ -145,13 +154,14 @@ async def test_a_liar_is_passed_over(lie: bytes, tmp_path: Path, street: Street)
 @pytest.mark.parametrize("lie", [b"", b"garbage", bytes(GENESIS_BYTES_MAX + 1)])
 async def test_a_lying_peer_alone_is_a_sentence(lie: bytes, tmp_path: Path, street: Street) -> None:
     street.answers[LIAR] = lie
-    with pytest.raises(JoinRefused, match="not a genesis file of this version"):
-        await join(request(tmp_path, "", LIAR))
+    with pytest.raises(JoinRefused, match="not a genesis file of this version") as refused:
+        await join(request(tmp_path, "", GONE, LIAR))
+    assert not isinstance(refused.value, NobodyAnswered)
     assert names_in(tmp_path) == []
 
 
 async def test_an_unreachable_peer_is_a_sentence(tmp_path: Path, street: Street) -> None:
-    with pytest.raises(JoinRefused, match=r"check that it runs.*nobody answers there"):
+    with pytest.raises(NobodyAnswered, match=r"check that it runs.*nobody answers there"):
         await join(request(tmp_path, "", GONE))
 
 

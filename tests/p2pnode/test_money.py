@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from p2pnode.money import AMOUNT_MAX, MoneyError, format_credits, parse_credits
+from p2pnode.money import AMOUNT_MAX, MoneyError, format_credits, in_credits, parse_credits
 
 
 @given(st.integers(0, AMOUNT_MAX))
@@ -41,3 +41,10 @@ def test_what_is_no_exact_amount_is_refused(written: str | int | Decimal) -> Non
 
 def test_negative_amounts_can_be_shown() -> None:
     assert format_credits(-1_500_000) == "-1.5"
+
+
+def test_the_amounts_of_a_sentence_are_shown_as_credits() -> None:
+    assert in_credits("4000005002000 millionths short") == "4000005.002 credits short"
+    assert in_credits("at least 158813 millionths") == "at least 0.158813 credits"
+    assert in_credits("1 millionths, then 20 rounds") == "0.000001 credits, then 20 rounds"
+    assert in_credits("7 in all") == "7 in all"

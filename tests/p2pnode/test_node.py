@@ -355,6 +355,21 @@ def test_a_node_offers_what_its_operator_allows(tmp_path: Path) -> None:
     assert node._offer(anything, devices).allowed is None
 
 
+def test_what_a_node_runs_is_what_it_offers(tmp_path: Path) -> None:
+    allowed, other, devices = b"a" * 32, b"b" * 32, Devices((CPU,), None)
+
+    def decide(chosen: Settings, digest: bytes) -> str | None:
+        return node._policy(chosen, node._offer(chosen, devices)).decide(digest, "wasm")
+
+    some = settings(tmp_path, allowed_artefacts=(allowed,))
+    assert decide(some, allowed) is None
+    assert decide(some, other) is not None
+    assert decide(settings(tmp_path), allowed) is not None, "nothing by default"
+    assert decide(settings(tmp_path, unsafe_run_anything=True), other) is None
+    no_worker = settings(tmp_path, roles=("validator",), unsafe_run_anything=True)
+    assert decide(no_worker, allowed) is not None
+
+
 def test_a_node_that_is_no_worker_offers_nothing(tmp_path: Path) -> None:
     chosen = settings(tmp_path, roles=("validator",), unsafe_run_anything=True)
     offer = node._offer(chosen, Devices((CPU,), None))

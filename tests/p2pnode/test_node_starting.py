@@ -38,13 +38,13 @@ STOP_SECONDS = 5.0
 
 
 @pytest.fixture
-def complaint(capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[[Settings], str]]:
+def complaint(capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[..., str]]:
     """Starts a node that must not start, and gives the one sentence that it says."""
     root = logging.getLogger()
     handlers, level = root.handlers, root.level
 
-    def start(settings: Settings) -> str:
-        assert node.run(settings) == 1
+    def start(settings: Settings, code: int = node.FAILED) -> str:
+        assert node.run(settings) == code
         printed = capsys.readouterr().err
         assert "Traceback" not in printed
         rows = [json.loads(row) for row in printed.splitlines()]
@@ -70,7 +70,7 @@ def busy_port() -> Iterator[int]:
         yield holder.getsockname()[1]
 
 
-Complaint = Callable[[Settings], str]
+Complaint = Callable[..., str]
 
 
 def test_a_busy_port_is_a_sentence(tmp_path: Path, complaint: Complaint) -> None:
@@ -115,7 +115,7 @@ def test_an_unreachable_bootstrap_is_a_sentence(tmp_path: Path, complaint: Compl
     with busy_port() as port:
         pass
     address = f"/ip4/127.0.0.1/tcp/{port}/p2p/{peer_id_of(PEER)}"
-    text = complaint(settings(tmp_path, bootstrap=(address,)))
+    text = complaint(settings(tmp_path, bootstrap=(address,)), node.UNREACHABLE)
     assert "check that it runs" in text
     assert address in text
 
@@ -132,6 +132,13 @@ def test_a_bad_address_is_a_sentence(tmp_path: Path, complaint: Complaint) -> No
 
 def test_a_missing_device_is_a_sentence(tmp_path: Path, complaint: Complaint) -> None:
     assert "there is: cpu" in complaint(settings(tmp_path, devices=("cuda:77",)))
+
+
+def test_a_folder_that_cannot_be_made_is_not_blamed_on_space(complaint: Complaint) -> None:
+    text = complaint(settings(Path("/proc/foo")))
+    assert "/proc/foo" in text
+    assert "check that the path exists" in text
+    assert "space" not in text
 
 
 def test_a_folder_of_something_else_is_a_sentence(tmp_path: Path, complaint: Complaint) -> None:

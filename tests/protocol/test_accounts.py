@@ -16,11 +16,9 @@ from protocol.accounts import (
     Totals,
     Unbonding,
     burn,
-    transfer,
+    check_supply,
 )
 from protocol.errors import Misuse, Reason, Rejected
-from protocol.messages import Transfer
-from protocol.parameters import minimal
 from protocol.units import CREDIT, Credits, JobId, Milliseconds
 from tests.support.builders import RICHES, STAKE, account_id, make_genesis
 
@@ -145,24 +143,21 @@ def test_changes_are_taken_once_and_in_order() -> None:
     assert accounts.take_changes() == ()
 
 
-def test_a_new_account_needs_a_minimum() -> None:
-    accounts, parameters = make_accounts(), minimal()
-    least = parameters.account_minimum
-    assert transfer(accounts, ANN, Transfer(NEW, least), parameters)
-    assert transfer(accounts, ANN, Transfer(BEA, 1), parameters)
-    with pytest.raises(Rejected) as refusal:
-        transfer(accounts, ANN, Transfer(NEW, least - 1), parameters)
-    assert refusal.value.reason is Reason.BELOW_MINIMUM
-
-
 def test_a_negative_amount_is_our_own_mistake() -> None:
     with pytest.raises(Misuse):
         make_accounts().apply((burn(ANN, amount(-1)),))
 
 
 def test_a_genesis_cannot_give_out_more_than_messages_can_say() -> None:
-    with pytest.raises(Misuse):
-        Accounts(make_genesis(validators=3, stake=SUPPLY_MAX))
+    check_supply(make_genesis(validators=1, stake=SUPPLY_MAX, available=0))
+    for genesis in (
+        make_genesis(validators=1, stake=SUPPLY_MAX, available=1),
+        make_genesis(validators=1, available=2**63 - 1),
+    ):
+        with pytest.raises(Misuse):
+            check_supply(genesis)
+        with pytest.raises(Misuse):
+            Accounts(genesis)
 
 
 def test_totals_name_every_bucket() -> None:

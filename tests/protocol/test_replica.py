@@ -1,16 +1,27 @@
+from dataclasses import replace
+from typing import NoReturn
+
 from protocol.encoding import encode
 from protocol.errors import Reason
+from protocol.ledger.admission import Admission
 from protocol.ledger.block import VerifiedBlock
 from protocol.messages import OperationBatch, Summary, Transfer
-from protocol.replica import Applied, Replica
+from protocol.replica import GOSSIPED_OPERATIONS_MAX, Applied, Replica
 from protocol.simulator.scheme import FAKE
 from protocol.state import OperationApplied, OperationFailed
-from protocol.units import CREDIT, Round
+from protocol.units import CREDIT, MemberIndex, Round
 from tests.support.core_group import CoreGroup, account, fake_genesis
 from tests.support.operations import fake_operation
 
 GENESIS = fake_genesis(others=(7,))
 PAY = Transfer(account(1), CREDIT)
+
+
+def refuse_to_verify(*_: object) -> NoReturn:
+    raise AssertionError("a signature or a proof was checked")
+
+
+UNABLE = replace(FAKE, verify=refuse_to_verify, verify_proof=refuse_to_verify)
 
 
 def weave(*batches: tuple[bytes, ...], rounds: int = 12) -> tuple[VerifiedBlock, ...]:
@@ -73,7 +84,7 @@ def test_an_operation_ordered_before_its_predecessor_returns_to_the_pool() -> No
     core = group.cores[0]
     replica = core.replica
     replica.pool.add(early, 1)
-    replica.pool.in_block(early.identifier, 1)
+    replica.pool.in_block(early.identifier, 1, MemberIndex(1))
     replica._settle_pool(OperationFailed(early.identifier, account(7), Reason.NONCE_GAP, ""))
     assert not replica.pool.is_in_block(early.identifier)
     replica.pool.add(late, 1)
@@ -84,7 +95,7 @@ def test_bytes_that_are_no_operation_are_ordered_and_do_nothing() -> None:
     group = CoreGroup(genesis=GENESIS).start().seconds(1)
     replica = make_replica()
     assert replica._open(b"no operation") is None
-    replica._note_in_block(b"no operation", 1)
+    replica._note_in_block(b"no operation", weave(rounds=1)[0])
     assert len(replica.pool) == 0
     assert group.cores[0].state.digest == replica.state.digest
 
@@ -96,6 +107,43 @@ def test_blocks_are_passed_on_only_when_they_are_valid() -> None:
     assert not replica.screen_block(block.raw[:-1] + b"\x00")
     assert not replica.screen_block(b"")
     assert replica.ledger.dag.blocks_of_round(Round(1)) == (), "looking changes nothing"
+
+
+def test_blocks_behind_the_horizon_are_not_passed_on_and_cost_no_signature() -> None:
+    blocks = weave(rounds=40)
+    replica = make_replica()
+    assert all(replica.screen_block(block.raw) for block in blocks)
+    taken(replica, blocks)
+    horizon = replica.ledger.gc_round
+    assert horizon > 1
+    fresh = Admission(replica.ledger.committee, replica.network, replica.parameters, UNABLE)
+    for admission in (replica.admission, fresh):
+        replica.admission = admission
+        kept = [block for block in blocks if block.block.round > horizon]
+        stale = [block for block in blocks if block.block.round <= horizon]
+        assert not any(replica.screen_block(block.raw) for block in stale)
+    replica.admission = make_replica().admission
+    assert all(replica.screen_block(block.raw) for block in kept)
+
+
+def test_final_operations_are_not_passed_on() -> None:
+    one, two = (fake_operation(GENESIS, 7, nonce, PAY) for nonce in (0, 1))
+    replica = make_replica()
+    assert replica.screen_operations(encode(OperationBatch((one.raw,))))
+    taken(replica, weave((one.raw,)))
+    assert replica.state.next_nonce(account(7)) == 1
+    assert not replica.screen_operations(encode(OperationBatch((one.raw,))))
+    assert not replica.screen_operations(encode(OperationBatch((two.raw, one.raw))))
+    assert replica.screen_operations(encode(OperationBatch((two.raw,))))
+
+
+def test_batches_that_repeat_an_operation_or_are_too_long_are_not_passed_on() -> None:
+    replica = make_replica()
+    one, two = fake_operation(GENESIS, 7, 0), fake_operation(GENESIS, 7, 1)
+    assert not replica.screen_operations(encode(OperationBatch((one.raw, two.raw, one.raw))))
+    many = tuple(fake_operation(GENESIS, 7, n).raw for n in range(GOSSIPED_OPERATIONS_MAX + 1))
+    assert not replica.screen_operations(encode(OperationBatch(many)))
+    assert replica.screen_operations(encode(OperationBatch(many[1:])))
 
 
 def test_operations_are_passed_on_only_when_all_of_them_are_valid_and_funded() -> None:
@@ -114,7 +162,7 @@ def test_dropped_blocks_give_their_operations_back() -> None:
     one = fake_operation(GENESIS, 7, 1, PAY)
     replica = make_replica()
     replica.pool.add(one, 1)
-    replica.pool.in_block(one.identifier, 1)
+    replica.pool.in_block(one.identifier, 1, MemberIndex(1))
     taken(replica, weave(rounds=40))
     assert replica.ledger.gc_round > 1
     assert not replica.pool.is_in_block(one.identifier)

@@ -28,6 +28,7 @@ from tests.support.builders import (
     account_id,
     account_seed,
     ledger_of_outsiders,
+    make_bid,
     make_genesis,
     make_offer,
     make_operation,
@@ -124,6 +125,24 @@ def test_work_is_free_of_fees() -> None:
     worker = record.executors[0].account
     (pay,) = (payout.amount for payout in record.payouts if payout.account == worker)
     assert ledger.state.accounts.of(worker).available == RICHES + pay
+
+
+def test_work_that_fails_costs_its_fee() -> None:
+    ledger = HandLedger()
+    for count in (1, 2):
+        assert ledger.fail(0, make_bid(JobId(bytes(32)))).reason is Reason.UNKNOWN_JOB
+        assert ledger.state.accounts.of(ANN).available == RICHES - count * FEE
+    assert ledger.state.accounts.of(ANN).staked == STAKE
+
+
+def test_an_account_without_a_fee_and_without_stake_may_not_send() -> None:
+    ledger = HandLedger()
+    assert not ledger.state.may_send(NEW), "it was never funded"
+    ledger.do(0, Transfer(NEW, TERMS.account_minimum))
+    assert ledger.state.may_send(NEW)
+    ledger.do(20, Transfer(BEA, TERMS.account_minimum - FEE))
+    assert not ledger.state.may_send(NEW)
+    assert ledger.state.may_send(ANN)
 
 
 def test_stake_goes_in_and_comes_out_after_its_period() -> None:

@@ -52,6 +52,15 @@ def test_a_mistake_in_the_line_exits_with_2(
     assert "usage:" in capsys.readouterr().err
 
 
+def test_an_unknown_command_is_answered_with_all_of_them(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["nosuch"]) == 2
+    text = capsys.readouterr().err
+    for word in [*GROUPS, "submit", "balance"]:
+        assert word in text
+
+
 def test_help_names_every_group_and_every_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
     text = capsys.readouterr().out
@@ -65,7 +74,7 @@ def test_a_bare_line_runs_a_node_with_its_settings(
     ran: list[Settings] = []
     node = types.ModuleType("p2pnode.node")
 
-    def run(settings: object) -> int:
+    def run(settings: Settings) -> int:
         ran.append(settings)
         return 7
 

@@ -20,6 +20,8 @@ def test_a_table_aligns_columns_even_where_fields_are_missing(
 ) -> None:
     print_table([{"id": "long one", "x": 1}, {"id": "b"}], "nothing")
     assert capsys.readouterr().out == "id        x\nlong one  1\nb         -\n"
+    print_table([{"id": ""}], "nothing")
+    assert capsys.readouterr().out == "id\n-\n"
     print_table([], "nothing")
     assert capsys.readouterr().out == "nothing\n"
 

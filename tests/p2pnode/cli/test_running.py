@@ -1,4 +1,5 @@
 import json
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -64,12 +65,46 @@ def test_views_print_json_for_programs(run: Run, control: FakeControl) -> None:
 
 def test_views_print_text_for_people(run: Run) -> None:
     assert "quorum           yes" in run("status")[1]
-    assert PEER in run("peers")[1]
+    assert PEER[:16] in run("peers")[1]
     assert "processor" in run("devices")[1]
     assert run("jobs")[1].splitlines()[0].split() == ["id", "state"]
     balance = run("balance", PEER[:8])[1]
     assert "available  12.5\n" in balance
     assert "unbonding  amount 5, due_ms 10\n" in balance
+
+
+def test_a_table_of_jobs_is_short_and_its_identifiers_can_be_typed_back(
+    run: Run, control: FakeControl
+) -> None:
+    control.line = {"confidence": 9_878}
+    names, row = run("jobs")[1].splitlines()
+    assert names.split() == ["id", "state", "confidence"]
+    assert row.split() == [JOB[:16], "settled", "98.78", "%"]
+    assert run("job", row.split()[0])[0] == 0
+
+
+def test_a_table_of_peers_fits_a_line_and_says_for_how_long(run: Run, control: FakeControl) -> None:
+    control.peer = {
+        "peer_id": "12D3Koo" * 8,
+        "address": "/ip4/255.255.255.255/tcp/65535/p2p/" + "12D3Koo" * 8,
+        "direction": "outbound",
+        "joined": True,
+        "connected_since": time.time() - 75,
+        "rtt_ms": 1.23456789,
+        "messages_in": 10**9,
+        "messages_out": 10**9,
+        "bytes_in": 10**12,
+        "bytes_out": 10**12,
+        "rejected": 0,
+        "same_network": True,
+    }
+    names, row = run("peers")[1].splitlines()
+    shown = dict(zip(names.split(), row.split(), strict=True))
+    assert shown["account"] == PEER[:16]
+    assert shown["address"] == "/ip4/255.255.255.255/tcp/65535"
+    assert 75 <= int(shown["seconds"]) < 90
+    assert (shown["rtt_ms"], shown["same_network"]) == ("1.2", "yes")
+    assert len(row) <= 160
 
 
 def test_a_receipt_names_executors_money_and_phases(run: Run) -> None:
@@ -188,7 +223,9 @@ def test_waiting_shows_phases_apart_from_the_receipt(
     out_file = tmp_path / "output.bin"
     code, out, err = run("submit", job_file, "--wait", "--json", "--out", str(out_file))
     assert (code, json.loads(out)) == (0, job_record())
-    assert err.splitlines() == ["bidding (round 10)", "settled (round 20)"]
+    first, *phases = err.splitlines()
+    assert first == f"submitted job {JOB}", "before anything is waited for"
+    assert phases == ["bidding (round 10)", "settled (round 20)"]
     assert out_file.read_bytes() == b"output"
     assert run("submit", job_file, "--wait")[1].startswith(f"job {JOB}\n  state       settled")
 

@@ -24,7 +24,7 @@ def test_a_task_survives_its_frame() -> None:
 )
 def test_an_outcome_survives_its_frame(outcome: RunOutcome) -> None:
     frame = frames.encode_outcome(outcome)
-    assert frames.decode_outcome(frame[frames.HEADER.size :], 7) == outcome
+    assert frames.decode_outcome(frame[frames.HEADER.size :], 7, 5) == outcome
 
 
 def test_a_long_detail_is_cut() -> None:
@@ -40,10 +40,20 @@ def test_a_long_detail_is_cut() -> None:
         msgpack.packb(["finished", b"", -1, 0]),
         msgpack.packb(["finished", "text", 1, 0]),
         msgpack.packb(["limit", "patience", 0]),
+        msgpack.packb(["finished", b"", 11, 0]),
+        msgpack.packb(["finished", b"", 2**63, 0]),
+        msgpack.packb(["finished", b"", True, 0]),
+        msgpack.packb(["finished", b"", 1, 2**63]),
+        msgpack.packb(["limit", "fuel", 11]),
         msgpack.packb(["failed", b"bytes"]),
         msgpack.packb(["failed", "why", "more"]),
     ],
 )
 def test_an_answer_that_is_no_outcome_is_refused(body: bytes) -> None:
     with pytest.raises(frames.FrameError):
-        frames.decode_outcome(body, 0)
+        frames.decode_outcome(body, 0, 10)
+
+
+def test_only_a_metered_kind_can_burn_fuel() -> None:
+    assert frames.fuel_max_of(builders.task(b"", fuel_limit=7)) == 7
+    assert frames.fuel_max_of(builders.task(b"", kind="onnx", fuel_limit=7)) == 0

@@ -1,6 +1,4 @@
-import pytest
-
-from p2pnode.execution.policy import Policy, read_allow_list
+from p2pnode.execution.policy import Policy
 
 DIGEST = bytes(range(32))
 
@@ -26,14 +24,3 @@ def test_an_unknown_kind_may_not_run_even_then() -> None:
 def test_a_kind_that_the_operator_left_out_may_not_run() -> None:
     policy = Policy(allowed=frozenset({DIGEST}), kinds=frozenset({"wasm"}))
     assert policy.decide(DIGEST, "onnx") == "the operator does not run artefacts of kind 'onnx'"
-
-
-def test_the_allow_list_is_read_from_hexadecimal() -> None:
-    other = bytes(32)
-    assert read_allow_list([DIGEST.hex(), f" blake2b:{other.hex()}\n"]) == {DIGEST, other}
-
-
-@pytest.mark.parametrize("line", ["", "xyz", "00" * 31, "sha256:" + "00" * 32])
-def test_a_line_that_is_no_digest_is_refused(line: str) -> None:
-    with pytest.raises(ValueError, match="is not a digest of 32 bytes"):
-        read_allow_list([line])

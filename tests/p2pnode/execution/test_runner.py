@@ -1,5 +1,4 @@
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -204,37 +203,6 @@ async def test_no_more_than_the_chosen_number_run_at_once() -> None:
             most = max(most, len(workers()))
             await trio.sleep(0.01)
     assert most == 2
-
-
-async def test_a_warm_worker_serves_the_next_task_and_no_other() -> None:
-    runner = builders.runner()
-    await runner.prewarm("onnx")
-    (pid,) = children()
-    await runner.prewarm("onnx")
-    assert children() == {pid}
-    task = builders.task(kind="onnx", inputs=(builders.tensor(),))
-    assert isinstance(await runner.run(task), Finished)
-    assert is_gone(pid)
-    assert not children()
-
-
-async def test_cooling_ends_the_workers_that_wait() -> None:
-    runner, folders = builders.runner(), work_folders()
-    await runner.prewarm("wasm")
-    await runner.prewarm("oci")
-    assert len(children()) == 1
-    await runner.cool()
-    assert (children(), work_folders()) == (set(), folders)
-
-
-async def test_a_warm_worker_that_died_is_replaced() -> None:
-    runner = builders.runner()
-    await runner.prewarm("wasm")
-    (pid,) = children()
-    os.kill(pid, signal.SIGKILL)
-    await trio.sleep(0.05)
-    assert isinstance(await runner.run(builders.task()), Finished)
-    assert is_gone(pid)
 
 
 @pytest.mark.slow

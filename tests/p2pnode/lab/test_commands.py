@@ -37,6 +37,18 @@ def test_networks_that_cannot_be_meant_are_refused(tmp_path: Path, line: list[st
     assert not (tmp_path / "net" / "node-0").exists()
 
 
+@pytest.mark.parametrize("groups", ["foo", "0,1", "0|"])
+def test_what_does_not_divide_the_nodes_is_said_with_an_example(
+    groups: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ending:
+        main(["cut", groups])
+    assert ending.value.code == 2
+    text = capsys.readouterr().err
+    assert f"{groups!r} does not divide the nodes" in text
+    assert "'0,1|2,3'" in text
+
+
 def test_a_network_in_use_is_neither_started_again_nor_taken_down_by_that(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

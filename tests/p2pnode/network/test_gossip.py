@@ -1,3 +1,5 @@
+import resource
+
 import pytest
 import trio
 from libp2p.pubsub.gossipsub import PROTOCOL_ID_V11
@@ -6,8 +8,10 @@ from libp2p.pubsub.pubsub import Pubsub
 
 from p2pnode.interfaces import Gossiped
 from p2pnode.network import PayloadTooLarge
+from p2pnode.network.counters import Counters
 from p2pnode.network.framing import varint_framed
-from p2pnode.network.limits import EVENT_LIMIT
+from p2pnode.network.gossip import WaitingFrames
+from p2pnode.network.limits import EVENT_LIMIT, GOSSIP_QUEUE_LIMIT, GOSSIP_QUEUE_LIMIT_BYTES
 from tests.support.networks import (
     TOPIC,
     accept_all,
@@ -160,3 +164,49 @@ async def test_garbage_on_a_gossip_stream_kills_nobody():
         assert counted["rejected_gossip_signature"] >= 2
         await victim.publish(TOPIC, b"alive")
         assert await collect(witness, Gossiped, 1) == [b"alive"]
+
+
+def frame_of(size_bytes: int) -> rpc_pb2.RPC:
+    return rpc_pb2.RPC(publish=[rpc_pb2.Message(data=bytes(size_bytes))])
+
+
+def test_what_waits_for_a_peer_is_bounded_in_bytes_and_in_frames():
+    counters = Counters()
+    waiting = WaitingFrames(counters)
+    large = frame_of(1_000_000)
+    accepted = [waiting.push(large, priority=bool(n % 2)) for n in range(20)]
+    assert accepted == [True] * 8 + [False] * 12
+    assert waiting.waiting_bytes == 8 * large.ByteSize() <= GOSSIP_QUEUE_LIMIT_BYTES
+    assert counters.values()["dropped_gossip_out"] == 12
+    while waiting.pop() is not None:
+        pass
+    assert waiting.waiting_bytes == 0
+    small = [waiting.push(frame_of(1)) for _ in range(GOSSIP_QUEUE_LIMIT + 1)]
+    assert small == [True] * GOSSIP_QUEUE_LIMIT + [False]
+
+
+@pytest.mark.slow
+async def test_a_frame_that_asks_for_one_message_many_times_draws_nothing():
+    async with open_networks(2) as (attacker, victim):
+        await connect(attacker, victim)
+        await attacker.publish(TOPIC, b"x" * 1_000_000)
+        assert len(await collect(victim, Gossiped, 1)) == 1
+        router = victim._parts.gossip.router
+        (identifier,) = router.mcache.msgs
+        rpc = rpc_pb2.RPC()
+        rpc.control.iwant.add().messageIDs.extend([identifier.hex().encode()] * 500)
+        rpc.control.ihave.add(topicID=TOPIC).messageIDs.extend([b"00" * 40] * 500)
+        theirs = attacker._parts.gossip
+        peak_before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        (queue,) = theirs.peer_queues.values()
+        queue.push(rpc)
+        await wait_until(lambda: victim.counters().get("ignored_gossip_control", 0) >= 1)
+        (answers,) = victim._parts.gossip.peer_queues.values()
+        assert isinstance(answers._queue, WaitingFrames)
+        for _ in range(20):
+            assert answers._queue.waiting_bytes < 64 * 1024
+            await trio.sleep(0.02)
+        grown_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak_before
+        assert grown_kib < 64 * 1024, "500 copies would be 500 MB"
+        await attacker.publish(TOPIC, b"alive")
+        assert await collect(victim, Gossiped, 1) == [b"alive"]

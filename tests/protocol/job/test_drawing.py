@@ -132,6 +132,18 @@ def test_bidders_who_cannot_reach_the_error_together_are_not_made_to_work() -> N
     assert not ledger.state.accounts.of(account_id(1)).pledges
 
 
+def test_an_offer_is_never_run_by_fewer_than_it_asks_for() -> None:
+    ledger = HandLedger()
+    offer = make_offer(replicas=4, replicas_max=4)
+    job = ledger.open(0, offer)
+    ledger.bid(job, 1, 2, 3)
+    record = ledger.until(job, Phase.EXECUTING, Phase.REFUNDED)
+    assert record.ending is Ending.UNREACHABLE
+    assert record.refund == offer.budget
+    assert record.executors == ()
+    assert ledger.start(offer, (1, 2, 3, 4)).wanted == 4
+
+
 # Device classes
 
 WIDE = "cpu/x86_64-avx512f/ort-1.32.0"
@@ -260,3 +272,12 @@ def test_jobs_compared_between_all_devices_are_drawn_from_all() -> None:
     record = ledger.until(job, Phase.EXECUTING)
     assert len(record.executors) == 3
     assert record.passed_over == ()
+
+
+def test_bidders_of_other_classes_do_not_count_as_replicas() -> None:
+    ledger = HandLedger()
+    job = ledger.open(0, make_offer(replicas=3, result_class="class-exact"))
+    ledger.bid(job, 1, 2, device=WIDE)
+    ledger.bid(job, 3, device=NARROW)
+    record = ledger.until(job, Phase.EXECUTING, Phase.REFUNDED)
+    assert record.ending is Ending.UNREACHABLE

@@ -42,6 +42,7 @@ def test_a_budget_below_the_smallest_is_refused() -> None:
         make_offer(replicas=3, replicas_max=2),
         make_offer(replicas_max=TERMS.replicas_max + 1),
         make_offer(bid_window_rounds=TERMS.bid_window_rounds_min - 1),
+        make_offer(bid_window_rounds=TERMS.bid_window_rounds_max + 1),
         make_offer(deadline_ms=TERMS.deadline_max_ms + 1),
         make_offer(time_ms=60_001),
         make_offer(speed_target_ms=60_001),
@@ -54,6 +55,10 @@ def test_a_budget_below_the_smallest_is_refused() -> None:
 )
 def test_contradictory_or_boundless_terms_are_refused(offer: Offer) -> None:
     assert refusal_of(offer) is Reason.BAD_TERMS
+
+
+def test_the_longest_bid_window_is_taken() -> None:
+    check_terms(make_offer(bid_window_rounds=TERMS.bid_window_rounds_max), TERMS)
 
 
 def test_an_unknown_result_class_is_refused() -> None:

@@ -143,3 +143,15 @@ def test_the_oldest_is_forgotten_first(monkeypatch: pytest.MonkeyPatch) -> None:
     for nonce in (0, 1, 2, 2, 1, 0):
         admission.operation(pay(nonce=nonce).raw)
     assert counting.checked == 4
+
+
+def test_a_block_behind_the_horizon_is_refused_before_its_signature_is_checked() -> None:
+    counting = Counting()
+    admission, block = make_admission(counting.scheme), make_block()
+    for _ in range(2):
+        with pytest.raises(Rejected) as caught:
+            admission.block(block.raw, horizon=Round(1))
+        assert caught.value.reason is Reason.BEHIND_HORIZON
+        checked = counting.checked
+        assert admission.block(block.raw, horizon=Round(0)) == block
+    assert checked == counting.checked == 1, "once opened, it is refused and known all the same"

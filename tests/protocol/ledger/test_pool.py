@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from protocol.errors import Reason, Rejected
 from protocol.ledger import pool as pool_module
-from protocol.ledger.pool import TURN_ROUNDS, OperationPool
+from protocol.ledger.pool import HIDING_ROUNDS, TURN_ROUNDS, OperationPool
 from protocol.messages import ChainTip, StakeDeposit, VerifiedOperation
 from protocol.parameters import minimal
 from protocol.units import AccountId, MemberIndex
@@ -58,9 +58,11 @@ class Bench:
     def select(self, member: int = 0, clock_round: int = 1) -> tuple[VerifiedOperation, ...]:
         return self.pool.select(COMMITTEE, MemberIndex(member), clock_round)
 
-    def put_in_block(self, block_round: int, *operations: VerifiedOperation) -> None:
+    def put_in_block(
+        self, block_round: int, *operations: VerifiedOperation, author: int = 1
+    ) -> None:
         for one in operations:
-            self.pool.in_block(one.identifier, block_round)
+            self.pool.in_block(one.identifier, block_round, MemberIndex(author))
 
 
 def refusal(bench: Bench, one: VerifiedOperation, own: bool = False) -> Reason:
@@ -168,6 +170,33 @@ def test_what_a_block_holds_is_not_brought_in_again() -> None:
     assert bench.pool.busy, "neither is final"
 
 
+def test_blocks_that_nobody_refers_to_hide_an_operation_for_a_few_rounds_and_never_again() -> None:
+    bench = Bench()
+    (one,) = chain(0, 0)
+    bench.add(one)
+    shown = []
+    for clock_round in range(3, 3 + 4 * HIDING_ROUNDS):
+        bench.put_in_block(clock_round, one)
+        assert bench.pool.is_in_block(one.identifier)
+        shown += [clock_round] if bench.select(clock_round=clock_round) else []
+    assert shown == list(range(3 + HIDING_ROUNDS, 3 + 4 * HIDING_ROUNDS))
+
+
+def test_a_member_that_brought_an_operation_in_waits_before_it_does_so_again() -> None:
+    bench = Bench()
+    first, second = chain(0, 0, 1)
+    bench.add(first)
+    bench.put_in_block(1, first)
+    brought = []
+    for clock_round in range(1, 1 + 4 * HIDING_ROUNDS):
+        if bench.select(clock_round=clock_round):
+            bench.put_in_block(clock_round, first, author=0)
+            brought.append(clock_round)
+    assert brought == [1 + HIDING_ROUNDS * times for times in (1, 2, 3)]
+    bench.add(second)
+    assert bench.select(clock_round=clock_round) == (second,), "its successor need not wait"
+
+
 def test_an_operation_that_did_not_count_is_brought_in_again() -> None:
     bench = Bench()
     (one,) = chain(0, 0)
@@ -204,7 +233,7 @@ def test_a_final_operation_does_not_come_back_with_its_block() -> None:
 def test_operations_that_nobody_pooled_are_passed_over() -> None:
     bench = Bench()
     (one,) = chain(0, 0)
-    bench.pool.in_block(one.identifier, 1)
+    bench.put_in_block(1, one)
     bench.pool.return_from_block(one.identifier)
     bench.settle(0, 1)
     assert bench.pool.get(one.identifier) is None
@@ -303,6 +332,13 @@ def test_chains_that_a_full_summary_does_not_cover_are_not_sent_for_nothing() ->
     assert sent == [()] * 9
 
 
+def test_an_operation_larger_than_an_answer_is_sent_alone() -> None:
+    bench = Bench()
+    one, two = chain(0, 0, 1)
+    bench.add(one, two)
+    assert bench.pool.lacking((), 10, 1) == (one.raw,)
+
+
 @given(
     st.sets(st.tuples(st.integers(0, 3), st.integers(0, 4), st.integers(1, 2))),
     st.sets(st.tuples(st.integers(0, 3), st.integers(0, 4), st.integers(1, 2))),
@@ -342,3 +378,16 @@ def test_a_full_pool_keeps_own_operations(monkeypatch: pytest.MonkeyPatch) -> No
     assert refusal(bench, operation(0, 0)) is Reason.POOL_FULL
     bench.add(*chain(0, 0), own=True)
     assert bench.pool.operations(account_id(0)) == chain(0, 0)
+
+
+def test_a_chain_that_lost_operations_has_the_summary_of_one_that_never_held_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pool_module, "POOL_OPERATIONS_MAX", 6)
+    worn, plain = Bench(), Bench({account_id(STRANGER): 2})
+    worn.add(*chain(STRANGER, *range(6)), own=False)
+    worn.add(*chain(0, 0), own=False)
+    worn.settle(STRANGER, 2)
+    plain.add(*chain(STRANGER, 2, 3, 4), *chain(0, 0))
+    assert worn.pool.tips(10) == plain.pool.tips(10)
+    assert worn.pool.next_own_nonce(account_id(STRANGER)) == 5

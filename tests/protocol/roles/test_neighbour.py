@@ -11,9 +11,15 @@ from protocol.messages import (
     Summary,
     open_message,
 )
-from protocol.roles.neighbour import ANSWER_BYTES_MAX, CHAINS_MAX, Neighbour, Taken
+from protocol.roles.neighbour import (
+    ANSWER_BYTES_MAX,
+    CHAINS_MAX,
+    OPERATIONS_BYTES_MAX,
+    Neighbour,
+    Taken,
+)
 from protocol.units import MILLISECOND, SECOND, Digest
-from tests.support.core_group import CoreGroup, account
+from tests.support.core_group import CoreGroup, account, fake_genesis
 from tests.support.operations import fake_operation
 
 PEER, OTHER = account(1), account(2)
@@ -183,3 +189,17 @@ def test_summaries_go_out_when_they_are_due() -> None:
     assert sent(neighbour.tick(group.now), Summary) == [summary_of(group)]
     assert neighbour.tick(group.now) == ()
     assert neighbour.next_time(group.now) == group.now + SECOND
+
+
+def test_an_empty_summary_draws_a_bounded_answer() -> None:
+    neighbour, group = running()
+    core = group.cores[0]
+    for nonce in range(core.parameters.chain_pool_max):
+        for number in (1, 2, 3):
+            core.pool.add(fake_operation(fake_genesis(), number, nonce), 1)
+    pooled = sum(len(one.raw) for n in (1, 2, 3) for one in core.pool.operations(account(n)))
+    assert pooled > OPERATIONS_BYTES_MAX, "there is more to send than one answer holds"
+    taken = neighbour.take(Summary(0, (0, 0, 0, 0), (), answer=False), PEER, group.now)
+    (batch,) = sent(taken.effects, OperationBatch)
+    size_bytes = sum(len(raw) for raw in batch.operations)
+    assert OPERATIONS_BYTES_MAX // 2 < size_bytes <= OPERATIONS_BYTES_MAX
