@@ -23,7 +23,7 @@ from protocol.messages import (
 )
 from protocol.signing import Scheme
 from protocol.state import OperationApplied, OperationFailed, State, StateFact
-from protocol.units import Digest, MemberIndex
+from protocol.units import AccountId, Digest, MemberIndex, Nonce
 
 GOSSIPED_OPERATIONS_MAX: Final = 2_048
 """Operations in one gossiped batch: more than a node's own batch of 256 KiB ever holds."""
@@ -74,8 +74,12 @@ class Replica:
         self.parameters = genesis.parameters
         self.ledger = Ledger(committee, self.parameters)
         self.state = State(genesis, committee, scheme)
-        self.pool = OperationPool(self.parameters, self.state.next_nonce)
+        self.pool = OperationPool(self.parameters, self._payable_nonce)
         self.admission = Admission(committee, self.network, self.parameters, scheme)
+
+    def _payable_nonce(self, account: AccountId) -> Nonce | None:
+        """Tells an account's next nonce, if it could pay for a failing operation."""
+        return self.state.next_nonce(account) if self.state.may_send(account) else None
 
     def screen_block(self, raw: bytes) -> bool:
         """Whether a gossiped block may be passed on; changes nothing but caches."""
@@ -106,7 +110,7 @@ class Replica:
         operation = self._open(raw)
         if operation is None:
             return False
-        nonce = self.state.next_nonce(operation.operation.account)
+        nonce = self._payable_nonce(operation.operation.account)
         return nonce is not None and operation.operation.nonce >= nonce
 
     def take(self, block: VerifiedBlock, *, is_stored: bool = False) -> Taken:
