@@ -18,6 +18,7 @@ from typing import Any
 from p2pnode.calls import ClientError
 from p2pnode.client import Client, find_endpoint
 from p2pnode.lab.commands import main
+from protocol.signing import account_of
 from protocol.units import CREDIT
 
 READY_SECONDS = 90.0
@@ -154,7 +155,7 @@ def wait_until(holds: Callable[[], object], seconds: float) -> bool:
 
 def fresh_account() -> str:
     """An account that nobody has paid yet."""
-    return secrets.token_bytes(32).hex()
+    return account_of(secrets.token_bytes(32)).hex()
 
 
 def printed_rows(process: "subprocess.Popen[str]") -> list[Record]:
