@@ -1,8 +1,9 @@
 """The ledger as a whole: blocks in any order, the same commits out."""
 
+import random
 from itertools import chain
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -125,14 +126,21 @@ def causal_order(blocks, ranks):
     return order
 
 
+@example(seed=10976, draw=random.Random(1))  # noqa: S311  a third variant comes before its time
 @settings(max_examples=60)
 @given(seed=st.integers(0, 10**6), draw=st.randoms(use_true_random=False))
 def test_any_causal_order_of_the_same_blocks_gives_the_same_commits(seed, draw):
     dag = draw_dag(seed, Shape(rounds=9))
-    expected = list(feed(make_ledger(dag.committee, ROOMY), dag.blocks))
+    reference = make_ledger(dag.committee, ROOMY)
+    expected = list(feed(reference, dag.blocks))
     order = causal_order(dag.blocks, [draw.getrandbits(16) for _ in dag.blocks])
     ledger = make_ledger(dag.committee, ROOMY)
-    assert list(feed(ledger, order)) == expected
+    commits = list(feed(ledger, order))
+    known = min(len(commits), len(expected))
+    assert commits[:known] == expected[:known]
+    # A third variant that nobody wants yet is refused; without it, less may be decided so far.
+    is_whole = len(ledger.dag) == len(reference.dag) == len(dag.blocks)
+    assert commits == expected or not is_whole
     assert ledger.broken is None
 
 
