@@ -41,6 +41,23 @@ class Bite:
     count: int
 
 
+@dataclass(frozen=True, slots=True)
+class FaultRecord:
+    """One fault as it was planned, and what it came to.
+
+    Attributes:
+        kind: Class of the fault.
+        nodes: Whom it concerns; empty when all links are meant.
+        count: How much it did, in its own measure; 0 when it never bit.
+    """
+
+    kind: str
+    nodes: tuple[int, ...]
+    begin_ns: int
+    end_ns: int
+    count: int
+
+
 class FaultPlan:
     """The faults of one run."""
 
@@ -56,13 +73,17 @@ class FaultPlan:
             world.engine.at(fault.start_ns, partial(self._begin, number, fault))
             world.engine.at(fault.end_ns, partial(self._end, number, fault))
 
+    def records(self) -> tuple[FaultRecord, ...]:
+        """Tells what every planned fault came to."""
+        return tuple(
+            FaultRecord(type(fault).__name__, _nodes_of(fault), fault.start_ns, fault.end_ns, count)
+            for fault, count in zip(self._scenario.faults, self._counts, strict=True)
+        )
+
     def bites(self) -> tuple[Bite, ...]:
         """Tells what every fault and every dishonest node came to."""
         scenario = self._scenario
-        found = [
-            Bite(type(fault).__name__, count)
-            for fault, count in zip(scenario.faults, self._counts, strict=True)
-        ]
+        found = [Bite(record.kind, record.count) for record in self.records()]
         mischief: Mischief = self._world.adversary.mischief
         for node, behaviour in scenario.behaviours:
             found.append(Bite(behaviour.value, mischief.done.get((behaviour, node), 0)))
@@ -148,3 +169,18 @@ class FaultPlan:
             self._world.crash(node.index, keeps_last_batch=True)
         node.disk = copy
         self._world.boot(node.index)
+
+
+def _nodes_of(fault: Fault) -> tuple[int, ...]:
+    """Names the nodes that a fault concerns, in their order."""
+    match fault:
+        case Partition(groups=groups):
+            return tuple(sorted(node for group in groups for node in group))
+        case Cut(pairs=pairs):
+            return tuple(sorted(dict.fromkeys(node for pair in pairs for node in pair)))
+        case LossBurst():
+            return ()
+        case Crash() | Pause() | ClockJump() | StoreFailure() | StaleDisk():
+            return (fault.node,)
+        case _:
+            assert_never(fault)

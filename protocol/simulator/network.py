@@ -6,7 +6,7 @@ link to it alone. What a link does to a message is drawn from its sender's own s
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 
 from protocol import events as ev
@@ -102,7 +102,6 @@ class _Sender:
     delay: Stream
     loss: Stream
     duplicate: Stream
-    traffic: Traffic = field(default_factory=Traffic)
 
 
 class Network:
@@ -117,6 +116,7 @@ class Network:
 
     Attributes:
         loss_ppm: Loss now; a fault may raise it for a while.
+        links: What each directed link that was used has carried.
     """
 
     def __init__(
@@ -138,11 +138,12 @@ class Network:
             for n in range(count)
         ]
         self.loss_ppm = conditions.loss_ppm
+        self.links: dict[Pair, Traffic] = {}
 
     @property
     def traffic(self) -> Traffic:
         """What all links together have carried."""
-        parts = [sender.traffic for sender in self._senders]
+        parts = self.links.values()
         return Traffic(
             sum(part.messages for part in parts),
             sum(part.size_bytes for part in parts),
@@ -180,10 +181,10 @@ class Network:
             if routes is None:
                 self._carry((source, target), parcel, 0)
             elif target not in routes:
-                self._senders[source].traffic.cut += 1
+                self._link((source, target)).cut += 1
             else:
                 relay, hops = routes[target]
-                self._senders[source].traffic.cut += hops > 1
+                self._link((source, target)).cut += hops > 1
                 law = self._conditions.delay
                 stream = self._senders[source].delay
                 waited = sum(law.draw(stream) for _ in range(hops - 1))
@@ -192,7 +193,7 @@ class Network:
     def _carry(self, pair: Pair, parcel: Parcel, waited: int) -> None:
         source, target = pair
         sender = self._senders[source]
-        traffic = sender.traffic
+        traffic = self._link(pair)
         if pair in self._cuts:
             traffic.cut += 1
             return
@@ -209,6 +210,12 @@ class Network:
             traffic.duplicated += 1
             late = waited + 2 * law.draw(sender.duplicate)
             self._engine.after(late, lambda: self._deliver(target, event))
+
+    def _link(self, pair: Pair) -> Traffic:
+        traffic = self.links.get(pair)
+        if traffic is None:
+            traffic = self.links[pair] = Traffic()
+        return traffic
 
     def _routes(self, source: int) -> dict[int, Pair]:
         """Finds for each node that can be reached its last relay and the number of links."""

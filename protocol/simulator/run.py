@@ -1,5 +1,6 @@
 """Plays a scenario from start to verdict: first safety under faults, then liveness after them."""
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
@@ -7,9 +8,10 @@ from typing import Final
 from protocol.core import Core
 from protocol.errors import Misuse, Rejected
 from protocol.signing import Scheme
-from protocol.simulator.faults import Bite, FaultPlan
+from protocol.simulator.faults import Bite, FaultPlan, FaultRecord
 from protocol.simulator.invariants import SAFETY, Log, Violation, liveness, newest_index
-from protocol.simulator.network import Traffic
+from protocol.simulator.network import Pair, Traffic
+from protocol.simulator.node import Recorder
 from protocol.simulator.promptness import Promptness
 from protocol.simulator.scenario import Scenario
 from protocol.simulator.scheme import FAKE
@@ -19,6 +21,9 @@ from protocol.units import SECOND
 
 PATIENCE_NS: Final = SECOND // 2
 """How often a run looks whether everything is done."""
+
+Progress = Callable[[int], None]
+"""Told the virtual time, in nanoseconds."""
 
 DEFECTS: Final = (
     ArithmeticError,
@@ -64,9 +69,11 @@ class Outcome:
         scenario: What was run.
         verdict: Its outcome; unknown when a fault that it was about never bit.
         violations: What was broken.
-        bites: What every fault came to.
+        bites: What every fault and every dishonest node came to.
+        faults: The planned faults, and what each came to.
         trace: Digest over everything that happened.
-        traffic: What the links carried.
+        traffic: What the links carried together.
+        links: What each directed link that was used carried.
         counts: How much happened.
     """
 
@@ -74,8 +81,10 @@ class Outcome:
     verdict: Verdict
     violations: tuple[Violation, ...]
     bites: tuple[Bite, ...]
+    faults: tuple[FaultRecord, ...]
     trace: str
     traffic: Traffic
+    links: Mapping[Pair, Traffic]
     counts: Counts
 
 
@@ -85,6 +94,8 @@ def play(
     *,
     make_core: CoreMaker = Core,
     sends_early: bool = False,
+    recorders: Sequence[Recorder] = (),
+    progress: Progress = lambda _: None,
 ) -> Outcome:
     """Runs a scenario until everything is done or its time is over.
 
@@ -93,12 +104,16 @@ def play(
         scheme: Signature functions.
         make_core: Makes a node's core.
         sends_early: Breaks the drivers: they send before they sync.
+        recorders: Told everything, besides those that judge.
+        progress: Told the virtual time now and then.
     """
-    trace = Trace()
-    world, log, promptness = _found(scenario, trace, scheme, make_core, sends_early)
+    trace, log, promptness = Trace(), Log(scenario), Promptness(scenario)
+    watching: tuple[Recorder, ...] = (trace, log, promptness, *recorders)
+    world = World(scenario, watching, scheme, make_core=make_core, sends_early=sends_early)
+    log.know(world.accounts)
     plan = FaultPlan(world)
     try:
-        verdict, violations = _judge(world, log)
+        verdict, violations = _judge(world, log, progress)
         if verdict is Verdict.PASS and (late := promptness.violations()):
             verdict, violations = Verdict.LIVENESS, late
     except DEFECTS as error:
@@ -114,30 +129,32 @@ def play(
         max((len(node.core.state.jobs) for node in world.nodes if node.core), default=0),
         world.engine.now,
     )
+    network = world.network
     return Outcome(
-        scenario, verdict, tuple(violations), bites, trace.digest, world.network.traffic, counts
+        scenario=scenario,
+        verdict=verdict,
+        violations=tuple(violations),
+        bites=bites,
+        faults=plan.records(),
+        trace=trace.digest,
+        traffic=network.traffic,
+        links=network.links,
+        counts=counts,
     )
 
 
-def _found(
-    scenario: Scenario, trace: Trace, scheme: Scheme, make_core: CoreMaker, sends_early: bool
-) -> tuple[World, Log, Promptness]:
-    log, promptness = Log(scenario), Promptness(scenario)
-    recorders = (trace, log, promptness)
-    world = World(scenario, recorders, scheme, make_core=make_core, sends_early=sends_early)
-    log.know(world.accounts)
-    return world, log, promptness
-
-
-def _judge(world: World, log: Log) -> tuple[Verdict, list[Violation]]:
+def _judge(world: World, log: Log, progress: Progress) -> tuple[Verdict, list[Violation]]:
     scenario = world.scenario
-    world.engine.run(scenario.safety_ns)
+    while world.engine.now < scenario.safety_ns:
+        world.engine.run(min(scenario.safety_ns, world.engine.now + PATIENCE_NS))
+        progress(world.engine.now)
     quiet_index = newest_index(world)
     broken = _safety(world, log)
     until = scenario.safety_ns + scenario.liveness_ns
     waiting = liveness(world, quiet_index)
     while not broken and waiting and world.engine.now < until:
         world.engine.run(world.engine.now + PATIENCE_NS)
+        progress(world.engine.now)
         broken = list(log.found)
         waiting = liveness(world, quiet_index)
     broken = _safety(world, log)

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -38,9 +39,7 @@ def test_a_failure_sets_the_exit_code_and_names_its_command(
     passed = calm_outcome()
 
     def failing(scenario: Scenario, scheme: Scheme) -> Outcome:
-        return Outcome(
-            scenario, verdict, (), passed.bites, passed.trace, passed.traffic, passed.counts
-        )
+        return replace(passed, scenario=scenario, verdict=verdict)
 
     monkeypatch.setattr(command, "play", failing)
     assert command.main(["--scenario", "calm", "--seed", "9"]) == verdict
@@ -52,9 +51,7 @@ def test_an_unbitten_fault_has_its_own_exit_code(monkeypatch: pytest.MonkeyPatch
     passed = calm_outcome()
 
     def missed(scenario: Scenario, scheme: Scheme) -> Outcome:
-        return Outcome(
-            scenario, Verdict.UNKNOWN, (), (), passed.trace, passed.traffic, passed.counts
-        )
+        return replace(passed, scenario=scenario, verdict=Verdict.UNKNOWN, bites=())
 
     monkeypatch.setattr(command, "play", missed)
     assert command.main(["--seed", "1"]) == 12

@@ -5,7 +5,7 @@ import pytest
 from protocol.core import Core, Identity
 from protocol.messages import Genesis
 from protocol.signing import Scheme
-from protocol.simulator.catalogue import calm, crashes
+from protocol.simulator.catalogue import BEGIN_NS, END_NS, SCENARIOS, calm, crashes
 from protocol.simulator.run import Outcome, Verdict, play
 from protocol.simulator.scenario import Crash, Partition
 from protocol.simulator.scheme import CACHED
@@ -64,3 +64,15 @@ def test_a_core_that_raises_is_a_crash_and_says_where() -> None:
     outcome = play(calm(1), make_core=make)
     assert outcome.verdict is Verdict.CRASH, shown(outcome)
     assert "line" in outcome.violations[0].detail
+
+
+def test_a_run_tells_its_faults_its_links_and_its_progress() -> None:
+    watched: list[int] = []
+    outcome = play(SCENARIOS["split-4-1"](3), progress=watched.append)
+    (record,) = outcome.faults
+    assert (record.kind, record.nodes) == ("Partition", (0, 1, 2, 3, 4))
+    assert (record.begin_ns, record.end_ns) == (BEGIN_NS, END_NS)
+    assert record.count == outcome.traffic.cut > 0
+    assert sum(link.cut for link in outcome.links.values()) == outcome.traffic.cut
+    assert watched == sorted(watched)
+    assert watched[-1] == outcome.counts.ended_ns
