@@ -35,7 +35,9 @@ UNKNOWN_DIGEST = bytes(32)
 ENDED_STATES = frozenset({"settled", "inconclusive", "refunded"})
 """States that nothing follows."""
 ACCEPTED_STATE = "settled"
-"""The one end with an accepted result."""
+"""The one end in which something was accepted, be it that the run does not finish."""
+FINISHED = "finished"
+"""The one accepted outcome with an output."""
 
 Record = dict[str, Any]
 """A JSON object as the node's documentation of the interface describes it."""
@@ -76,14 +78,16 @@ class Refused(ClientError):  # noqa: N818  as above
 
 
 class JobFailed(ClientError):  # noqa: N818  as above
-    """A job ended without an accepted result; what was not earned is refunded.
+    """A job ended without a result; what was not earned is refunded.
 
     Attributes:
         record: The job with its receipt.
     """
 
     def __init__(self, record: Record) -> None:
-        super().__init__(f"job {record.get('id')} ended {record.get('state')}: {_reason(record)}")
+        state = record.get("state")
+        how = "without a result" if state == ACCEPTED_STATE else str(state)
+        super().__init__(f"job {record.get('id')} ended {how}: {_reason(record)}")
         self.record = record
 
 
@@ -266,12 +270,15 @@ def ended(record: Record) -> bool:
     """Say whether a job is over.
 
     Raises:
-        JobFailed: It is, without an accepted result.
+        JobFailed: It is, without an accepted result, or the accepted one is that the run does
+            not finish.
     """
     state = record.get("state")
-    if state in ENDED_STATES and state != ACCEPTED_STATE:
+    if state not in ENDED_STATES:
+        return False
+    if state != ACCEPTED_STATE or record.get("outcome") != FINISHED:
         raise JobFailed(record)
-    return state == ACCEPTED_STATE
+    return True
 
 
 def without_content(spec: JobSpec) -> JobRequest:

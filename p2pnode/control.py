@@ -22,7 +22,7 @@ from p2pnode.money import in_credits
 from p2pnode.network import Network, NetworkError, peer_id_of
 from p2pnode.settings import Settings
 from p2pnode.storage import ArtifactStore, ArtifactTooLarge, StorageError
-from p2pnode.views import account_view, find_job, job_line, ledger_view
+from p2pnode.views import account_view, ending_reason, find_job, job_line, ledger_view
 from p2pnode.world import BLOCKS_TOPIC, OPERATIONS_TOPIC, topic_of
 from protocol import effects as fx
 from protocol import events as ev
@@ -288,8 +288,7 @@ class NodeControl:
             ended = record.ending.value if record.ending else f"it is {record.phase.value}"
             raise ControlError("no_result", f"the job has no accepted result: {ended}")
         if accepted.outcome is not ResultOutcome.FINISHED:
-            text = f"the executors agree that the run ended with {accepted.outcome.name.lower()}"
-            raise ControlError("no_output", text)
+            raise ControlError("no_output", str(ending_reason(record)))
         try:
             return await self._content.fetch(accepted.output, accepted.members, RESULT_BYTES_MAX)
         except ContentUnavailable as error:

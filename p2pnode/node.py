@@ -63,7 +63,7 @@ from protocol.units import AccountId, Digest
 
 ARTEFACT_BYTES_MAX: Final = 2 * 1024**3
 STORE_BYTES_MAX: Final = 20 * 1024**3
-DONE, FAILED, UNREACHABLE = 0, 1, 3
+DONE, FAILED, BAD_INPUT, UNREACHABLE = 0, 1, 2, 3
 """Exit codes, as everywhere in the command line."""
 RESTORE_BATCH: Final = 500
 NETWORK_KIND: Final = "network"
@@ -103,22 +103,21 @@ def run(settings: Settings, hooks: Hooks | None = None) -> int:
     """Runs a node until it is interrupted.
 
     Returns:
-        The exit code: 0 after a clean stop, 3 when no peer to start from answered, 1 when the node
-        could not start for another reason or had to stop.
+        The exit code: 0 after a clean stop, 2 for an address that is none, 3 when no peer to start
+        from answered, 1 when the node could not start for another reason or had to stop.
     """
     configure_logs(settings.log_format, settings.log_level)
     failures: list[BaseException] = []
     try:
         trio.run(_run, settings, hooks or Hooks(), strict_exception_groups=True)
-    except* (StorageError, JoinRefused, NetworkError, ApiUnavailable, DeviceMissing) as group:
+    except* (StorageError, JoinRefused, NetworkError, ApiUnavailable) as group:
         failures += _leaves(group)
-    except* OSError as group:
+    except* (DeviceMissing, OSError) as group:
         failures += _leaves(group)
     for failure in failures:
         log.error("node_cannot_run", detail=_explain(failure))
-    if any(isinstance(failure, NobodyAnswered) for failure in failures):
-        return UNREACHABLE
-    return FAILED if failures else DONE
+    codes: dict[type[BaseException], int] = {BadAddress: BAD_INPUT, NobodyAnswered: UNREACHABLE}
+    return max((codes.get(type(failure), FAILED) for failure in failures), default=DONE)
 
 
 async def _run(settings: Settings, hooks: Hooks) -> None:

@@ -7,11 +7,29 @@ from collections.abc import Mapping
 
 from p2pnode.facts import plain
 from protocol.core import Core
-from protocol.job.record import Draw, Duty, Executor, Job, Milestone, Status
+from protocol.job.record import (
+    Draw,
+    Duty,
+    Ending,
+    Executor,
+    Job,
+    Milestone,
+    ResultOutcome,
+    Status,
+)
 from protocol.messages import Offer, VerifiedOperation
 from protocol.units import AccountId, Digest, JobId
 
 ABSENT = (Status.DECLINED, Status.MISSED)
+
+UNFINISHED: Mapping[ResultOutcome, str] = {
+    ResultOutcome.TIME_LIMIT: "reaches its time limit: raise `seconds` in [limits]",
+    ResultOutcome.MEMORY_LIMIT: "reaches its memory limit: raise `memory_mib` in [limits]",
+    ResultOutcome.FUEL_LIMIT: "uses up its fuel: raise `fuel` in [limits]",
+    ResultOutcome.OUTPUT_LIMIT: "writes too much output: raise `output_kib` in [limits]",
+    ResultOutcome.FAILED: "fails: check the artefact and the inputs",
+}
+"""Completes "the executors agree that the run ..." for each outcome without an output."""
 
 
 def ledger_view(core: Core) -> dict[str, object]:
@@ -114,7 +132,7 @@ def job_view(job: Job) -> dict[str, object]:
     return job_line(job) | {
         "finality": "final",
         "ending": job.ending.name.lower() if job.ending else None,
-        "reason": job.ending.value if job.ending else None,
+        "reason": ending_reason(job),
         "tolerated_error_ppm": job.offer.tolerated_error_ppm,
         "price_cap": job.offer.price_cap,
         "replicas_min": job.offer.replicas,
@@ -128,13 +146,24 @@ def job_view(job: Job) -> dict[str, object]:
         "audit": _audit_view(job),
         "groups": [plain(_fields(group)) for group in job.groups],
         "outcome": accepted.outcome.name.lower() if accepted else None,
-        "result_digest": accepted.output.hex() if accepted else None,
+        "result_digest": accepted.output.hex() if accepted and _is_finished(job) else None,
         "payouts": [plain(_fields(one)) for one in job.payouts],
         "slashes": [plain(_fields(one)) for one in job.slashes],
         "fee": job.fee,
         "refund": job.refund,
         "timeline": [_milestone_view(one) for one in job.timeline],
     }
+
+
+def ending_reason(job: Job) -> str | None:
+    """Why a job ended as it did, and what its requester could do; None before the end."""
+    if job.ending is Ending.UNFINISHED and job.accepted is not None:
+        return f"the executors agree that the run {UNFINISHED[job.accepted.outcome]}"
+    return job.ending.value if job.ending else None
+
+
+def _is_finished(job: Job) -> bool:
+    return job.accepted is not None and job.accepted.outcome is ResultOutcome.FINISHED
 
 
 def find_job(core: Core, identifier: JobId) -> dict[str, object] | None:

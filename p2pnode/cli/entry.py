@@ -31,8 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(line: list[str]) -> int:
     if line and line[0] in GROUPS:
         return run_group(line[0], line[1:])
-    parser = importlib.import_module("p2pnode.cli.parser").build_parser()
-    arguments = parser.parse_args(line)
+    arguments = importlib.import_module("p2pnode.cli.parser").parse_line(line)
     if hasattr(arguments, "handler"):
         return int(importlib.import_module("p2pnode.cli.running").run_command(arguments))
     return int(importlib.import_module("p2pnode.cli.starting").run_node(arguments))

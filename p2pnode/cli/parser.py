@@ -1,6 +1,8 @@
 """The one parser of the node's options and of the commands against a running node."""
 
 import argparse
+from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 
 from p2pnode import __version__
@@ -30,8 +32,19 @@ EXIT_CODES = """exit codes:
   4 timed out     5 refused by the protocol                 6 job ended without a result"""
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Build the whole parser; without a command it describes how to run a node."""
+def parse_line(line: Sequence[str]) -> argparse.Namespace:
+    """Read a line that runs a node or talks to one; a mistake ends the process, as argparse does.
+
+    Args:
+        line: Without the program's name.
+    """
+    parser, words = _build()
+    _refuse_unknown_options(parser, words, line)
+    return parser.parse_args(line)
+
+
+def _build() -> tuple[argparse.ArgumentParser, frozenset[str]]:
+    """Build the parser, which without a command describes how to run a node, and list commands."""
     groups = "\n".join(f"  {name:<10}{group.summary}" for name, group in GROUPS.items())
     parser = argparse.ArgumentParser(
         prog="p2pnode",
@@ -52,7 +65,21 @@ def build_parser() -> argparse.ArgumentParser:
     jobs.add_commands(commands)
     # A word that is no command is answered with all that could have been meant.
     commands.choices = commands.choices | dict.fromkeys(GROUPS, parser)
-    return parser
+    return parser, frozenset(commands.choices)
+
+
+def _refuse_unknown_options(
+    parser: argparse.ArgumentParser, words: frozenset[str], line: Sequence[str]
+) -> None:
+    """Name a misspelt option before the parser takes its value for a command."""
+    known = [f"--{name.replace('_', '-')}" for name in (*NODE_FLAGS, "help", "version")]
+    for word in line:
+        if word in words:
+            return
+        name = word.partition("=")[0]
+        if name.startswith("--") and name not in known:
+            near = get_close_matches(name, known, 1)
+            parser.error(f"unknown option {name}" + (f": did you mean {near[0]}?" if near else ""))
 
 
 def _add_node_options(parser: argparse.ArgumentParser) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from p2pnode.cli.groups import GROUPS
-from p2pnode.cli.parser import build_parser
+from p2pnode.cli.parser import parse_line
 from tests.support.house_rules import workshop_traces
 from tests.support.sources import ROOT
 
@@ -81,7 +81,7 @@ def check_p2pnode(line: str) -> None:
     if words and words[0] in GROUPS:
         parser_at(GROUP_PARSERS[words[0]]).parse_args(words[1:])
     else:
-        build_parser().parse_args(words)
+        parse_line(words)
 
 
 def check_module(line: str) -> None:

@@ -31,6 +31,7 @@ def job_record(identifier: str = JOB, state: str = "settled") -> dict[str, objec
         "spares": [],
         "confidence": 9_860,
         "replicas": 1,
+        "outcome": "finished",
         "result_digest": "ee" * 32,
         "payouts": [{"account": PEER, "amount": 1_500_000, "reason": "base pay"}],
         "slashes": [],

@@ -121,6 +121,17 @@ def test_a_job_without_a_result_raises_with_its_record(
     assert raised.value.record == job_record(state="inconclusive")
 
 
+def test_a_run_that_all_agree_does_not_finish_raises_though_it_is_settled(
+    client: Client, control: FakeControl
+) -> None:
+    reason = "the executors agree that the run fails: check the artefact and the inputs"
+    failed = job_record() | {"outcome": "failed", "result_digest": None, "reason": reason}
+    control.records = {JOB: failed}
+    with pytest.raises(JobFailed, match=f"ended without a result: {reason}") as raised:
+        client.wait(JOB)
+    assert raised.value.record == failed
+
+
 def test_waiting_too_long_raises(client: Client, control: FakeControl) -> None:
     control.states = ["bidding"] * 100
     with pytest.raises(TimedOut, match="has not ended yet"):

@@ -126,8 +126,10 @@ def test_a_wrong_network_is_a_sentence(tmp_path: Path, complaint: Complaint) -> 
     assert "is neither" in complaint(settings(tmp_path, network="nonsense"))
 
 
-def test_a_bad_address_is_a_sentence(tmp_path: Path, complaint: Complaint) -> None:
-    assert "bad address" in complaint(settings(tmp_path, listen=("nonsense",)))
+@pytest.mark.parametrize("address", ["nonsense", "/ip4/127.0.0.1/tcp/99999"])
+def test_a_bad_address_is_a_sentence(address: str, tmp_path: Path, complaint: Complaint) -> None:
+    text = complaint(settings(tmp_path, listen=(address,)), node.BAD_INPUT)
+    assert text.startswith("bad address: ")
 
 
 def test_a_missing_device_is_a_sentence(tmp_path: Path, complaint: Complaint) -> None:

@@ -1,14 +1,15 @@
 """What is shown of a core and of jobs in every phase."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from p2pnode.views import account_view, find_job, job_line, job_view, ledger_view
+from p2pnode.views import UNFINISHED, account_view, find_job, job_line, job_view, ledger_view
 from protocol import events as ev
 from protocol.core import Core
-from protocol.job.record import Ending, Job, Phase, Status
+from protocol.job.record import Ending, Job, Phase, ResultOutcome, Status
 from protocol.messages import StakeDeposit, StakeWithdrawal
 from protocol.units import CREDIT, Digest, JobId
 from tests.p2pnode.fake_ports import gift, lone_core
@@ -118,6 +119,22 @@ def test_a_settled_job_shows_who_was_paid_what() -> None:
     assert paid + view["fee"] + view["refund"] == job.offer.budget
     assert view["replicas"] == len(view["executors"]) == 2
     assert view["timeline"][-1]["phase"] == "settled"
+
+
+@pytest.mark.parametrize("outcome", UNFINISHED)
+def test_an_agreed_failure_has_no_result_but_an_advice(outcome: ResultOutcome) -> None:
+    ledger = HandLedger()
+    settled = ledger.run(ledger.start(make_offer(replicas=2)).identifier)
+    groups = tuple(replace(group, outcome=outcome) for group in settled.groups)
+    view = shown(replace(settled, groups=groups, ending=Ending.UNFINISHED))
+    assert view["state"] == "settled"
+    assert view["result_digest"] is None
+    assert view["outcome"] == outcome.name.lower()
+    assert view["reason"] == f"the executors agree that the run {UNFINISHED[outcome]}"
+
+
+def test_every_outcome_without_an_output_has_its_advice() -> None:
+    assert {*UNFINISHED, ResultOutcome.FINISHED} == set(ResultOutcome)
 
 
 def test_those_who_did_not_serve_are_no_replicas() -> None:

@@ -104,6 +104,21 @@ def test_a_wrong_setting_of_the_node_is_one_sentence(
     )
 
 
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        (["--lisen", "x"], "unknown option --lisen: did you mean --listen?"),
+        (["--data-dir", "y", "--quixotic=1"], "unknown option --quixotic"),
+        (["nonsense"], "invalid choice: 'nonsense'"),
+    ],
+)
+def test_a_misspelt_word_is_named(
+    line: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(line) == 2
+    assert sentence in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", sorted(GROUPS))
 def test_a_group_gets_the_rest_of_the_line(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[tuple[object, ...]] = []
