@@ -19,7 +19,7 @@ from p2pnode.cli.output import (
     write_output,
 )
 from p2pnode.cli.progress import shown_progress
-from p2pnode.cli.receipt import phase_lines, receipt_lines
+from p2pnode.cli.receipt import memory_lines, phase_lines, receipt_lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -135,7 +135,10 @@ def cancel_job(client: "Client", arguments: argparse.Namespace) -> int:
 def explain(client: "Client", arguments: argparse.Namespace) -> int:
     """Show the recorded reasons about something."""
     reasons = client.why(_job_id(client, arguments))
-    (print_json if arguments.json else print_record)(reasons)
+    if arguments.json:
+        print_json(reasons)
+    else:
+        print("\n".join(memory_lines(reasons)))
     return Ending.DONE
 
 

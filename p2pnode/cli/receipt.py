@@ -1,4 +1,7 @@
-"""A job's receipt for people: who worked and why they were drawn, what it cost, what came back."""
+"""A job's receipt for people: who worked and why they were drawn, what it cost, what came back.
+
+And what a node remembers of a job or an operation, step by step.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -33,6 +36,24 @@ def phase_lines(record: Mapping[str, object]) -> list[str]:
         f"{printable(step.get('phase'))} (round {printable(step.get('round'))})"
         for step in _records(record.get("timeline"))
     ]
+
+
+def memory_lines(reasons: Mapping[str, object]) -> Iterator[str]:
+    """Write what a node remembers of an identifier, oldest first, and the job's receipt last."""
+    identifier = reasons.get("id")
+    yield f"this node remembers of {printable(identifier)}"
+    for fact in _records(reasons.get("facts")):
+        at_ms = fact.get("at_ms")
+        time = f"{at_ms / 1_000:9.3f} s" if isinstance(at_ms, int) else " " * 11
+        rest = ", ".join(
+            f"{printable(name)} {printable(value)}"
+            for name, value in fact.items()
+            if name not in ("fact", "at_ms") and value != identifier
+        )
+        yield f"  {time}  {printable(fact.get('fact'))}  {rest}".rstrip()
+    job = reasons.get("job")
+    if isinstance(job, Mapping):
+        yield from receipt_lines(job)
 
 
 def _people(title: str, value: object) -> Iterator[str]:

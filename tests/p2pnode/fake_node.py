@@ -103,7 +103,9 @@ class FakeControl:
         return record
 
     def why(self, identifier: bytes) -> Mapping[str, object]:
-        return {"id": identifier.hex(), "reasons": [{"code": "drawn", "detail": "lowest score"}]}
+        name = identifier.hex()
+        fact = {"fact": "job_advanced", "job": name, "phase": "bidding", "at_ms": 1_250}
+        return {"id": name, "facts": [fact], "job": job_record(name)}
 
     async def result(self, job: bytes) -> bytes:
         self.job(job)

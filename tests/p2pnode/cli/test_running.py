@@ -107,6 +107,14 @@ def test_a_table_of_peers_fits_a_line_and_says_for_how_long(run: Run, control: F
     assert len(row) <= 160
 
 
+def test_what_is_remembered_is_told_in_order_and_ends_with_the_receipt(run: Run) -> None:
+    lines = run("why", JOB)[1].splitlines()
+    assert lines[0] == f"this node remembers of {JOB}"
+    assert lines[1] == "      1.250 s  job_advanced  phase bidding"
+    assert lines[2:] == run("job", JOB)[1].splitlines()[: len(lines) - 2]
+    assert lines[-1].split() == ["refund", "0.425"]
+
+
 def test_a_receipt_names_executors_money_and_phases(run: Run) -> None:
     code, out, _ = run("job", JOB[:10])
     assert code == 0
