@@ -39,12 +39,14 @@ from protocol.messages import (
     Transfer,
     with_budget,
 )
+from protocol.parameters import Parameters
 from protocol.state import OperationApplied, OperationFailed
 from protocol.units import AccountId, Digest, JobId
 
 OPERATION_SECONDS: Final = 10.0
 """For the core and the store to answer; longer means that the store is failing."""
-QUORUM_SILENCE_SECONDS: Final = 15.0
+SILENT_ROUNDS: Final = 4
+"""Idle rounds, each with its leader's timeout, without a commit: then there is no quorum here."""
 RESULT_BYTES_MAX: Final = 64 * 1024 * 1024
 
 
@@ -58,6 +60,11 @@ class ControlParts:
     content: Content
     store: ArtifactStore
     devices: Devices
+
+
+def silence_seconds(terms: Parameters) -> float:
+    """Time without a commit after which a node claims no quorum any more."""
+    return SILENT_ROUNDS * (terms.idle_round_ms + terms.leader_timeout_ms) / 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +128,7 @@ class NodeControl:
             "devices": list(self.devices()),
             "why_no_gpu": self._devices.why_no_gpu,
             "connected_peers": len(core.peers),
-            "quorum": silence < QUORUM_SILENCE_SECONDS and not core.halted,
+            "quorum": silence < silence_seconds(core.parameters) and not core.halted,
             "finality_p50_ms": self.latencies.percentile_ms(50),
             "finality_p99_ms": self.latencies.percentile_ms(99),
             "open_jobs": len(core.state.open_jobs),

@@ -20,6 +20,7 @@ GROUPS = {
     "throughput": "five real processes: rate of operations, and what each of them costs",
     "jobs": "five real processes: a tiny job from submission to settlement",
     "idle": "five real processes that nobody asks anything",
+    "partitions": "five real processes: links cut below open connections, and healed",
     "restart": "a node that was killed, with 10,000 blocks in its store",
 }
 

@@ -13,9 +13,9 @@ from trio.testing import MockClock
 from p2pnode.content import PAGE_KIND, SIZE_KIND, Content
 from p2pnode.control import (
     OPERATION_SECONDS,
-    QUORUM_SILENCE_SECONDS,
     ControlParts,
     NodeControl,
+    silence_seconds,
 )
 from p2pnode.driver import Driver
 from p2pnode.execution.devices import Device, Devices
@@ -294,8 +294,12 @@ async def test_a_ledger_that_stands_still_has_no_quorum(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
     async with bench(tmp_path) as made:
+        await trio.sleep(3)
         made.world.refuse()
-        await trio.sleep(QUORUM_SILENCE_SECONDS + 10)
+        limit = silence_seconds(lone_core().parameters)
+        await trio.sleep(limit / 2)
+        assert made.control.status()["quorum"] is True
+        await trio.sleep(limit)
         assert made.control.status()["quorum"] is False
 
 
