@@ -156,8 +156,7 @@ class Core:
     def _receive_block(self, peer: AccountId, raw: bytes, now: int) -> None:
         try:
             block = self.admission.block(raw, horizon=self.ledger.gc_round)
-            if block.digest not in self.ledger.dag:
-                self._accept(block, peer, now)
+            self._accept(block, peer, now)
         except Rejected as refusal:
             if refusal.reason is not Reason.BEHIND_HORIZON:  # honest answers overshoot, too
                 self._refuse(peer, refusal)
@@ -232,7 +231,8 @@ class Core:
 
     def _accept(self, block: VerifiedBlock, peer: AccountId, now: int) -> None:
         taken = self.replica.take(block, is_stored=not self._is_live)
-        self._effects += self._neighbour.miss(taken.missing, peer, now)
+        if taken.missing:
+            self._effects += self._neighbour.miss(taken.missing, peer, now)
         for accepted in taken.accepted:
             self._take_in(accepted)
         self._note_equivocations(taken, now)
@@ -307,6 +307,8 @@ class Core:
 
     def _act(self, facts: list[StateFact], now: int) -> None:
         """Lets the roles answer what became final."""
+        if not facts:
+            return
         worker = self._worker.react(facts)
         self._effects += worker.effects
         for payload in worker.operations:
@@ -336,13 +338,15 @@ class Core:
             self._report(fact)
         return facts
 
-    @property
     def _is_busy(self) -> bool:
         return self.pool.busy or self.state.awaiting_ledger
 
     def _wake_time(self, proposal_due: int | None, now: int) -> int:
-        times = (self._neighbour.next_time(now), self._outbox.due(), proposal_due)
-        return max(now, min(time for time in times if time is not None))
+        wake = self._neighbour.next_time(now)
+        for due in (self._outbox.due(), proposal_due):
+            if due is not None and due < wake:
+                wake = due
+        return max(now, wake)
 
     # Own operations
 
@@ -373,7 +377,7 @@ class Core:
 
     def _send_out(self, operation: VerifiedOperation, now: int) -> None:
         """Puts an operation into the next gossip batch, unless the next own block carries it."""
-        due = self._validator.due(True, now) if self._validator is not None else None
+        due = self._validator.due(lambda: True, now) if self._validator is not None else None
         if due is None or due > now + INTERVAL_MS * MILLISECOND:
             self._outbox.add(operation.raw, now)
 

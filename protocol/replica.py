@@ -127,8 +127,9 @@ class Replica:
         for accepted in acceptance.accepted:
             for raw in accepted.operations:
                 self._note_in_block(raw, accepted)
-        applied = tuple(self._apply(commit) for commit in acceptance.commits)
-        if applied:
+        applied: tuple[Applied, ...] = ()
+        if acceptance.commits:
+            applied = tuple(self._apply(commit) for commit in acceptance.commits)
             self.pool.prune(self.ledger.gc_round)
         return Taken(acceptance.accepted, acceptance.missing, acceptance.equivocations, applied)
 

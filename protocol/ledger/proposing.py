@@ -5,6 +5,7 @@ The waits follow the measured cost of each: for a leader that was seen lately, a
 missing votes; both grow with the lag of commits, since no bound on the network's delay is known.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from protocol.ledger.committee import Committee
@@ -70,13 +71,16 @@ class Proposer:
         self._exiled[member] = None
         return True
 
-    def due(self, dag: Dag, last_leader_round: int, busy: bool, now: int) -> int | None:
+    def due(
+        self, dag: Dag, last_leader_round: int, is_busy: Callable[[], bool], now: int
+    ) -> int | None:
         """Tells when the next block may be proposed.
 
         Args:
             dag: The blocks accepted so far.
             last_leader_round: Round of the last committed leader.
-            busy: Whether anything awaits a position in the ledger.
+            is_busy: Tells whether anything awaits a position in the ledger; asked only when the
+                pace of the next block hangs on it.
             now: Nanoseconds since genesis.
 
         Returns:
@@ -92,7 +96,8 @@ class Proposer:
         wait = self._wait_ms(dag, clock, last_leader_round)
         due = self._clock_since + wait * MILLISECOND
         if self._last_time is not None:
-            pace = self._parameters.minimum_round_ms if busy else self._parameters.idle_round_ms
+            parameters = self._parameters
+            pace = parameters.minimum_round_ms if is_busy() else parameters.idle_round_ms
             due = max(due, self._last_time + pace * MILLISECOND)
         return due
 
@@ -130,19 +135,9 @@ class Proposer:
         growth = 1 << min(LAG_DOUBLINGS_MAX, lag // LAG_STEP_ROUNDS)
         if self._misses_leader(dag, Round(clock - 1), lag):
             return parameters.leader_timeout_ms * growth
-        if self._misses_votes(dag, Round(clock - 2)):
+        if dag.votes_are_missing(Round(clock - 2)):
             return parameters.vote_grace_ms * growth
         return 0
-
-    def _misses_votes(self, dag: Dag, leader_round: Round) -> bool:
-        """Whether a few more votes could still decide a leader that has some already."""
-        if leader_round <= dag.gc_round:
-            return False
-        slot, committee = dag.slot(leader_round), self._committee
-        if slot.verdict is not None or not slot.votes:
-            return False
-        most = max(tally.weight for tally in slot.votes.values())
-        return most < committee.quorum and slot.blame.weight <= committee.total - committee.quorum
 
     def _misses_leader(self, dag: Dag, previous: Round, lag: int) -> bool:
         if previous < 1:
