@@ -156,7 +156,8 @@ class Core:
     def _receive_block(self, peer: AccountId, raw: bytes, now: int) -> None:
         try:
             block = self.admission.block(raw, horizon=self.ledger.gc_round)
-            self._accept(block, peer, now)
+            if block.digest not in self.ledger.dag:
+                self._accept(block, peer, now)
         except Rejected as refusal:
             if refusal.reason is not Reason.BEHIND_HORIZON:  # honest answers overshoot, too
                 self._refuse(peer, refusal)
