@@ -293,7 +293,8 @@ class Core:
     # React
 
     def _react(self, now: int) -> None:
-        self._unanswered += self._drain_facts()
+        if self._facts:
+            self._unanswered += self._drain_facts()
         due = None
         if self._is_durable:
             facts, self._unanswered = self._unanswered, []

@@ -129,6 +129,7 @@ class Dag:
         "_latest",
         "_rows",
         "_slots",
+        "_tips",
         "_vertices",
         "_weights",
         "clock_round",
@@ -151,6 +152,7 @@ class Dag:
         self._rows: dict[int, _Row] = {}
         self._slots: dict[int, Slot] = {}
         self._latest: list[VerifiedBlock | None] = [None] * len(committee)
+        self._tips = [Round(0)] * len(committee)
 
     def __contains__(self, digest: Digest) -> bool:
         return digest in self._vertices
@@ -213,7 +215,7 @@ class Dag:
 
     def tips(self) -> tuple[Round, ...]:
         """Returns the highest accepted round of each member, 0 for none."""
-        return tuple(Round(block.block.round if block else 0) for block in self._latest)
+        return tuple(self._tips)
 
     def blocks_of_round(self, block_round: Round) -> tuple[VerifiedBlock, ...]:
         """Returns the blocks of a round in the order in which they were added."""
@@ -287,9 +289,8 @@ class Dag:
             row = self._rows[block_round] = _Row()
         row.vertices.append(vertex)
         row.authors.setdefault(author, []).append(verified)
-        latest = self._latest[author]
-        if latest is None or latest.block.round < block_round:
-            self._latest[author] = verified
+        if block_round > self._tips[author]:
+            self._latest[author], self._tips[author] = verified, block_round
         row.tally.add(1 << author, weight)
         reached = block_round + 1 if row.tally.weight >= self.committee.quorum else block_round
         if reached > self.clock_round:

@@ -109,7 +109,7 @@ class Ledger:
         digest, dag, pending = block.digest, self.dag, self._pending
         if digest in dag or digest in pending or block_round <= dag.gc_round:
             return NOTHING
-        variants = (*dag.variants(author, block_round), *pending.variants(author, block_round))
+        variants = dag.variants(author, block_round) + pending.variants(author, block_round)
         if not is_stored:
             pending.check(block, len(variants))
         missing = dag.add(block)
