@@ -31,7 +31,7 @@ from protocol.roles.validator import CheckpointWatch, Validator
 from protocol.roles.worker import Worker
 from protocol.signing import REAL, Scheme
 from protocol.state import StateFact
-from protocol.units import MILLISECOND, AccountId, MemberIndex, Round
+from protocol.units import MILLISECOND, AccountId
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,12 +248,12 @@ class Core:
         self._neighbour.found(block.digest)
         body = block.block
         vote = body.checkpoint
-        if vote is not None and self._watch.contradicts(MemberIndex(body.author), vote):
+        if vote is not None and self._watch.contradicts(body.author, vote):
             self._halt(f"members computed another state at commit {vote.index}")
         if not self._is_live:
             return
         self._effects.append(
-            fx.PersistBlock(block.digest, body.epoch, Round(body.round), body.author, block.raw)
+            fx.PersistBlock(block.digest, body.epoch, body.round, body.author, block.raw)
         )
         if self._validator is not None and self._validator.notice(block):
             validator = self._validator
@@ -262,10 +262,10 @@ class Core:
     def _note_equivocations(self, taken: Taken, now: int) -> None:
         for first, second in taken.equivocations:
             author = self.ledger.committee.members[first.block.author].account
-            self._report(fx.EquivocationSeen(author, Round(first.block.round)))
+            self._report(fx.EquivocationSeen(author, first.block.round))
             if self._validator is None:
                 continue
-            is_news = self._validator.exile(MemberIndex(first.block.author))
+            is_news = self._validator.exile(first.block.author)
             if is_news and self._is_live:
                 self._sign_quietly(make_evidence(first, second), now)
 
@@ -327,10 +327,10 @@ class Core:
             return due
         block = validator.propose(self.pool, now)
         body = block.block
-        self._effects.append(fx.PersistSlot(body.epoch, Round(body.round), block.digest))
+        self._effects.append(fx.PersistSlot(body.epoch, body.round, block.digest))
         self._accept(block, self.account, now)
         self._effects.append(fx.GossipBlock(block.raw))
-        self._report(fx.BlockProposed(Round(body.round), block.digest, len(block.operations)))
+        self._report(fx.BlockProposed(body.round, block.digest, len(block.operations)))
         self._act(self._drain_facts(), now)
         return validator.due(self._is_busy, now)
 

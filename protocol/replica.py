@@ -23,7 +23,7 @@ from protocol.messages import (
 )
 from protocol.signing import Scheme
 from protocol.state import OperationApplied, OperationFailed, State, StateFact
-from protocol.units import AccountId, Digest, MemberIndex, Nonce
+from protocol.units import AccountId, Digest, Nonce
 
 GOSSIPED_OPERATIONS_MAX: Final = 2_048
 """Operations in one gossiped batch: more than a node's own batch of 256 KiB ever holds."""
@@ -141,7 +141,7 @@ class Replica:
             self.pool.add(operation, holder.block.round)
         except Rejected:
             return  # ordered all the same, and judged again when it is final
-        author = MemberIndex(holder.block.author)
+        author = holder.block.author
         self.pool.in_block(operation.identifier, holder.block.round, author)
 
     def _apply(self, commit: Commit) -> Applied:

@@ -182,15 +182,16 @@ class Dag:
         """
         if verified.digest in self._vertices:
             return ()
-        author, block_round = MemberIndex(verified.block.author), Round(verified.block.round)
+        block = verified.block
+        block_round = block.round
         if block_round <= self.gc_round:
             raise Misuse("the block lies below the horizon")
-        ancestors, missing = self._resolve(verified.block)
+        ancestors, missing = self._resolve(block)
         if missing:
             return tuple(missing)
-        vertex = Vertex(verified, author, block_round, tuple(ancestors))
+        vertex = Vertex(verified, block.author, block_round, tuple(ancestors))
         self._vertices[verified.digest] = vertex
-        weight = self._weights[author]
+        weight = self._weights[block.author]
         self._keep(vertex, weight)
         if block_round - 1 > self.gc_round:
             self._count_vote(vertex, weight)

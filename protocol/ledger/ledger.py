@@ -105,7 +105,7 @@ class Ledger:
             Rejected: `BAD_REFERENCE`, or an admission limit: `TOO_FAR_AHEAD`,
                 `TOO_MANY_VARIANTS`, `TOO_MANY_PENDING`.
         """
-        author, block_round = MemberIndex(block.block.author), Round(block.block.round)
+        author, block_round = block.block.author, block.block.round
         digest, dag, pending = block.digest, self.dag, self._pending
         if digest in dag or digest in pending or block_round <= dag.gc_round:
             return NOTHING
@@ -168,7 +168,7 @@ class Ledger:
         self, block: VerifiedBlock, others: tuple[VerifiedBlock, ...]
     ) -> tuple[tuple[VerifiedBlock, VerifiedBlock], ...]:
         """Pairs a block with the first other one of its slot, unless that was told before."""
-        slot = MemberIndex(block.block.author), Round(block.block.round)
+        slot = block.block.author, block.block.round
         if slot in self._equivocations:
             return ()
         self._equivocations[slot] = None

@@ -73,7 +73,7 @@ class Pending:
         self._make_room(block)
         waiter = _Waiter(block, len(missing))
         self._waiters[block.digest] = waiter
-        self._authors.setdefault(MemberIndex(block.block.author), []).append(block)
+        self._authors.setdefault(block.block.author, []).append(block)
         for reference in missing:
             self._wanted.setdefault(reference.digest, []).append((waiter, reference))
 
@@ -142,7 +142,7 @@ class Pending:
 
     def _make_room(self, block: VerifiedBlock) -> None:
         """Refuses a block of an author with too many, unless one of a later round can go."""
-        waiting = self._authors.get(MemberIndex(block.block.author), ())
+        waiting = self._authors.get(block.block.author, ())
         if len(waiting) < self._limit:
             return
         furthest = max(waiting, key=lambda other: other.block.round)
@@ -170,7 +170,7 @@ class Pending:
                 self._keep_wanted(reference.digest, kept)
 
     def _remove(self, block: VerifiedBlock) -> None:
-        author = MemberIndex(block.block.author)
+        author = block.block.author
         del self._waiters[block.digest]
         self._authors[author].remove(block)
         if not self._authors[author]:

@@ -8,6 +8,7 @@ missing votes; both grow with the lag of commits, since no bound on the network'
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from protocol.ledger.block import genesis_reference, reference_to
 from protocol.ledger.committee import Committee
 from protocol.ledger.dag import Dag
 from protocol.messages import VERSION, Block, Checkpoint, Reference, content_of
@@ -106,10 +107,9 @@ class Proposer:
         target = dag.clock_round
         own = dag.latest(self._member)
         if own is None:
-            digest = self._committee.genesis_digest(self._member)
-            own_reference = Reference(self._member, 0, digest)
+            own_reference = genesis_reference(self._committee, self._member)
         else:
-            own_reference = Reference(self._member, own.block.round, own.digest)
+            own_reference = reference_to(own)
         parents, weak = self._references(dag, target)
         self.last_round = target
         self._last_time = now
@@ -167,29 +167,28 @@ class Proposer:
                 continue
             if latest is None or not self._referenced[author] < latest.block.round < target - 1:
                 continue
-            weak.append(Reference(author, latest.block.round, latest.digest))
+            weak.append(reference_to(latest))
         for reference in (*parents, *weak):
             self._referenced[reference.author] = reference.round
         return tuple(parents), tuple(weak)
 
     def _parents(self, dag: Dag, target: Round, exiled: dict[MemberIndex, None]) -> list[Reference]:
         parents = []
+        previous = Round(target - 1)
         for index in range(len(self._committee.members)):
             author = MemberIndex(index)
             if author == self._member or author in exiled:
                 continue
             if target == 1:
-                digest = self._committee.genesis_digest(author)
-                parents.append(Reference(author, 0, digest))
+                parents.append(genesis_reference(self._committee, author))
                 continue
-            block = dag.first(author, Round(target - 1))
+            block = dag.first(author, previous)
             if block is not None:
-                parents.append(Reference(author, target - 1, block.digest))
+                parents.append(reference_to(block))
         return parents
 
     def _weight(self, parents: list[Reference], dag: Dag, target: Round) -> int:
-        authors = (MemberIndex(reference.author) for reference in parents)
-        weight = sum(self._committee.weight(author) for author in authors)
+        weight = sum(self._committee.weight(reference.author) for reference in parents)
         own = dag.latest(self._member)
         own_round = own.block.round if own is not None else 0
         return weight + (self._committee.weight(self._member) if own_round == target - 1 else 0)

@@ -100,10 +100,10 @@ class Validator:
         """
         if block.block.time_ms * MILLISECOND >= self._started_at:
             # Made since this node is back, so its history holds all that its author knew of ours.
-            self._heard.add(MemberIndex(block.block.author))
+            self._heard.add(block.block.author)
         if block.block.author != self.member or self.sits_out:
             return False
-        block_round = Round(block.block.round)
+        block_round = block.block.round
         if block.digest == self._own.get(block_round):
             return False
         variants = self._ledger.dag.variants(self.member, block_round)
