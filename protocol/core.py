@@ -232,8 +232,7 @@ class Core:
 
     def _accept(self, block: VerifiedBlock, peer: AccountId, now: int) -> None:
         taken = self.replica.take(block, is_stored=not self._is_live)
-        if taken.missing:
-            self._effects += self._neighbour.miss(taken.missing, peer, now)
+        self._effects += self._neighbour.miss(taken.missing, peer, now)
         for accepted in taken.accepted:
             self._take_in(accepted)
         self._note_equivocations(taken, now)
@@ -293,8 +292,7 @@ class Core:
     # React
 
     def _react(self, now: int) -> None:
-        if self._facts:
-            self._unanswered += self._drain_facts()
+        self._unanswered += self._drain_facts()
         due = None
         if self._is_durable:
             facts, self._unanswered = self._unanswered, []
@@ -344,11 +342,8 @@ class Core:
         return self.pool.busy or self.state.awaiting_ledger
 
     def _wake_time(self, proposal_due: int | None, now: int) -> int:
-        wake = self._neighbour.next_time(now)
-        for due in (self._outbox.due(), proposal_due):
-            if due is not None and due < wake:
-                wake = due
-        return max(now, wake)
+        times = (self._neighbour.next_time(now), self._outbox.due(), proposal_due)
+        return max(now, min([time for time in times if time is not None]))
 
     # Own operations
 

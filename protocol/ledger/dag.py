@@ -343,12 +343,9 @@ class Dag:
         for vote, tally in slot.votes.items():
             if tally.weight < quorum:
                 continue
-            support = 0
-            for ancestor in vertex.ancestors:
-                if ancestor.vote == vote:
-                    support += weights[ancestor.author]
-                    if support >= quorum:
-                        return vote
+            supporters = [one.author for one in vertex.ancestors if one.vote == vote]
+            if sum([weights[author] for author in supporters]) >= quorum:
+                return vote
         return None
 
     def _decide(self, slot: Slot, leader_round: Round, verdict: Verdict) -> None:
