@@ -31,7 +31,7 @@ from protocol.roles.validator import CheckpointWatch, Validator
 from protocol.roles.worker import Worker
 from protocol.signing import REAL, Scheme
 from protocol.state import StateFact
-from protocol.units import MILLISECOND, AccountId, MemberIndex, Round
+from protocol.units import MILLISECOND, AccountId
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,12 +247,12 @@ class Core:
         self._neighbour.found(block.digest)
         body = block.block
         vote = body.checkpoint
-        if vote is not None and self._watch.contradicts(MemberIndex(body.author), vote):
+        if vote is not None and self._watch.contradicts(body.author, vote):
             self._halt(f"members computed another state at commit {vote.index}")
         if not self._is_live:
             return
         self._effects.append(
-            fx.PersistBlock(block.digest, body.epoch, Round(body.round), body.author, block.raw)
+            fx.PersistBlock(block.digest, body.epoch, body.round, body.author, block.raw)
         )
         if self._validator is not None and self._validator.notice(block):
             validator = self._validator
@@ -261,10 +261,10 @@ class Core:
     def _note_equivocations(self, taken: Taken, now: int) -> None:
         for first, second in taken.equivocations:
             author = self.ledger.committee.members[first.block.author].account
-            self._report(fx.EquivocationSeen(author, Round(first.block.round)))
+            self._report(fx.EquivocationSeen(author, first.block.round))
             if self._validator is None:
                 continue
-            is_news = self._validator.exile(MemberIndex(first.block.author))
+            is_news = self._validator.exile(first.block.author)
             if is_news and self._is_live:
                 self._sign_quietly(make_evidence(first, second), now)
 
@@ -307,6 +307,8 @@ class Core:
 
     def _act(self, facts: list[StateFact], now: int) -> None:
         """Lets the roles answer what became final."""
+        if not facts:
+            return
         worker = self._worker.react(facts)
         self._effects += worker.effects
         for payload in worker.operations:
@@ -323,10 +325,10 @@ class Core:
             return due
         block = validator.propose(self.pool, now)
         body = block.block
-        self._effects.append(fx.PersistSlot(body.epoch, Round(body.round), block.digest))
+        self._effects.append(fx.PersistSlot(body.epoch, body.round, block.digest))
         self._accept(block, self.account, now)
         self._effects.append(fx.GossipBlock(block.raw))
-        self._report(fx.BlockProposed(Round(body.round), block.digest, len(block.operations)))
+        self._report(fx.BlockProposed(body.round, block.digest, len(block.operations)))
         self._act(self._drain_facts(), now)
         return validator.due(self._is_busy, now)
 
@@ -336,13 +338,12 @@ class Core:
             self._report(fact)
         return facts
 
-    @property
     def _is_busy(self) -> bool:
         return self.pool.busy or self.state.awaiting_ledger
 
     def _wake_time(self, proposal_due: int | None, now: int) -> int:
         times = (self._neighbour.next_time(now), self._outbox.due(), proposal_due)
-        return max(now, min(time for time in times if time is not None))
+        return max(now, min([time for time in times if time is not None]))
 
     # Own operations
 
@@ -373,7 +374,7 @@ class Core:
 
     def _send_out(self, operation: VerifiedOperation, now: int) -> None:
         """Puts an operation into the next gossip batch, unless the next own block carries it."""
-        due = self._validator.due(True, now) if self._validator is not None else None
+        due = self._validator.due(lambda: True, now) if self._validator is not None else None
         if due is None or due > now + INTERVAL_MS * MILLISECOND:
             self._outbox.add(operation.raw, now)
 

@@ -14,7 +14,7 @@ from protocol.encoding import decode, digest_of, encode
 from protocol.errors import Misuse, Reason, Rejected
 from protocol.parameters import Parameters
 from protocol.signing import OPERATION, Scheme
-from protocol.units import AccountId, Digest, JobId, Signature
+from protocol.units import AccountId, Digest, JobId, MemberIndex, Round, Signature
 
 VERSION: Final = 1
 """Version of the message formats; another one is refused, not guessed."""
@@ -35,7 +35,7 @@ Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 Amount = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 PositiveAmount = Annotated[int, Meta(ge=1, le=2**63 - 1)]
 Position = Annotated[int, Meta(ge=0, le=2**53)]
-Member = Annotated[int, Meta(ge=0, le=63)]
+Member = Annotated[MemberIndex, Meta(ge=0, le=63)]
 Text = Annotated[str, Meta(max_length=64)]
 
 
@@ -249,7 +249,7 @@ class Reference(Struct, frozen=True, array_like=True, forbid_unknown_fields=True
     """Names one block of one author in one round."""
 
     author: Member
-    round: Count
+    round: Annotated[Round, Meta(ge=0, le=2**31 - 1)]
     digest: Hash
 
 
@@ -268,7 +268,7 @@ class Block(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     version: Annotated[int, Meta(ge=0, le=255)]
     network: Hash
     epoch: Position
-    round: Annotated[int, Meta(ge=1, le=2**31 - 1)]
+    round: Annotated[Round, Meta(ge=1, le=2**31 - 1)]
     author: Member
     own: Reference
     """The author's own previous block."""

@@ -23,7 +23,7 @@ from protocol.messages import (
 )
 from protocol.signing import Scheme
 from protocol.state import OperationApplied, OperationFailed, State, StateFact
-from protocol.units import AccountId, Digest, MemberIndex, Nonce
+from protocol.units import AccountId, Digest, Nonce
 
 GOSSIPED_OPERATIONS_MAX: Final = 2_048
 """Operations in one gossiped batch: more than a node's own batch of 256 KiB ever holds."""
@@ -127,8 +127,9 @@ class Replica:
         for accepted in acceptance.accepted:
             for raw in accepted.operations:
                 self._note_in_block(raw, accepted)
-        applied = tuple(self._apply(commit) for commit in acceptance.commits)
-        if applied:
+        applied: tuple[Applied, ...] = ()
+        if acceptance.commits:
+            applied = tuple(self._apply(commit) for commit in acceptance.commits)
             self.pool.prune(self.ledger.gc_round)
         return Taken(acceptance.accepted, acceptance.missing, acceptance.equivocations, applied)
 
@@ -140,7 +141,7 @@ class Replica:
             self.pool.add(operation, holder.block.round)
         except Rejected:
             return  # ordered all the same, and judged again when it is final
-        author = MemberIndex(holder.block.author)
+        author = holder.block.author
         self.pool.in_block(operation.identifier, holder.block.round, author)
 
     def _apply(self, commit: Commit) -> Applied:

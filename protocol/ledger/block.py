@@ -183,7 +183,7 @@ def checkpoint_digest(
 
 def genesis_reference(committee: Committee, author: MemberIndex) -> Reference:
     """Refers to a member's block of round 0, which exists without being sent."""
-    return Reference(author, 0, committee.genesis_digest(author))
+    return Reference(author, GENESIS_ROUND, committee.genesis_digest(author))
 
 
 def reference_to(verified: VerifiedBlock) -> Reference:
@@ -257,8 +257,7 @@ def _check_parent_quorum(block: Block, committee: Committee) -> None:
 
 
 def _leader_output(block: Block, committee: Committee, scheme: Scheme) -> bytes:
-    leader_round = Round(block.round)
-    if committee.leader(leader_round) != block.author:
+    if committee.leader(block.round) != block.author:
         if block.proof:
             raise Rejected(Reason.BAD_LEADER_PROOF, "the author does not lead this round")
         return b""
@@ -271,7 +270,7 @@ def _leader_output(block: Block, committee: Committee, scheme: Scheme) -> bytes:
 
 def _message_of(block: Block, committee: Committee) -> bytes:
     return leader_message(
-        committee.network, committee.epoch, Round(block.round), committee.beacon_at_start
+        committee.network, committee.epoch, block.round, committee.beacon_at_start
     )
 
 

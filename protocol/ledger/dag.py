@@ -13,7 +13,7 @@ from typing import Final
 from protocol.errors import Misuse, Reason, Rejected
 from protocol.ledger.block import VerifiedBlock
 from protocol.ledger.committee import Committee
-from protocol.messages import Reference
+from protocol.messages import Block, Reference
 from protocol.units import Digest, MemberIndex, Round
 
 
@@ -91,7 +91,7 @@ class Vertex:
         round: Its round.
         ancestors: What it references, as far as it was not yet dropped.
         vote: The leader block of the previous round that it votes for.
-        certificate: The leader block two rounds earlier that it certifies.
+        certificate: The leader block two rounds earlier that it certifies, above the horizon.
         ordered: Set by `protocol.ledger.ordering` once the block is in the final sequence.
     """
 
@@ -129,6 +129,7 @@ class Dag:
         "_latest",
         "_rows",
         "_slots",
+        "_tips",
         "_vertices",
         "_weights",
         "clock_round",
@@ -151,6 +152,7 @@ class Dag:
         self._rows: dict[int, _Row] = {}
         self._slots: dict[int, Slot] = {}
         self._latest: list[VerifiedBlock | None] = [None] * len(committee)
+        self._tips = [Round(0)] * len(committee)
 
     def __contains__(self, digest: Digest) -> bool:
         return digest in self._vertices
@@ -167,70 +169,41 @@ class Dag:
         """Returns a block's place in the DAG; it must be here."""
         return self._vertices[digest]
 
-    def missing(self, verified: VerifiedBlock) -> tuple[Digest, ...]:
-        """Lists the blocks that must come before the block can be added.
+    def add(self, verified: VerifiedBlock) -> tuple[Reference, ...]:
+        """Adds a block and counts what it says, unless ancestors of it are not here.
 
-        Raises:
-            Rejected: `BAD_REFERENCE`, as `unresolved` does.
-        """
-        return tuple(reference.digest for reference in self.unresolved(verified))
-
-    def unresolved(self, verified: VerifiedBlock) -> tuple[Reference, ...]:
-        """Lists the references above the horizon to blocks that are not here.
+        Returns:
+            The references above the horizon to blocks that must come first; when there are none,
+            the block is in the DAG.
 
         Raises:
             Rejected: `BAD_REFERENCE` when a reference misstates the author or round of its block.
+            Misuse: The block lies below the horizon.
         """
-        block = verified.block
-        horizon = self.gc_round
-        vertices = self._vertices
-        missing: list[Reference] = []
-        for reference in (block.own, *block.parents, *block.weak):
-            if reference.round <= horizon:
-                continue
-            vertex = vertices.get(reference.digest)
-            if vertex is None:
-                missing.append(reference)
-            elif vertex.round != reference.round or vertex.author != reference.author:
-                raise Rejected(Reason.BAD_REFERENCE, "it names a block of another slot")
-        return tuple(missing)
-
-    def add(self, verified: VerifiedBlock) -> None:
-        """Adds a block whose ancestors are here, and counts what it says.
-
-        Raises:
-            Misuse: An ancestor is missing, or the block lies below the horizon.
-        """
-        block = verified.block
-        author, block_round = MemberIndex(block.author), Round(block.round)
         if verified.digest in self._vertices:
-            return
+            return ()
+        block = verified.block
+        block_round = block.round
         if block_round <= self.gc_round:
             raise Misuse("the block lies below the horizon")
-        parents, older = self._resolve(verified)
-        vertex = Vertex(verified, author, block_round, (*parents, *older))
+        ancestors, missing = self._resolve(block)
+        if missing:
+            return tuple(missing)
+        vertex = Vertex(verified, block.author, block_round, tuple(ancestors))
         self._vertices[verified.digest] = vertex
-        row = self._rows.get(block_round)
-        if row is None:
-            row = self._rows[block_round] = _Row()
-        row.vertices.append(vertex)
-        row.authors.setdefault(author, []).append(verified)
-        latest = self._latest[author]
-        if latest is None or latest.block.round < block_round:
-            self._latest[author] = verified
-        bit, weight = 1 << author, self._weights[author]
-        row.tally.add(bit, weight)
-        reached = block_round + 1 if row.tally.weight >= self.committee.quorum else block_round
-        if reached > self.clock_round:
-            self.clock_round = Round(reached)
-        if parents:
-            self._count_vote(vertex, parents, bit, weight)
-            self._count_certificate(vertex, parents, bit, weight)
+        weight = self._weights[block.author]
+        self._keep(vertex, weight)
+        if block_round - 1 > self.gc_round:
+            self._count_vote(vertex, weight)
+        if block_round - 2 > self.gc_round:
+            self._count_certificate(vertex, weight)
+        return ()
 
     def first(self, author: MemberIndex, block_round: Round) -> VerifiedBlock | None:
         """Returns the first block accepted from an author in a round."""
-        variants = self.variants(author, block_round)
-        return variants[0] if variants else None
+        row = self._rows.get(block_round)
+        known = row.authors.get(author) if row else None
+        return known[0] if known else None
 
     def variants(self, author: MemberIndex, block_round: Round) -> tuple[VerifiedBlock, ...]:
         """Returns all blocks of an author in a round; more than one is an equivocation."""
@@ -243,7 +216,7 @@ class Dag:
 
     def tips(self) -> tuple[Round, ...]:
         """Returns the highest accepted round of each member, 0 for none."""
-        return tuple(Round(block.block.round if block else 0) for block in self._latest)
+        return tuple(self._tips)
 
     def blocks_of_round(self, block_round: Round) -> tuple[VerifiedBlock, ...]:
         """Returns the blocks of a round in the order in which they were added."""
@@ -291,54 +264,65 @@ class Dag:
         if self.contradiction is None:
             self.contradiction = Contradiction(leader_round, first, second)
 
-    def _resolve(self, verified: VerifiedBlock) -> tuple[list[Vertex], list[Vertex]]:
-        """Finds the referenced blocks above the horizon: of the previous round, and older ones."""
-        block, vertices, horizon = verified.block, self._vertices, self.gc_round
-        parents: list[Vertex] = []
-        older: list[Vertex] = []
-        previous = block.round - 1
-        try:
-            if previous > horizon:
-                parents = [vertices[reference.digest] for reference in block.parents]
-            own = block.own
-            if own.round > horizon:
-                (parents if own.round == previous else older).append(vertices[own.digest])
-            for reference in block.weak:
-                if reference.round > horizon:
-                    older.append(vertices[reference.digest])
-        except KeyError:
-            raise Misuse("an ancestor of the block is missing") from None
-        return parents, older
+    def _resolve(self, block: Block) -> tuple[list[Vertex], list[Reference]]:
+        """Follows the references above the horizon: to blocks that are here, and to others."""
+        vertices, horizon = self._vertices, self.gc_round
+        ancestors: list[Vertex] = []
+        missing: list[Reference] = []
+        for reference in (block.own, *block.parents, *block.weak):
+            named_round = reference.round
+            if named_round <= horizon:
+                continue
+            vertex = vertices.get(reference.digest)
+            if vertex is None:
+                missing.append(reference)
+            elif vertex.round != named_round or vertex.author != reference.author:
+                raise Rejected(Reason.BAD_REFERENCE, "it names a block of another slot")
+            else:
+                ancestors.append(vertex)
+        return ancestors, missing
 
-    def _count_vote(self, vertex: Vertex, parents: list[Vertex], bit: int, weight: int) -> None:
+    def _keep(self, vertex: Vertex, weight: int) -> None:
+        """Files a block under its round and author, and moves the clock."""
+        author, block_round, verified = vertex.author, vertex.round, vertex.block
+        row = self._rows.get(block_round)
+        if row is None:
+            row = self._rows[block_round] = _Row()
+        row.vertices.append(vertex)
+        row.authors.setdefault(author, []).append(verified)
+        if block_round > self._tips[author]:
+            self._latest[author], self._tips[author] = verified, block_round
+        row.tally.add(1 << author, weight)
+        reached = block_round + 1 if row.tally.weight >= self.committee.quorum else block_round
+        if reached > self.clock_round:
+            self.clock_round = Round(reached)
+
+    def _count_vote(self, vertex: Vertex, weight: int) -> None:
+        """Counts the one reference to a block of the previous round's leader, or the blame."""
         leader_round = Round(vertex.round - 1)
         slot = self.slot(leader_round)
         leader = slot.leader
-        for parent in parents:
-            if parent.author == leader:
-                vertex.vote = vote = parent.block.digest
+        for ancestor in vertex.ancestors:
+            if ancestor.author == leader and ancestor.round == leader_round:
+                vertex.vote = vote = ancestor.block.digest
                 tally = slot.votes.get(vote)
                 if tally is None:
                     tally = slot.votes[vote] = Tally()
-                tally.add(bit, weight)
+                tally.add(1 << vertex.author, weight)
                 return
-        slot.blame.add(bit, weight)
+        slot.blame.add(1 << vertex.author, weight)
         if slot.blame.weight >= self.committee.quorum:
             for certified in slot.certificates:
                 self.contradict(leader_round, Committed(certified), SKIPPED)
             self._decide(slot, leader_round, SKIPPED)
 
-    def _count_certificate(
-        self, vertex: Vertex, parents: list[Vertex], bit: int, weight: int
-    ) -> None:
-        certified = self._certified(parents)
+    def _count_certificate(self, vertex: Vertex, weight: int) -> None:
+        leader_round = Round(vertex.round - 2)
+        slot = self.slot(leader_round)
+        certified = self._certified(slot, vertex)
         if certified is None:
             return
         vertex.certificate = certified
-        leader_round = Round(vertex.round - 2)
-        if leader_round <= self.gc_round:
-            return
-        slot = self.slot(leader_round)
         tally = slot.certificates.get(certified)
         if tally is None:
             for other in slot.certificates:
@@ -346,20 +330,21 @@ class Dag:
             if slot.blame.weight >= self.committee.quorum:
                 self.contradict(leader_round, SKIPPED, Committed(certified))
             tally = slot.certificates[certified] = Tally()
-        tally.add(bit, weight)
+        tally.add(1 << vertex.author, weight)
         if tally.weight >= self.committee.quorum:
             self._decide(slot, leader_round, Committed(certified))
 
-    def _certified(self, parents: list[Vertex]) -> Digest | None:
-        """Finds the leader block for which a quorum of these parents voted, if any."""
-        weights = self._weights
-        support: dict[Digest, int] = {}
-        for parent in parents:
-            vote = parent.vote
-            if vote is not None:
-                support[vote] = support.get(vote, 0) + weights[parent.author]
-        for vote, weight in support.items():
-            if weight >= self.committee.quorum:
+    def _certified(self, slot: Slot, vertex: Vertex) -> Digest | None:
+        """Finds the leader block for which a quorum of a block's parents voted, if any.
+
+        Votes of parents are among all votes: without a quorum of those, nobody needs to look.
+        """
+        weights, quorum = self._weights, self.committee.quorum
+        for vote, tally in slot.votes.items():
+            if tally.weight < quorum:
+                continue
+            supporters = [one.author for one in vertex.ancestors if one.vote == vote]
+            if sum([weights[author] for author in supporters]) >= quorum:
                 return vote
         return None
 

@@ -46,7 +46,7 @@ def check_evidence(
         raise Rejected(Reason.BAD_EVIDENCE, "the blocks are not of one author and round")
     if one.network != network:
         raise Rejected(Reason.BAD_EVIDENCE, "the blocks belong to another network")
-    return MemberIndex(one.author), Round(one.round)
+    return one.author, one.round
 
 
 def _open(

@@ -105,34 +105,51 @@ class Ledger:
             Rejected: `BAD_REFERENCE`, or an admission limit: `TOO_FAR_AHEAD`,
                 `TOO_MANY_VARIANTS`, `TOO_MANY_PENDING`.
         """
-        digest = block.digest
-        if digest in self.dag or digest in self._pending or block.block.round <= self.gc_round:
+        author, block_round = block.block.author, block.block.round
+        digest, dag, pending = block.digest, self.dag, self._pending
+        if digest in dag or digest in pending or block_round <= dag.gc_round:
             return NOTHING
-        equivocations = self._equivocation(block)
-        ready = deque(self._pending.insert(block, is_stored=is_stored))
-        if equivocations:
-            self._equivocations[MemberIndex(block.block.author), Round(block.block.round)] = None
-        accepted: list[VerifiedBlock] = []
-        commits: list[Commit] = []
+        variants = dag.variants(author, block_round) + pending.variants(author, block_round)
+        if not is_stored:
+            pending.check(block, len(variants))
+        missing = dag.add(block)
+        if missing:
+            pending.insert(block, missing)
+        equivocations = self._equivocation(block, variants) if variants else ()
+        if missing:
+            return Acceptance(missing=pending.missing(), equivocations=equivocations)
+        accepted, commits = self._follow(block)
+        wanted = pending.missing() if pending else ()
+        return Acceptance(tuple(accepted), wanted, tuple(commits), equivocations)
+
+    def _follow(self, block: VerifiedBlock) -> tuple[list[VerifiedBlock], list[Commit]]:
+        """Finalises what a block decided, and adds what waited for nothing but it."""
+        accepted, commits = [block], self._finalise()
+        if not self._pending:
+            return accepted, commits
+        ready = deque(self._pending.resolve(block))
+        if commits:
+            ready.extend(self._pending.release(self.gc_round))
         while ready:
             resolved = ready.popleft()
             if resolved.block.round <= self.gc_round:
                 continue
-            self.dag.add(resolved)
+            missing = self.dag.add(resolved)
+            assert not missing, "a block that waits for nothing is complete"
             accepted.append(resolved)
             newly = self._finalise()
             if newly:
                 commits += newly
-            if newly and self._pending:
                 ready.extend(self._pending.release(self.gc_round))
-        missing = self._pending.missing() if self._pending else ()
-        return Acceptance(tuple(accepted), missing, tuple(commits), equivocations)
+        return accepted, commits
 
     def _finalise(self) -> list[Commit]:
         """Commits what the newest block decided, and drops what lies below the new horizon."""
         if self.dag.contradiction is not None:
             return []
         decided = self._rule.advance()
+        if not decided:
+            return []
         commits = [
             self._ordering.commit(slot.verdict.leader)
             for slot in decided
@@ -148,12 +165,11 @@ class Ledger:
             del self._equivocations[slot]
 
     def _equivocation(
-        self, block: VerifiedBlock
+        self, block: VerifiedBlock, others: tuple[VerifiedBlock, ...]
     ) -> tuple[tuple[VerifiedBlock, VerifiedBlock], ...]:
-        author, block_round = MemberIndex(block.block.author), Round(block.block.round)
-        first = self.dag.first(author, block_round)
-        if first is None:
-            first = next(self._pending.variants(author, block_round), None)
-        if first is None or (author, block_round) in self._equivocations:
+        """Pairs a block with the first other one of its slot, unless that was told before."""
+        slot = block.block.author, block.block.round
+        if slot in self._equivocations:
             return ()
-        return ((first, block),)
+        self._equivocations[slot] = None
+        return ((others[0], block),)

@@ -4,7 +4,6 @@ These limits are local and protect memory; they never make a block invalid. What
 here is accepted later, once its ancestors have come or it is itself wanted as one.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -49,28 +48,50 @@ class Pending:
     def __len__(self) -> int:
         return len(self._waiters)
 
-    def insert(self, block: VerifiedBlock, *, is_stored: bool = False) -> tuple[VerifiedBlock, ...]:
-        """Takes a block that is neither here nor in the DAG, and is above the horizon.
+    def check(self, block: VerifiedBlock, variants: int) -> None:
+        """Refuses what would cost too much memory, whether it has to wait or not.
 
         Args:
-            block: The block.
-            is_stored: It comes from the own store, so the limits were kept when it first came.
-
-        Returns:
-            The blocks that may now be added to the DAG, ancestors first; empty when it waits.
+            block: A block that is neither here nor in the DAG.
+            variants: How many others of its author and round are.
 
         Raises:
-            Rejected: `BAD_REFERENCE`, or one of the limits `TOO_FAR_AHEAD`, `TOO_MANY_VARIANTS`,
-                `TOO_MANY_PENDING`.
+            Rejected: `TOO_FAR_AHEAD` or `TOO_MANY_VARIANTS`.
         """
-        if not is_stored:
-            self._check_limits(block)
-        missing = self._dag.unresolved(block)
-        if not missing:
-            return self._resolve(block) if self._wanted else (block,)
+        block_round = block.block.round
+        if block_round > self._dag.clock_round + self._rounds_ahead_max:
+            raise Rejected(Reason.TOO_FAR_AHEAD, str(block_round))
+        if variants >= VARIANTS_MAX and block.digest not in self._wanted:
+            raise Rejected(Reason.TOO_MANY_VARIANTS)
+
+    def insert(self, block: VerifiedBlock, missing: tuple[Reference, ...]) -> None:
+        """Takes a block that is not here, and waits with it for the blocks that it refers to.
+
+        Raises:
+            Rejected: `TOO_MANY_PENDING`.
+        """
         self._make_room(block)
-        self._store(block, missing)
-        return ()
+        waiter = _Waiter(block, len(missing))
+        self._waiters[block.digest] = waiter
+        self._authors.setdefault(block.block.author, []).append(block)
+        for reference in missing:
+            self._wanted.setdefault(reference.digest, []).append((waiter, reference))
+
+    def resolve(self, block: VerifiedBlock) -> tuple[VerifiedBlock, ...]:
+        """Follows from a block in the DAG to all that waited for nothing but it.
+
+        Returns:
+            The blocks that may now be added to the DAG, ancestors first.
+        """
+        ready = [block]
+        for resolved in ready:  # grows while it is walked
+            content = resolved.block
+            for waiter, reference in self._wanted.pop(resolved.digest, ()):
+                if (reference.author, reference.round) == (content.author, content.round):
+                    self._resolve_one(waiter, ready)
+                else:
+                    self._forget(waiter.block)
+        return tuple(ready[1:])
 
     def release(self, gc_round: Round) -> tuple[VerifiedBlock, ...]:
         """Drops what lies below a new horizon, and stops waiting for ancestors there.
@@ -90,7 +111,7 @@ class Pending:
                 else:
                     self._resolve_one(waiter, ready)
             self._keep_wanted(digest, kept)
-        return tuple(block for first in ready for block in self._resolve(first))
+        return tuple(block for first in ready for block in (first, *self.resolve(first)))
 
     def missing(self) -> tuple[Digest, ...]:
         """Lists blocks to fetch: wanted as ancestors and not here, oldest wish first.
@@ -112,50 +133,22 @@ class Pending:
                     break
         return tuple(missing)
 
-    def variants(self, author: MemberIndex, block_round: Round) -> Iterator[VerifiedBlock]:
+    def variants(self, author: MemberIndex, block_round: Round) -> tuple[VerifiedBlock, ...]:
         """Finds the waiting blocks of an author and round."""
-        for block in self._authors.get(author, ()):
-            if block.block.round == block_round:
-                yield block
-
-    def _check_limits(self, block: VerifiedBlock) -> None:
-        author, block_round = MemberIndex(block.block.author), Round(block.block.round)
-        if block_round > self._dag.clock_round + self._rounds_ahead_max:
-            raise Rejected(Reason.TOO_FAR_AHEAD, str(block_round))
-        known = len(self._dag.variants(author, block_round))
-        if self._authors:
-            known += sum(1 for _ in self.variants(author, block_round))
-        if known >= VARIANTS_MAX and block.digest not in self._wanted:
-            raise Rejected(Reason.TOO_MANY_VARIANTS)
+        waiting = self._authors.get(author)
+        if waiting is None:
+            return ()
+        return tuple(block for block in waiting if block.block.round == block_round)
 
     def _make_room(self, block: VerifiedBlock) -> None:
         """Refuses a block of an author with too many, unless one of a later round can go."""
-        waiting = self._authors.get(MemberIndex(block.block.author), ())
+        waiting = self._authors.get(block.block.author, ())
         if len(waiting) < self._limit:
             return
         furthest = max(waiting, key=lambda other: other.block.round)
         if furthest.block.round <= block.block.round:
             raise Rejected(Reason.TOO_MANY_PENDING)
         self._forget(furthest)
-
-    def _store(self, block: VerifiedBlock, missing: tuple[Reference, ...]) -> None:
-        waiter = _Waiter(block, len(missing))
-        self._waiters[block.digest] = waiter
-        self._authors.setdefault(MemberIndex(block.block.author), []).append(block)
-        for reference in missing:
-            self._wanted.setdefault(reference.digest, []).append((waiter, reference))
-
-    def _resolve(self, block: VerifiedBlock) -> tuple[VerifiedBlock, ...]:
-        """Follows from an acceptable block to all that waited for nothing but it."""
-        ready = [block]
-        for resolved in ready:  # grows while it is walked
-            content = resolved.block
-            for waiter, reference in self._wanted.pop(resolved.digest, ()):
-                if (reference.author, reference.round) == (content.author, content.round):
-                    self._resolve_one(waiter, ready)
-                else:
-                    self._forget(waiter.block)
-        return tuple(ready)
 
     def _resolve_one(self, waiter: _Waiter, ready: list[VerifiedBlock]) -> None:
         waiter.unresolved -= 1
@@ -177,7 +170,7 @@ class Pending:
                 self._keep_wanted(reference.digest, kept)
 
     def _remove(self, block: VerifiedBlock) -> None:
-        author = MemberIndex(block.block.author)
+        author = block.block.author
         del self._waiters[block.digest]
         self._authors[author].remove(block)
         if not self._authors[author]:

@@ -5,8 +5,10 @@ The waits follow the measured cost of each: for a leader that was seen lately, a
 missing votes; both grow with the lag of commits, since no bound on the network's delay is known.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from protocol.ledger.block import genesis_reference, reference_to
 from protocol.ledger.committee import Committee
 from protocol.ledger.dag import Dag
 from protocol.messages import VERSION, Block, Checkpoint, Reference, content_of
@@ -70,13 +72,16 @@ class Proposer:
         self._exiled[member] = None
         return True
 
-    def due(self, dag: Dag, last_leader_round: int, busy: bool, now: int) -> int | None:
+    def due(
+        self, dag: Dag, last_leader_round: int, is_busy: Callable[[], bool], now: int
+    ) -> int | None:
         """Tells when the next block may be proposed.
 
         Args:
             dag: The blocks accepted so far.
             last_leader_round: Round of the last committed leader.
-            busy: Whether anything awaits a position in the ledger.
+            is_busy: Tells whether anything awaits a position in the ledger; asked only when the
+                pace of the next block hangs on it.
             now: Nanoseconds since genesis.
 
         Returns:
@@ -92,7 +97,8 @@ class Proposer:
         wait = self._wait_ms(dag, clock, last_leader_round)
         due = self._clock_since + wait * MILLISECOND
         if self._last_time is not None:
-            pace = self._parameters.minimum_round_ms if busy else self._parameters.idle_round_ms
+            parameters = self._parameters
+            pace = parameters.minimum_round_ms if is_busy() else parameters.idle_round_ms
             due = max(due, self._last_time + pace * MILLISECOND)
         return due
 
@@ -101,10 +107,9 @@ class Proposer:
         target = dag.clock_round
         own = dag.latest(self._member)
         if own is None:
-            digest = self._committee.genesis_digest(self._member)
-            own_reference = Reference(self._member, 0, digest)
+            own_reference = genesis_reference(self._committee, self._member)
         else:
-            own_reference = Reference(self._member, own.block.round, own.digest)
+            own_reference = reference_to(own)
         parents, weak = self._references(dag, target)
         self.last_round = target
         self._last_time = now
@@ -130,19 +135,9 @@ class Proposer:
         growth = 1 << min(LAG_DOUBLINGS_MAX, lag // LAG_STEP_ROUNDS)
         if self._misses_leader(dag, Round(clock - 1), lag):
             return parameters.leader_timeout_ms * growth
-        if self._misses_votes(dag, Round(clock - 2)):
+        if dag.votes_are_missing(Round(clock - 2)):
             return parameters.vote_grace_ms * growth
         return 0
-
-    def _misses_votes(self, dag: Dag, leader_round: Round) -> bool:
-        """Whether a few more votes could still decide a leader that has some already."""
-        if leader_round <= dag.gc_round:
-            return False
-        slot, committee = dag.slot(leader_round), self._committee
-        if slot.verdict is not None or not slot.votes:
-            return False
-        most = max(tally.weight for tally in slot.votes.values())
-        return most < committee.quorum and slot.blame.weight <= committee.total - committee.quorum
 
     def _misses_leader(self, dag: Dag, previous: Round, lag: int) -> bool:
         if previous < 1:
@@ -172,29 +167,28 @@ class Proposer:
                 continue
             if latest is None or not self._referenced[author] < latest.block.round < target - 1:
                 continue
-            weak.append(Reference(author, latest.block.round, latest.digest))
+            weak.append(reference_to(latest))
         for reference in (*parents, *weak):
             self._referenced[reference.author] = reference.round
         return tuple(parents), tuple(weak)
 
     def _parents(self, dag: Dag, target: Round, exiled: dict[MemberIndex, None]) -> list[Reference]:
         parents = []
+        previous = Round(target - 1)
         for index in range(len(self._committee.members)):
             author = MemberIndex(index)
             if author == self._member or author in exiled:
                 continue
             if target == 1:
-                digest = self._committee.genesis_digest(author)
-                parents.append(Reference(author, 0, digest))
+                parents.append(genesis_reference(self._committee, author))
                 continue
-            block = dag.first(author, Round(target - 1))
+            block = dag.first(author, previous)
             if block is not None:
-                parents.append(Reference(author, target - 1, block.digest))
+                parents.append(reference_to(block))
         return parents
 
     def _weight(self, parents: list[Reference], dag: Dag, target: Round) -> int:
-        authors = (MemberIndex(reference.author) for reference in parents)
-        weight = sum(self._committee.weight(author) for author in authors)
+        weight = sum(self._committee.weight(reference.author) for reference in parents)
         own = dag.latest(self._member)
         own_round = own.block.round if own is not None else 0
         return weight + (self._committee.weight(self._member) if own_round == target - 1 else 0)

@@ -189,6 +189,10 @@ class Synchronizer:
         peer = self._next_peer()
         return (Question(peer, tuple(overdue), self._may_ask_closure(peer, now)),)
 
+    def is_at_rest(self, now: int) -> bool:
+        """Whether nothing is looked for and no summary is due."""
+        return not self._missing and now < self._summary_at
+
     @property
     def is_missing(self) -> bool:
         """Whether any block is looked for."""
@@ -204,9 +208,10 @@ class Synchronizer:
         """Returns when this needs to be looked at again."""
         if not self._peers:
             return now + SUMMARY_MAX_MS * MILLISECOND
-        times = [self._summary_at]
-        times += [missing.asked_at + RETRY_MS * MILLISECOND for missing in self._missing.values()]
-        return min(times)
+        if not self._missing:
+            return self._summary_at
+        asked_at = min(missing.asked_at for missing in self._missing.values())
+        return min(self._summary_at, asked_at + RETRY_MS * MILLISECOND)
 
     def _next_peer(self) -> AccountId:
         peers = tuple(self._peers)

@@ -98,6 +98,8 @@ class Neighbour:
 
     def tick(self, now: int) -> tuple[fx.Effect, ...]:
         """Sends the summary and repeats the questions that are due."""
+        if self._synchronizer.is_at_rest(now):
+            return ()
         sent: list[fx.Effect] = []
         peer = self._synchronizer.summary_due(now)
         if peer is not None:

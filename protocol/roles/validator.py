@@ -5,6 +5,7 @@ only once it has heard from a quorum, or once the whole network stands still, an
 this epoch when the network shows a block of its own that its store does not know.
 """
 
+from collections.abc import Callable
 from typing import Final
 
 from protocol.encoding import digest_of
@@ -99,10 +100,10 @@ class Validator:
         """
         if block.block.time_ms * MILLISECOND >= self._started_at:
             # Made since this node is back, so its history holds all that its author knew of ours.
-            self._heard.add(MemberIndex(block.block.author))
+            self._heard.add(block.block.author)
         if block.block.author != self.member or self.sits_out:
             return False
-        block_round = Round(block.block.round)
+        block_round = block.block.round
         if block.digest == self._own.get(block_round):
             return False
         variants = self._ledger.dag.variants(self.member, block_round)
@@ -126,13 +127,13 @@ class Validator:
         signature = self._scheme.sign(self._seed, CHECKPOINT, digest)
         self._vote = Checkpoint(index, commit_digest, state_digest, signature)
 
-    def due(self, busy: bool, now: int) -> int | None:
+    def due(self, is_busy: Callable[[], bool], now: int) -> int | None:
         """Tells when the next block may be proposed; None when something else must happen first."""
         if self.sits_out or not self._is_ready(now):
             return None
         last = self._ledger.last_commit
         leader_round = last.leader_round if last is not None else 0
-        return self._proposer.due(self._ledger.dag, leader_round, busy, now)
+        return self._proposer.due(self._ledger.dag, leader_round, is_busy, now)
 
     def propose(self, pool: OperationPool, now: int) -> VerifiedBlock:
         """Composes and signs the newest round's block; the caller keeps it before sending it."""

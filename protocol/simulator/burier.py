@@ -11,7 +11,7 @@ from functools import partial
 from typing import Final
 
 from protocol.core import Core, Identity
-from protocol.ledger.block import VerifiedBlock, leader_message, sign_block
+from protocol.ledger.block import VerifiedBlock, genesis_reference, leader_message, sign_block
 from protocol.ledger.dag import Dag
 from protocol.messages import VERSION, Block, Reference, content_of
 from protocol.signing import Scheme
@@ -71,8 +71,7 @@ class Burier:
 
     def _act(self, core: Core, member: MemberIndex, passed: Round) -> None:
         """Shows a block of the round that all others have passed, and hides one before it."""
-        committee = core.ledger.committee
-        last = self._last or Reference(member, 0, committee.genesis_digest(member))
+        last = self._last or genesis_reference(core.ledger.committee, member)
         if passed < last.round + 2:
             return
         shown = self._block(core, last, passed, ())

@@ -79,7 +79,9 @@ def test_a_request_that_would_fail_is_refused_unsigned() -> None:
 
 def test_a_members_operation_travels_in_its_next_block_alone() -> None:
     group = running()
-    while group.cores[0].validator.due(True, group.now) is None:  # type: ignore[union-attr]
+    validator = group.cores[0].validator
+    assert validator is not None
+    while validator.due(lambda: True, group.now) is None:
         group.run(DELAY_NS)
     since = group.now
     group.tell(0, ev.OperationRequested(1, PAY))
@@ -92,7 +94,9 @@ def test_a_members_operation_travels_in_its_next_block_alone() -> None:
 
 def test_an_operation_wakes_a_network_that_waits_for_others() -> None:
     group = running()
-    while group.cores[0].validator.due(True, group.now) is not None:  # type: ignore[union-attr]
+    validator = group.cores[0].validator
+    assert validator is not None
+    while validator.due(lambda: True, group.now) is not None:
         group.run(5 * MILLISECOND)
     start = group.now
     group.tell(0, ev.OperationRequested(1, PAY))

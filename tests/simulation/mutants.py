@@ -15,7 +15,7 @@ from unittest.mock import patch
 from protocol.ledger import commit_rule
 from protocol.ledger.block import VerifiedBlock
 from protocol.ledger.commit_rule import CommitRule
-from protocol.ledger.dag import SKIPPED, Committed, Dag, Tally, Verdict, Vertex
+from protocol.ledger.dag import SKIPPED, Committed, Dag, Slot, Tally, Verdict, Vertex
 from protocol.ledger.ordering import Ordering
 from protocol.units import Digest, MemberIndex, Round, Weight
 from tests.support.dag_fuzz import Outcome, Shape, draw_dag, draw_views, replay
@@ -54,8 +54,8 @@ def after_each_vote(
 ) -> AbstractContextManager[object]:
     count_vote = Dag._count_vote
 
-    def mutated(self: Dag, vertex: Vertex, parents: list[Vertex], bit: int, weight: int) -> None:
-        count_vote(self, vertex, parents, bit, weight)
+    def mutated(self: Dag, vertex: Vertex, weight: int) -> None:
+        count_vote(self, vertex, weight)
         leader_round = Round(vertex.round - 1)
         verdict = look(self, leader_round)
         if verdict is not None:
@@ -79,12 +79,11 @@ def blamed_by_some(dag: Dag, leader_round: Round) -> Verdict | None:
 def vote_for_all_references() -> AbstractContextManager[object]:
     """Without one reference per author, a block votes for every leader block that it names."""
 
-    def mutated(self: Dag, parents: list[Vertex]) -> Digest | None:
+    def mutated(self: Dag, slot: Slot, vertex: Vertex) -> Digest | None:
         support: dict[Digest, int] = {}
-        leader = self.slot(Round(parents[0].round - 1)).leader
-        for parent in parents:
+        for parent in vertex.ancestors:
             for voted_for in parent.ancestors:
-                if (voted_for.author, voted_for.round) == (leader, parent.round - 1):
+                if (voted_for.author, voted_for.round) == (slot.leader, vertex.round - 2):
                     digest = voted_for.block.digest
                     support[digest] = support.get(digest, 0) + self._weights[parent.author]
         certified = (vote for vote, weight in support.items() if weight >= self.committee.quorum)

@@ -13,7 +13,7 @@ FIRST = Round(1)
 def rule_over(committee, blocks):
     dag = Dag(committee)
     for block in blocks:
-        dag.add(block)
+        assert dag.add(block) == ()
     return CommitRule(dag)
 
 
@@ -35,7 +35,7 @@ def test_with_constant_delay_each_leader_is_final_exactly_three_rounds_after_it_
     for number, row in enumerate(rows, 1):
         decided = []
         for block in row:
-            dag.add(block)
+            assert dag.add(block) == ()
             decided += rule.advance()
         # Blocks of this round left one delay ago, the leader two rounds below three delays ago.
         leader_round = Round(number - 2)
@@ -92,12 +92,12 @@ def test_an_anchor_decides_a_slot_that_quorums_leave_open(certifying):
     rule = CommitRule(dag)
     for row in rows[:5]:
         for block in row:
-            dag.add(block)
+            assert dag.add(block) == ()
     assert dag.slot(FIRST).verdict is None
     assert rule.advance() == ()
     assert dag.slot(Round(3)).verdict is not None
     for block in rows[5]:
-        dag.add(block)
+        assert dag.add(block) == ()
     decided = rule.advance()
     verdict = Committed(leader.digest) if certifying else SKIPPED
     assert decided[0] == DecidedSlot(FIRST, verdict, False)

@@ -13,7 +13,7 @@ def dag_of(committee, rows):
     dag = Dag(committee)
     for row in rows:
         for block in row:
-            dag.add(block)
+            assert dag.add(block) == ()
     return dag
 
 
@@ -84,15 +84,18 @@ def test_the_clock_moves_with_a_quorum_of_authors():
         assert dag.clock_round == clock
 
 
-def test_missing_ancestors_are_named_and_cannot_be_added_without():
+def test_a_block_is_not_added_before_its_ancestors_and_these_are_named():
     committee = make_committee()
     rows = lockstep(committee, 2)
     dag = dag_of(committee, [rows[0][:2]])
     block = rows[1][0]
-    assert dag.missing(block) == (rows[0][2].digest, rows[0][3].digest)
-    with pytest.raises(Misuse):
-        dag.add(block)
+    assert dag.add(block) == (reference_to(rows[0][2]), reference_to(rows[0][3]))
     assert block.digest not in dag
+    assert dag.blocks_of_round(Round(2)) == ()
+    for ancestor in rows[0][2:]:
+        dag.add(ancestor)
+    assert dag.add(block) == ()
+    assert block.digest in dag
 
 
 @pytest.mark.parametrize("misstated", [(2, 1), (0, 2)])
@@ -104,7 +107,7 @@ def test_a_reference_that_misstates_its_block_is_rejected(misstated):
     lie = type(rows[0][0].block.own)(author, block_round, rows[0][0].digest)
     links = Links(reference_to(rows[1][3]), (lie,))
     with pytest.raises(Rejected) as refusal:
-        dag.missing(plain_block(committee, 3, 3, links))
+        dag.add(plain_block(committee, 3, 3, links))
     assert refusal.value.reason is Reason.BAD_REFERENCE
 
 
@@ -142,8 +145,7 @@ def test_a_block_on_dropped_ancestors_needs_none_of_them():
     late = rows[4].pop()
     dag = dag_of(committee, rows[:5])
     dag.prune(Round(4))
-    assert dag.missing(late) == ()
-    dag.add(late)
+    assert dag.add(late) == ()
     assert dag.slot(Round(4)).votes == {}
     with pytest.raises(Misuse):
         dag.add(rows[3][0])

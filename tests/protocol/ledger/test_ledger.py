@@ -144,11 +144,13 @@ def test_any_causal_order_of_the_same_blocks_gives_the_same_commits(seed, draw):
     assert ledger.broken is None
 
 
+@example(seed=65535, draw=random.Random(1))  # noqa: S311  in causal order one block is refused
 @settings(max_examples=60)
 @given(seed=st.integers(0, 10**6), draw=st.randoms(use_true_random=False))
 def test_any_order_at_all_gives_the_same_commits_once_refused_blocks_are_sent_again(seed, draw):
     dag = draw_dag(seed, Shape(rounds=9))
-    expected = list(feed(make_ledger(dag.committee, ROOMY), dag.blocks))
+    reference = make_ledger(dag.committee, ROOMY)
+    expected = list(feed(reference, dag.blocks))
     order = list(dag.blocks)
     draw.shuffle(order)
     ledger = make_ledger(dag.committee, ROOMY)
@@ -161,4 +163,8 @@ def test_any_order_at_all_gives_the_same_commits_once_refused_blocks_are_sent_ag
                 reasons.add(error.reason)
         order = [block for block in dag.blocks if block.digest not in ledger.dag]
     assert reasons <= {Reason.TOO_MANY_PENDING, Reason.TOO_MANY_VARIANTS}
-    assert commits == expected
+    known = min(len(commits), len(expected))
+    assert commits[:known] == expected[:known]
+    # Either may lack a third variant that nobody wants, and so have decided less.
+    is_whole = len(ledger.dag) == len(reference.dag) == len(dag.blocks)
+    assert commits == expected or not is_whole

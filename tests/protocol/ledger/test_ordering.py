@@ -14,7 +14,7 @@ DEPTH = 24
 def ordering_over(committee, blocks, depth=DEPTH):
     dag = Dag(committee)
     for block in blocks:
-        dag.add(block)
+        assert dag.add(block) == ()
     return Ordering(dag, depth)
 
 

@@ -70,7 +70,7 @@ def restored(blocks: tuple[VerifiedBlock, ...], last_round: int) -> Validator:
 
 
 def is_ready(validator: Validator, now: int) -> bool:
-    return validator.due(True, now) is not None
+    return validator.due(lambda: True, now) is not None
 
 
 def test_a_new_member_waits_for_a_quorum() -> None:
@@ -117,7 +117,7 @@ def test_a_slot_that_outlived_its_block_counts_as_known() -> None:
     validator = restored((), last_round=5)
     for member in (1, 2):
         validator.hear(ACCOUNTS[member], (5, 0, 0, 0))
-    assert validator.due(True, 100 * SECOND) is None, "nothing is signed up to that round"
+    assert validator.due(lambda: True, 100 * SECOND) is None, "nothing is signed up to that round"
     ready = restored((), last_round=0)
     for member in (1, 2):
         ready.hear(ACCOUNTS[member], (5, 0, 0, 0))
