@@ -63,7 +63,7 @@ def all_sources() -> tuple[Source, ...]:
 @cache
 def all_texts() -> tuple[tuple[str, str], ...]:
     """Read every text file that people write, as pairs of path and text."""
-    paths = {path for path in ROOT.iterdir() if path.is_file()}
+    paths = {path for path in ROOT.iterdir() if path.is_file() and path.name != ".git"}
     for folder in (*FOLDERS, "docs", ".ci", "requirements"):
         paths.update(path for path in (ROOT / folder).rglob("*") if path.is_file())
     kinds = {"", ".py", ".md", ".toml", ".txt", ".in", ".yaml", ".yml", ".json", ".wat"}
