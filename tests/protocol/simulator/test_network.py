@@ -1,14 +1,7 @@
 from protocol import events as ev
+from protocol.simulator.cuts import between_groups
 from protocol.simulator.engine import Engine
-from protocol.simulator.network import (
-    Conditions,
-    Delay,
-    Law,
-    Network,
-    Pair,
-    Parcel,
-    between_groups,
-)
+from protocol.simulator.network import Conditions, Delay, Law, Network, Pair, Parcel
 from protocol.units import AccountId
 
 Arrival = tuple[int, int, ev.Event]
