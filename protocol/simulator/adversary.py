@@ -39,6 +39,12 @@ class Mischief:
         """Counts one more."""
         self.done[behaviour, node] = self.done.get((behaviour, node), 0) + 1
 
+    def count(self, behaviour: Behaviour, node: int) -> int:
+        """How often a node did it; sybils, who have one owner, count together."""
+        if behaviour is Behaviour.SYBIL:
+            return sum(count for (one, _), count in self.done.items() if one is behaviour)
+        return self.done.get((behaviour, node), 0)
+
 
 @dataclass(frozen=True, slots=True)
 class Showing:

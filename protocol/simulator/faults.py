@@ -99,7 +99,7 @@ class FaultPlan:
         found = [Bite(record.kind, record.count) for record in self.records()]
         mischief: Mischief = self._world.adversary.mischief
         for node, behaviour in scenario.behaviours:
-            found.append(Bite(behaviour.value, mischief.done.get((behaviour, node), 0)))
+            found.append(Bite(behaviour.value, mischief.count(behaviour, node)))
         for number, original in enumerate(scenario.twins, start=scenario.originals):
             both_signed = min(nodes[original].disk.signed, nodes[number].disk.signed)
             found.append(Bite("twins", both_signed))
@@ -212,7 +212,9 @@ class FaultPlan:
                 node.disk.has_checksums = is_noticed
                 node.tear_next_write(partial(self._tear, number, node))
                 end = partial(self._start_after_tear, number, node)
-            case StaleDisk():
+            case StaleDisk(down_ns=down_ns):
+                if down_ns:
+                    self._world.engine.at(fault.end_ns - down_ns, partial(self._stop, node))
                 end = partial(self._go_back, node, node.disk.copy())
             case _:
                 assert_never(fault)
@@ -252,15 +254,18 @@ class FaultPlan:
         return count
 
     def _repair_store(self, node: Node) -> int:
-        withheld = len(node.withheld)
+        waiting = len(node.withheld) + node.disk.unsynced
         node.repair_store()
-        return withheld
+        return waiting
+
+    def _stop(self, node: Node) -> None:
+        if node.core is not None:
+            self._world.crash(node.index, keeps_last_batch=True)
 
     def _go_back(self, node: Node, copy: Disk) -> int:
         """Starts a node from the copy of its disk; counts the rounds that it forgets."""
+        self._stop(node)
         forgotten = node.disk.last_slot - copy.last_slot
-        if node.core is not None:
-            self._world.crash(node.index, keeps_last_batch=True)
         node.disk = copy
         self._world.boot(node.index)
         return forgotten

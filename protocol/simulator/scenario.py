@@ -186,8 +186,10 @@ class StaleDisk:
     start_ns: int
     """When the copy is made."""
     end_ns: int
-    """When the node is stopped and started from the copy."""
+    """When the node is started from the copy."""
     node: int
+    down_ns: int = 0
+    """How long before that it was stopped."""
 
 
 Fault = (
