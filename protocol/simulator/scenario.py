@@ -175,8 +175,8 @@ class TornWrite:
     """When the node starts again."""
     node: int
     is_noticed: bool = True
-    """Whether the restore drops the torn batch, as a store with checksums does. False is a broken
-    store, for tests that must see it caught."""
+    """Whether the restore drops the torn batch, as a store with checksums does. False is a store
+    without any, which starts from what has reached the disk."""
 
 
 @dataclass(frozen=True, slots=True)
