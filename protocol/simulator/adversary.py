@@ -17,6 +17,15 @@ EQUIVOCATION_PPM: Final = 300_000
 WITHHOLDING_PPM: Final = 500_000
 """How many of its blocks a withholding member hides."""
 
+ANSWERS_THAT_COUNT: Final = (
+    Behaviour.LYING,
+    Behaviour.ERRING,
+    Behaviour.LAZY,
+    Behaviour.SILENT,
+    Behaviour.SYBIL,
+)
+"""Behaviours that show whenever their node is drawn for a job."""
+
 FORMAT_MAX: Final = 2**31
 
 
@@ -29,6 +38,12 @@ class Mischief:
     def note(self, behaviour: Behaviour, node: int) -> None:
         """Counts one more."""
         self.done[behaviour, node] = self.done.get((behaviour, node), 0) + 1
+
+    def count(self, behaviour: Behaviour, node: int) -> int:
+        """How often a node did it; sybils, who have one owner, count together."""
+        if behaviour is Behaviour.SYBIL:
+            return sum(count for (one, _), count in self.done.items() if one is behaviour)
+        return self.done.get((behaviour, node), 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,18 +86,25 @@ class Adversary:
         return self._scenario.behaviour(node) is not Behaviour.WITHHOLDING
 
     def result_of(self, node: int, offer: Offer) -> Digest | None:
-        """Decides what a node says a job's output is; None when it never answers."""
-        match self._scenario.behaviour(node):
+        """Decides what a node says a job's output is; None when no run of it ever ends."""
+        behaviour = self._scenario.behaviour(node)
+        if behaviour in ANSWERS_THAT_COUNT:
+            self.mischief.note(behaviour, node)
+        match behaviour:
             case Behaviour.LYING:
-                self.mischief.note(Behaviour.LYING, node)
                 return content_digest(b"a lie" + offer.artefact)
-            case Behaviour.SILENT:
-                self.mischief.note(Behaviour.SILENT, node)
-                return None
-            case Behaviour.COPYING:
+            case Behaviour.ERRING:
+                return content_digest(b"error %d" % node + offer.artefact)
+            case Behaviour.LAZY:
+                return content_digest(b"lazy")
+            case Behaviour.SILENT | Behaviour.COPYING | Behaviour.HIDING:
                 return None
             case _:
                 return right_result(offer)
+
+    def takes_its_time(self, node: int) -> bool:
+        """Whether a node's runs of jobs are real ones."""
+        return self._scenario.behaviour(node) is not Behaviour.LAZY
 
 
 def right_result(offer: Offer) -> Digest:

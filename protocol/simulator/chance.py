@@ -22,10 +22,36 @@ LONG_TAIL: Final = (
     1402, 1434, 1468, 1502, 1538, 1575, 1613, 1653, 1695, 1739, 1784, 1832, 1882, 1934, 1990, 2049,
     2111, 2178, 2249, 2326, 2410, 2501, 2601, 2712, 2837, 2980, 3147, 3348, 3599, 3936, 4447, 5545,
 )
-# fmt: on
 """Thousandths of the mean at 128 even steps of the exponential distribution."""
 
-LONG_TAIL_BITS: Final = 7
+BELL: Final = (
+    0, 74, 112, 139, 160, 177, 192, 206, 217, 228, 238, 248, 257, 265, 273, 280,
+    287, 294, 301, 307, 313, 319, 325, 331, 336, 341, 346, 352, 357, 361, 366, 371,
+    376, 380, 385, 389, 393, 398, 402, 406, 410, 414, 418, 422, 426, 430, 434, 438,
+    442, 446, 450, 454, 457, 461, 465, 469, 472, 476, 480, 483, 487, 491, 494, 498,
+    502, 506, 509, 513, 517, 520, 524, 528, 531, 535, 539, 543, 546, 550, 554, 558,
+    562, 566, 570, 574, 578, 582, 586, 590, 594, 598, 602, 607, 611, 615, 620, 624,
+    629, 634, 639, 643, 648, 654, 659, 664, 669, 675, 681, 687, 693, 699, 706, 713,
+    720, 727, 735, 743, 752, 762, 772, 783, 794, 808, 823, 840, 861, 888, 926, 1000,
+)
+"""Thousandths of the range at 128 even steps of the normal distribution, whose outermost steps are
+2.66 standard deviations from the middle."""
+
+SKEWED: Final = (
+    43, 64, 78, 90, 100, 110, 119, 128, 136, 145, 153, 160, 168, 176, 183, 190,
+    198, 205, 212, 220, 227, 234, 242, 249, 256, 264, 271, 278, 286, 293, 301, 309,
+    316, 324, 332, 340, 348, 356, 364, 372, 380, 389, 397, 406, 415, 423, 432, 441,
+    451, 460, 469, 479, 489, 499, 509, 519, 529, 540, 551, 562, 573, 584, 596, 607,
+    619, 632, 644, 657, 670, 683, 697, 711, 725, 740, 755, 770, 785, 802, 818, 835,
+    852, 870, 889, 907, 927, 947, 968, 989, 1011, 1034, 1058, 1082, 1107, 1134, 1161, 1189,
+    1219, 1250, 1282, 1316, 1351, 1388, 1427, 1468, 1511, 1557, 1605, 1657, 1712, 1771, 1834, 1902,
+    1975, 2055, 2143, 2239, 2347, 2466, 2602, 2757, 2938, 3154, 3416, 3748, 4189, 4829, 5915, 8769,
+)
+"""Thousandths of the mean at 128 even steps of the lognormal distribution with a sigma of 1."""
+# fmt: on
+
+TABLE_BITS: Final = 7
+"""Of a draw from one of these tables."""
 
 Item = TypeVar("Item")
 
@@ -57,7 +83,15 @@ class Stream:
 
     def long_tailed(self, mean: int) -> int:
         """Draws from a distribution like the exponential one; rounds down."""
-        return mean * LONG_TAIL[self._bits(LONG_TAIL_BITS)] // 1_000
+        return mean * LONG_TAIL[self._bits(TABLE_BITS)] // 1_000
+
+    def bell(self, low: int, high: int) -> int:
+        """Draws from a distribution like the normal one between two bounds; rounds down."""
+        return low + (high - low) * BELL[self._bits(TABLE_BITS)] // 1_000
+
+    def skewed(self, mean: int) -> int:
+        """Draws from a distribution like the lognormal one; rounds down."""
+        return mean * SKEWED[self._bits(TABLE_BITS)] // 1_000
 
     def pick(self, items: Sequence[Item]) -> Item:
         """Draws one item."""

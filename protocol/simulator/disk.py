@@ -1,6 +1,8 @@
 """One node's store: what was written is kept only once it was synced.
 
-A crash keeps a batch of writes whole or not at all, as a database transaction does.
+A crash keeps a batch of writes whole or not at all, as a database transaction does. A torn batch,
+of which only the beginning reached the disk, is therefore dropped at the next start; a store that
+kept no checksums would take that beginning for good.
 """
 
 from collections.abc import Iterator
@@ -27,11 +29,16 @@ class Disk:
     Attributes:
         contradictions: Slots for which a second block was to be remembered; must stay empty.
         lost: Writes that crashes took.
+        dropped: Writes that a start found to be of a torn batch.
+        has_checksums: Whether a torn batch is noticed.
     """
 
     contradictions: list[tuple[int, int]] = field(default_factory=list)
     lost: int = 0
+    dropped: int = 0
+    has_checksums: bool = True
     _unsynced: list[fx.Persist] = field(default_factory=list)
+    _torn: list[fx.Persist] = field(default_factory=list)
     _blocks: dict[Digest, fx.PersistBlock] = field(default_factory=dict)
     _slots: dict[tuple[int, int], Digest] = field(default_factory=dict)
     _operations: dict[Digest, fx.PersistOperation] = field(default_factory=dict)
@@ -59,6 +66,22 @@ class Disk:
             self.sync()
         self.lost += len(self._unsynced)
         self._unsynced.clear()
+
+    def tear(self, reached: int) -> None:
+        """Stops in the middle of the batch: so many of its writes have reached the disk."""
+        self.lost += len(self._unsynced) - reached
+        self._torn = self._unsynced[:reached]
+        self._unsynced.clear()
+
+    @property
+    def unsynced(self) -> int:
+        """How many writes are not yet safe."""
+        return len(self._unsynced)
+
+    @property
+    def signed(self) -> int:
+        """How many slots are remembered."""
+        return len(self._slots)
 
     @property
     def last_slot(self) -> int:
@@ -88,6 +111,7 @@ class Disk:
 
     def restore(self) -> Iterator[ev.Event]:
         """Yields the events of a start, ending with `Restored`."""
+        self._judge_torn()
         raws = [block.raw for block in self._blocks.values()]
         for first in range(0, len(raws), RESTORED_BLOCKS):
             yield ev.BlocksRestored(tuple(raws[first : first + RESTORED_BLOCKS]))
@@ -95,6 +119,14 @@ class Disk:
         yield ev.Restored(
             self.last_slot, tuple(kept.raw for kept in operations), tuple(self._reveals.values())
         )
+
+    def _judge_torn(self) -> None:
+        torn, self._torn = self._torn, []
+        if self.has_checksums:
+            self.dropped += len(torn)
+            return
+        for effect in torn:
+            self._keep(effect)
 
     def _keep(self, effect: fx.Persist) -> None:
         match effect:

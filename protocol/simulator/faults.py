@@ -4,28 +4,42 @@ A test of a fault that never bit proves nothing: a partition that cut no message
 that was down, a liar that was never drawn.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import assert_never
 
 from protocol.simulator.adversary import Mischief
 from protocol.simulator.chance import MILLION, Stream
+from protocol.simulator.cuts import between_groups
 from protocol.simulator.disk import Disk
-from protocol.simulator.network import between_groups
+from protocol.simulator.network import Pair
 from protocol.simulator.node import Node
+from protocol.simulator.queue import Queue
 from protocol.simulator.scenario import (
     ClockJump,
+    Clog,
     Crash,
     Cut,
+    DuplicateBurst,
     Fault,
     LossBurst,
     Partition,
     Pause,
+    ReorderBurst,
     Scenario,
+    SlowLink,
     StaleDisk,
     StoreFailure,
+    TornWrite,
 )
 from protocol.simulator.world import World
+
+LinkFault = Partition | Cut | SlowLink | Clog | LossBurst | DuplicateBurst | ReorderBurst
+NodeFault = Crash | Pause | ClockJump | StoreFailure | TornWrite | StaleDisk
+
+End = Callable[[], int]
+"""Ends a fault, and returns how much it did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +80,11 @@ class FaultPlan:
         self._scenario: Scenario = world.scenario
         self._stream = Stream(world.scenario.seed, "faults")
         faults = world.scenario.faults
-        self._before = [0] * len(faults)
+        self._ends: dict[int, End] = {}
         self._counts = [0] * len(faults)
-        self._copies: dict[int, Disk] = {}
         for number, fault in enumerate(faults):
             world.engine.at(fault.start_ns, partial(self._begin, number, fault))
-            world.engine.at(fault.end_ns, partial(self._end, number, fault))
+            world.engine.at(fault.end_ns, partial(self._end, number))
 
     def records(self) -> tuple[FaultRecord, ...]:
         """Tells what every planned fault came to."""
@@ -82,76 +95,130 @@ class FaultPlan:
 
     def bites(self) -> tuple[Bite, ...]:
         """Tells what every fault and every dishonest node came to."""
-        scenario = self._scenario
+        scenario, nodes = self._scenario, self._world.nodes
         found = [Bite(record.kind, record.count) for record in self.records()]
         mischief: Mischief = self._world.adversary.mischief
         for node, behaviour in scenario.behaviours:
-            found.append(Bite(behaviour.value, mischief.done.get((behaviour, node), 0)))
-        traffic = self._world.network.traffic
-        if scenario.conditions.loss_ppm:
+            found.append(Bite(behaviour.value, mischief.count(behaviour, node)))
+        for number, original in enumerate(scenario.twins, start=scenario.originals):
+            both_signed = min(nodes[original].disk.signed, nodes[number].disk.signed)
+            found.append(Bite("twins", both_signed))
+        conditions, traffic = scenario.conditions, self._world.network.traffic
+        if conditions.loss_ppm:
             found.append(Bite("loss", traffic.lost))
-        if scenario.conditions.duplicate_ppm:
+        if conditions.duplicate_ppm:
             found.append(Bite("duplication", traffic.duplicated))
+        if conditions.reorder_ppm:
+            found.append(Bite("reordering", traffic.reordered))
         return tuple(found)
 
     def _begin(self, number: int, fault: Fault) -> None:
-        network = self._world.network
-        match fault:
-            case Partition(groups=groups):
-                self._before[number] = network.traffic.cut
-                network.cut(between_groups(groups))
-                self._world.connections.review()
-            case Cut(pairs=pairs):
-                self._before[number] = network.traffic.cut
-                network.cut(pairs)
-                self._world.connections.review()
-            case LossBurst(ppm=ppm):
-                self._before[number] = network.traffic.lost
-                network.loss_ppm = min(MILLION, network.loss_ppm + ppm)
-            case Crash(node=node):
-                self._crash(number, self._world.nodes[node])
-            case Pause(node=node):
-                self._world.nodes[node].pause()
-            case ClockJump(node=node, skew_ns=skew_ns):
-                self._world.nodes[node].set_clock(skew_ns)
-                self._counts[number] = int(self._world.nodes[node].core is not None)
-            case StoreFailure(node=node):
-                self._world.nodes[node].fail_store()
-            case StaleDisk(node=node):
-                self._copies[number] = self._world.nodes[node].disk.copy()
-            case _:
-                assert_never(fault)
+        if isinstance(fault, LinkFault):
+            self._ends[number] = self._strike_links(fault)
+        else:
+            self._ends[number] = self._strike_node(number, fault)
 
-    def _end(self, number: int, fault: Fault) -> None:
+    def _end(self, number: int) -> None:
+        self._counts[number] = self._ends.pop(number)()
+
+    # Links
+
+    def _strike_links(self, fault: LinkFault) -> End:
         network = self._world.network
+        before = network.traffic
         match fault:
             case Partition(groups=groups):
-                network.heal(between_groups(groups))
-                self._world.connections.review()
-                self._counts[number] = network.traffic.cut - self._before[number]
+                end = self._cut(between_groups(groups))
             case Cut(pairs=pairs):
-                network.heal(pairs)
-                self._world.connections.review()
-                self._counts[number] = network.traffic.cut - self._before[number]
-            case LossBurst():
-                network.loss_ppm = self._scenario.conditions.loss_ppm
-                self._counts[number] = network.traffic.lost - self._before[number]
-            case Crash(node=node):
-                if self._world.nodes[node].core is None:
-                    self._world.boot(node)
-            case Pause(node=node):
-                self._counts[number] = len(self._world.nodes[node].inbox)
-                self._world.nodes[node].resume()
-            case ClockJump(node=node):
-                skews = self._scenario.skews_ns
-                self._world.nodes[node].set_clock(skews[node] if node < len(skews) else 0)
-            case StoreFailure(node=node):
-                self._counts[number] = len(self._world.nodes[node].withheld)
-                self._world.nodes[node].repair_store()
-            case StaleDisk(node=node):
-                self._go_back(number, self._world.nodes[node])
+                end = self._cut(pairs)
+            case SlowLink():
+                end = self._slow_down(fault)
+            case Clog(pairs=pairs):
+                end = self._clog(pairs, fault.end_ns)
+            case LossBurst(ppm=ppm):
+                network.loss_ppm += ppm
+                end = partial(self._lose_less, ppm, before.lost)
+            case DuplicateBurst(ppm=ppm):
+                network.duplicate_ppm += ppm
+                end = partial(self._duplicate_less, ppm, before.duplicated)
+            case ReorderBurst(ppm=ppm, longest_ns=longest_ns):
+                network.reorders.append((ppm, longest_ns))
+                end = partial(self._reorder_less, (ppm, longest_ns), before.reordered)
             case _:
                 assert_never(fault)
+        return end
+
+    def _cut(self, pairs: tuple[Pair, ...]) -> End:
+        network, connections = self._world.network, self._world.connections
+        before = network.traffic.cut
+        network.cut(pairs)
+        connections.review()
+
+        def end() -> int:
+            network.heal(pairs)
+            connections.review()
+            return network.traffic.cut - before
+
+        return end
+
+    def _slow_down(self, fault: SlowLink) -> End:
+        network, pairs = self._world.network, fault.pairs
+        queue = None if fault.capacity is None else Queue(fault.capacity)
+        before = network.traffic_of(pairs).messages
+        network.slow_down(pairs, fault.extra_ns, queue)
+
+        def end() -> int:
+            network.speed_up(pairs, fault.extra_ns, queue)
+            return network.traffic_of(pairs).messages - before
+
+        return end
+
+    def _clog(self, pairs: tuple[Pair, ...], until_ns: int) -> End:
+        network = self._world.network
+        before = network.traffic_of(pairs).held
+        network.hold(pairs, until_ns)
+        return lambda: network.traffic_of(pairs).held - before
+
+    def _lose_less(self, ppm: int, before: int) -> int:
+        self._world.network.loss_ppm -= ppm
+        return self._world.network.traffic.lost - before
+
+    def _duplicate_less(self, ppm: int, before: int) -> int:
+        self._world.network.duplicate_ppm -= ppm
+        return self._world.network.traffic.duplicated - before
+
+    def _reorder_less(self, reorder: tuple[int, int], before: int) -> int:
+        self._world.network.reorders.remove(reorder)
+        return self._world.network.traffic.reordered - before
+
+    # Nodes
+
+    def _strike_node(self, number: int, fault: NodeFault) -> End:
+        node = self._world.nodes[fault.node]
+        match fault:
+            case Crash():
+                self._crash(number, node)
+                end = partial(self._start_again, number, node)
+            case Pause():
+                node.pause()
+                end = partial(self._resume, node)
+            case ClockJump(skew_ns=skew_ns):
+                node.set_clock(skew_ns)
+                end = partial(self._set_right, node, int(node.core is not None))
+            case StoreFailure():
+                node.fail_store()
+                end = partial(self._repair_store, node)
+            case TornWrite(is_noticed=is_noticed):
+                node.disk.has_checksums = is_noticed
+                node.tear_next_write(partial(self._tear, number, node))
+                end = partial(self._start_after_tear, number, node)
+            case StaleDisk(down_ns=down_ns):
+                if down_ns:
+                    self._world.engine.at(fault.end_ns - down_ns, partial(self._stop, node))
+                end = partial(self._go_back, node, node.disk.copy())
+            case _:
+                assert_never(fault)
+        return end
 
     def _crash(self, number: int, node: Node) -> None:
         """Stops a node that is up; a last batch under way is kept or lost as a coin falls."""
@@ -161,14 +228,47 @@ class FaultPlan:
         self._counts[number] = 1
         self._world.crash(node.index, keeps)
 
-    def _go_back(self, number: int, node: Node) -> None:
-        """Starts a node from the copy of its disk; counts the rounds that it forgets."""
-        copy = self._copies.pop(number)
-        self._counts[number] = node.disk.last_slot - copy.last_slot
+    def _tear(self, number: int, node: Node) -> None:
+        """Stops a node in the middle of a batch, of which a drawn part has reached the disk."""
+        self._counts[number] = node.disk.unsynced
+        node.disk.tear(self._stream.below(node.disk.unsynced))
+        self._world.crash(node.index, keeps_last_batch=False)
+
+    def _start_again(self, number: int, node: Node) -> int:
+        if node.core is None:
+            self._world.boot(node.index)
+        return self._counts[number]
+
+    def _start_after_tear(self, number: int, node: Node) -> int:
+        node.tear_next_write(None)
+        return self._start_again(number, node)
+
+    def _resume(self, node: Node) -> int:
+        found = len(node.inbox)
+        node.resume()
+        return found
+
+    def _set_right(self, node: Node, count: int) -> int:
+        skews = self._scenario.skews_ns
+        node.set_clock(skews[node.index] if node.index < len(skews) else 0)
+        return count
+
+    def _repair_store(self, node: Node) -> int:
+        waiting = len(node.withheld) + node.disk.unsynced
+        node.repair_store()
+        return waiting
+
+    def _stop(self, node: Node) -> None:
         if node.core is not None:
             self._world.crash(node.index, keeps_last_batch=True)
+
+    def _go_back(self, node: Node, copy: Disk) -> int:
+        """Starts a node from the copy of its disk; counts the rounds that it forgets."""
+        self._stop(node)
+        forgotten = node.disk.last_slot - copy.last_slot
         node.disk = copy
         self._world.boot(node.index)
+        return forgotten
 
 
 def _nodes_of(fault: Fault) -> tuple[int, ...]:
@@ -176,11 +276,11 @@ def _nodes_of(fault: Fault) -> tuple[int, ...]:
     match fault:
         case Partition(groups=groups):
             return tuple(sorted(node for group in groups for node in group))
-        case Cut(pairs=pairs):
+        case Cut(pairs=pairs) | SlowLink(pairs=pairs) | Clog(pairs=pairs):
             return tuple(sorted(dict.fromkeys(node for pair in pairs for node in pair)))
-        case LossBurst():
+        case LossBurst() | DuplicateBurst() | ReorderBurst():
             return ()
-        case Crash() | Pause() | ClockJump() | StoreFailure() | StaleDisk():
+        case Crash() | Pause() | ClockJump() | StoreFailure() | TornWrite() | StaleDisk():
             return (fault.node,)
         case _:
             assert_never(fault)

@@ -1,17 +1,24 @@
-"""Links between nodes: delay, loss, duplication and cuts of each directed pair.
+"""Links between nodes: delay, speed, loss, duplication, order and cuts of each directed pair.
 
 Gossip reaches every node that some chain of uncut links leads to; a message to one peer takes the
 link to it alone. What a link does to a message is drawn from its sender's own streams.
+
+A message first waits for its sender's uplink and then for the link itself, where these have a
+speed; a full queue drops it. Then it may be lost. What is left takes the delay drawn for it, what
+its regions add, and what a fault adds. Streams and acknowledgements are not modelled: what is
+dropped or lost is gone, and the protocol has to ask again.
 """
 
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from enum import Enum
+from functools import partial
 
 from protocol import events as ev
 from protocol.simulator.chance import Stream
 from protocol.simulator.engine import Engine
+from protocol.simulator.queue import Capacity, Queue
+from protocol.simulator.routes import routes_from
 
 Pair = tuple[int, int]
 """A directed link: source and target node."""
@@ -23,16 +30,18 @@ class Law(Enum):
     CONSTANT = "constant"
     UNIFORM = "uniform"
     LONG_TAILED = "long-tailed"
+    NORMAL = "normal"
+    LOGNORMAL = "lognormal"
 
 
 @dataclass(frozen=True, slots=True)
 class Delay:
-    """One-way delay of a link.
+    """A time that is drawn anew each time, as the one-way delay of a link.
 
     Attributes:
         law: How it is spread.
         low_ns: The shortest, and the only one when constant.
-        high_ns: The longest when uniform, the mean when long-tailed.
+        high_ns: The longest when uniform or normal, the mean when long-tailed or lognormal.
     """
 
     law: Law
@@ -40,7 +49,7 @@ class Delay:
     high_ns: int
 
     def draw(self, stream: Stream) -> int:
-        """Draws one message's delay in nanoseconds."""
+        """Draws one time in nanoseconds."""
         match self.law:
             case Law.CONSTANT:
                 return self.low_ns
@@ -48,6 +57,10 @@ class Delay:
                 return stream.between(self.low_ns, self.high_ns)
             case Law.LONG_TAILED:
                 return self.low_ns + stream.long_tailed(self.high_ns - self.low_ns)
+            case Law.NORMAL:
+                return stream.bell(self.low_ns, self.high_ns)
+            case Law.LOGNORMAL:
+                return self.low_ns + stream.skewed(self.high_ns - self.low_ns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,20 +72,48 @@ class Conditions:
         loss_ppm: Millionths of messages that vanish.
         duplicate_ppm: Millionths of messages that arrive twice.
         slow: Delay of single directed links.
+        lossy: Further loss of single directed links, in millionths.
+        reorder_ppm: Millionths of messages that are held back, so that later ones overtake them.
+        reorder_ns: The longest that such a message is held back.
+        uplink: Of every node that `uplinks` does not name; None when it is never full.
+        uplinks: Of single nodes.
+        narrow: Speed of single directed links; others are as fast as the uplinks before them.
+        regions: Region of each node; missing ones are in region 0.
+        region_delays_ns: What links from one region (row) to another (column) add to the delay.
     """
 
     delay: Delay
     loss_ppm: int = 0
     duplicate_ppm: int = 0
     slow: tuple[tuple[Pair, Delay], ...] = ()
+    lossy: tuple[tuple[Pair, int], ...] = ()
+    reorder_ppm: int = 0
+    reorder_ns: int = 0
+    uplink: Capacity | None = None
+    uplinks: tuple[tuple[int, Capacity], ...] = ()
+    narrow: tuple[tuple[Pair, Capacity], ...] = ()
+    regions: tuple[int, ...] = ()
+    region_delays_ns: tuple[tuple[int, ...], ...] = ()
+
+    def base_ns(self, pair: Pair) -> int:
+        """What the regions of a link's ends add to its delay."""
+        if not self.region_delays_ns:
+            return 0
+        source, target = (self.regions[n] if n < len(self.regions) else 0 for n in pair)
+        return self.region_delays_ns[source][target]
 
 
 @dataclass(slots=True)
 class Traffic:
-    """What the links have carried, and what became of it.
+    """What the links were given to carry, and what became of it.
 
     Attributes:
+        messages: All that met no cut, whatever came of it.
+        size_bytes: Of these together.
         cut: Messages that met a cut link, and were lost or went round.
+        queued_drop: Messages for which a queue had no room.
+        reordered: Messages that were held back for others to overtake.
+        held: Messages that a clogged link let go only when it was free again.
     """
 
     messages: int = 0
@@ -80,6 +121,14 @@ class Traffic:
     lost: int = 0
     duplicated: int = 0
     cut: int = 0
+    queued_drop: int = 0
+    reordered: int = 0
+    held: int = 0
+
+    def add(self, other: "Traffic") -> None:
+        """Adds what another link has carried."""
+        for one in fields(self):
+            setattr(self, one.name, getattr(self, one.name) + getattr(other, one.name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +146,32 @@ class Parcel:
 
 @dataclass(slots=True)
 class _Sender:
-    """The streams of one sending node."""
+    """The streams of one sending node, and its uplink."""
 
     delay: Stream
     loss: Stream
     duplicate: Stream
+    reorder: Stream
+    uplink: Queue | None
+
+
+@dataclass(slots=True)
+class _Link:
+    """One directed link as it is now.
+
+    Attributes:
+        extra_ns: What regions and faults add to the delay.
+        loss_ppm: What it loses besides what all links lose.
+        queues: What a message waits for, one after the other.
+        held_until: Nothing arrives before.
+    """
+
+    law: Delay
+    extra_ns: int
+    loss_ppm: int
+    queues: list[Queue]
+    held_until: int = 0
+    traffic: Traffic = field(default_factory=Traffic)
 
 
 class Network:
@@ -116,7 +186,8 @@ class Network:
 
     Attributes:
         loss_ppm: Loss now; a fault may raise it for a while.
-        links: What each directed link that was used has carried.
+        duplicate_ppm: The same of duplication.
+        reorders: Share and longest time of what is held back now, one entry for each reason.
     """
 
     def __init__(
@@ -130,27 +201,47 @@ class Network:
         self._engine = engine
         self._count = count
         self._conditions = conditions
-        self._slow: Mapping[Pair, Delay] = dict(conditions.slow)
         self._deliver = deliver
         self._cuts: dict[Pair, int] = {}
+        uplinks = dict(conditions.uplinks)
         self._senders = [
-            _Sender(Stream(seed, "delay", n), Stream(seed, "loss", n), Stream(seed, "duplicate", n))
-            for n in range(count)
+            _Sender(
+                Stream(seed, "delay", node),
+                Stream(seed, "loss", node),
+                Stream(seed, "duplicate", node),
+                Stream(seed, "reorder", node),
+                _queue(uplinks.get(node, conditions.uplink)),
+            )
+            for node in range(count)
         ]
+        self._slow: Mapping[Pair, Delay] = dict(conditions.slow)
+        self._lossy = dict(conditions.lossy)
+        self._narrow = dict(conditions.narrow)
+        self._links: dict[Pair, _Link] = {}
         self.loss_ppm = conditions.loss_ppm
-        self.links: dict[Pair, Traffic] = {}
+        self.duplicate_ppm = conditions.duplicate_ppm
+        self.reorders: list[tuple[int, int]] = []
+        if conditions.reorder_ppm:
+            self.reorders.append((conditions.reorder_ppm, conditions.reorder_ns))
+
+    @property
+    def links(self) -> dict[Pair, Traffic]:
+        """What each directed link that was used has carried."""
+        return {pair: link.traffic for pair, link in self._links.items()}
 
     @property
     def traffic(self) -> Traffic:
         """What all links together have carried."""
-        parts = self.links.values()
-        return Traffic(
-            sum(part.messages for part in parts),
-            sum(part.size_bytes for part in parts),
-            sum(part.lost for part in parts),
-            sum(part.duplicated for part in parts),
-            sum(part.cut for part in parts),
-        )
+        return self.traffic_of(self._links)
+
+    def traffic_of(self, pairs: Iterable[Pair]) -> Traffic:
+        """What some links together have carried."""
+        total = Traffic()
+        for pair in pairs:
+            total.add(self._link(pair).traffic)
+        return total
+
+    # Faults
 
     def is_cut(self, source: int, target: int) -> bool:
         """Whether nothing passes from one node to another."""
@@ -168,76 +259,125 @@ class Network:
             if not self._cuts[pair]:
                 del self._cuts[pair]
 
+    def slow_down(self, pairs: Iterable[Pair], extra_ns: int, queue: Queue | None) -> None:
+        """Delays what links carry, and lets all of it wait for one more queue."""
+        for pair in pairs:
+            link = self._link(pair)
+            link.extra_ns += extra_ns
+            if queue is not None:
+                link.queues.append(queue)
+
+    def speed_up(self, pairs: Iterable[Pair], extra_ns: int, queue: Queue | None) -> None:
+        """Undoes a slowdown for what is sent from now on."""
+        for pair in pairs:
+            link = self._link(pair)
+            link.extra_ns -= extra_ns
+            if queue is not None:
+                link.queues.remove(queue)
+
+    def hold(self, pairs: Iterable[Pair], until: int) -> None:
+        """Lets nothing that is sent from now on arrive before a time."""
+        for pair in pairs:
+            link = self._link(pair)
+            link.held_until = max(link.held_until, until)
+
+    # Messages
+
     def send(self, source: int, target: int, parcel: Parcel) -> None:
         """Sends to one node, over the link to it alone."""
         self._carry((source, target), parcel, 0)
 
     def gossip(self, source: int, targets: Iterable[int], parcel: Parcel) -> None:
         """Sends to all of these nodes that some chain of links leads to."""
-        routes = self._routes(source) if self._cuts else None
+        routes = None
+        if self._cuts:
+            routes = routes_from(source, self._count, self._cuts, self._conditions.base_ns)
         for target in targets:
             if target == source:
                 continue
             if routes is None:
                 self._carry((source, target), parcel, 0)
             elif target not in routes:
-                self._link((source, target)).cut += 1
+                self._link((source, target)).traffic.cut += 1
             else:
-                relay, hops = routes[target]
-                self._link((source, target)).cut += hops > 1
+                route = routes[target]
+                self._link((source, target)).traffic.cut += route.hops > 1
                 law = self._conditions.delay
                 stream = self._senders[source].delay
-                waited = sum(law.draw(stream) for _ in range(hops - 1))
-                self._carry((relay, target), parcel, waited)
+                waited = route.base_ns + sum(law.draw(stream) for _ in range(route.hops - 1))
+                self._carry((route.relay, target), parcel, waited)
 
     def _carry(self, pair: Pair, parcel: Parcel, waited: int) -> None:
         source, target = pair
         sender = self._senders[source]
-        traffic = self._link(pair)
+        link = self._link(pair)
+        traffic = link.traffic
         if pair in self._cuts:
             traffic.cut += 1
             return
+        if link.queues:
+            if waited:  # it is at the relay only then
+                self._engine.after(waited, partial(self._carry, pair, parcel, 0))
+                return
+            sent = self._transmit(link, parcel)
+            if sent is None:
+                return
+            waited = sent
         traffic.messages += 1
         traffic.size_bytes += parcel.size_bytes
-        if self.loss_ppm and sender.loss.hits(self.loss_ppm):
+        loss_ppm = self.loss_ppm + link.loss_ppm
+        if loss_ppm and sender.loss.hits(loss_ppm):
             traffic.lost += 1
             return
         event = parcel.make(source)
-        law = self._slow.get(pair, self._conditions.delay)
-        self._engine.after(waited + law.draw(sender.delay), lambda: self._deliver(target, event))
-        copies = self._conditions.duplicate_ppm
+        law = link.law
+        delay = waited + link.extra_ns + law.draw(sender.delay)
+        if self.reorders or link.held_until:
+            delay = self._hold_back(link, sender, delay)
+        self._engine.after(delay, lambda: self._deliver(target, event))
+        copies = self.duplicate_ppm
         if copies and sender.duplicate.hits(copies):
             traffic.duplicated += 1
-            late = waited + 2 * law.draw(sender.duplicate)
+            late = waited + link.extra_ns + 2 * law.draw(sender.duplicate)
             self._engine.after(late, lambda: self._deliver(target, event))
 
-    def _link(self, pair: Pair) -> Traffic:
-        traffic = self.links.get(pair)
-        if traffic is None:
-            traffic = self.links[pair] = Traffic()
-        return traffic
+    def _transmit(self, link: _Link, parcel: Parcel) -> int | None:
+        """Passes a message through the queues; returns how long that takes, None when dropped."""
+        now = ready = self._engine.now
+        for queue in link.queues:
+            sent = queue.take(ready, parcel.size_bytes)
+            if sent is None:
+                link.traffic.messages += 1
+                link.traffic.size_bytes += parcel.size_bytes
+                link.traffic.queued_drop += 1
+                return None
+            ready = sent
+        return ready - now
 
-    def _routes(self, source: int) -> dict[int, Pair]:
-        """Finds for each node that can be reached its last relay and the number of links."""
-        routes: dict[int, Pair] = {source: (source, 0)}
-        queue = deque([source])
-        while queue:
-            relay = queue.popleft()
-            for target in range(self._count):
-                if target not in routes and (relay, target) not in self._cuts:
-                    routes[target] = (relay, routes[relay][1] + 1)
-                    queue.append(target)
-        return routes
+    def _hold_back(self, link: _Link, sender: _Sender, delay: int) -> int:
+        for ppm, longest_ns in self.reorders:
+            if sender.reorder.hits(ppm):
+                link.traffic.reordered += 1
+                delay += sender.reorder.between(1, longest_ns)
+        rest = link.held_until - self._engine.now
+        if rest > delay:
+            link.traffic.held += 1
+            return rest
+        return delay
+
+    def _link(self, pair: Pair) -> _Link:
+        link = self._links.get(pair)
+        if link is None:
+            conditions = self._conditions
+            queues = (self._senders[pair[0]].uplink, _queue(self._narrow.get(pair)))
+            link = self._links[pair] = _Link(
+                self._slow.get(pair, conditions.delay),
+                conditions.base_ns(pair),
+                self._lossy.get(pair, 0),
+                [queue for queue in queues if queue is not None],
+            )
+        return link
 
 
-def between_groups(groups: Iterable[Iterable[int]]) -> tuple[Pair, ...]:
-    """Names the links that separate groups of nodes, in both directions."""
-    sides = [tuple(group) for group in groups]
-    return tuple(
-        (source, target)
-        for here, side in enumerate(sides)
-        for there, other in enumerate(sides)
-        if here != there
-        for source in side
-        for target in other
-    )
+def _queue(capacity: Capacity | None) -> Queue | None:
+    return None if capacity is None else Queue(capacity)

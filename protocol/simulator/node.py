@@ -1,7 +1,8 @@
 """The twin of the real node's driver: inbox, batches, clock and crashes around one core.
 
 As in the node, a batch steps every waiting event, makes its writes safe once, and only then lets
-anything out. Between write and sync time passes, so a crash can hit exactly there.
+anything out. Between write and sync time passes, so a crash can hit exactly there. Where
+computation has a price, the node is busy before a batch counts; what comes meanwhile waits.
 """
 
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from typing import Final, Protocol
 from protocol import effects as fx
 from protocol import events as ev
 from protocol.core import Core
+from protocol.simulator.costs import Bill
 from protocol.simulator.disk import Disk
 from protocol.simulator.engine import Engine
 from protocol.units import MILLISECOND
@@ -47,7 +49,7 @@ class Surroundings:
         start: Makes a fresh core.
         perform: Does what a node asks for, except storing and waking.
         recorder: Told everything.
-        sync_ns: Time from a write until it is safe.
+        sync_ns: Time from a write until it is safe, for nodes that do not draw it.
         sends_early: True for a broken driver that lets messages out before they are safe.
     """
 
@@ -69,11 +71,15 @@ class Node:
         skew_ns: What its clock is off by.
         spins: Instants at which the core asked to be woken at once for ever.
         withheld: Effects that wait for a store that failed.
+        bill: Reckons what computation takes; None when it takes no time.
+        draw_sync_ns: Draws the time of each sync; None when all are alike.
     """
 
     index: int
     surroundings: Surroundings
     disk: Disk = field(default_factory=Disk)
+    bill: Bill | None = None
+    draw_sync_ns: Callable[[], int] | None = None
     core: Core | None = None
     starts: int = 0
     skew_ns: int = 0
@@ -87,6 +93,7 @@ class Node:
     _wake_at: int | None = None
     _timer_at: int | None = None
     _ticks: tuple[int, int] = (0, 0)
+    _tear: Callable[[], None] | None = None
 
     def start(self) -> None:
         """Starts the node from what its disk holds."""
@@ -103,6 +110,8 @@ class Node:
         self._wake_at = self._timer_at = None
         self.inbox.clear()
         self.withheld.clear()
+        if self.bill is not None:
+            self.bill.forget()
 
     def pause(self) -> None:
         """Freezes the node; messages pile up."""
@@ -134,6 +143,10 @@ class Node:
         self._perform(withheld)
         self.deliver(ev.StoreRecovered())
 
+    def tear_next_write(self, tear: Callable[[], None] | None) -> None:
+        """Lets something happen in the place of the next sync; None lets nothing happen."""
+        self._tear = tear
+
     def deliver(self, event: ev.Event) -> None:
         """Puts an event into the inbox of a running node."""
         if self.core is None:
@@ -148,27 +161,53 @@ class Node:
         self.surroundings.engine.after(0, partial(self._batch, self.starts))
 
     def _batch(self, start: int) -> None:
-        """Steps everything that waits, then syncs, then performs."""
+        """Takes everything that waits, and computes for as long as that takes."""
         if start != self.starts or self.core is None:
             return
-        around = self.surroundings
         waiting, self.inbox = self.inbox, []
+        busy_ns = self.bill.events_ns(waiting) if self.bill is not None else 0
+        if busy_ns:
+            self.surroundings.engine.after(busy_ns, partial(self._computed, start, waiting))
+        else:
+            self._step(start, self.core, waiting)
+
+    def _computed(self, start: int, waiting: list[ev.Event]) -> None:
+        if start != self.starts or self.core is None:
+            return
+        if self.is_paused:
+            self.inbox[:0] = waiting
+            self._is_busy = False
+        else:
+            self._step(start, self.core, waiting)
+
+    def _step(self, start: int, core: Core, waiting: list[ev.Event]) -> None:
+        """Steps a batch, then syncs, then performs."""
+        around = self.surroundings
         outgoing: list[fx.Effect] = []
         now = self._now()
         for event in waiting:
             around.recorder.event(around.engine.now, self.index, event)
-            for effect in self.core.step(event, now):
+            for effect in core.step(event, now):
                 self._sort(effect, outgoing)
+        signing_ns = self.bill.effects_ns(outgoing) if self.bill is not None else 0
         if self.store_failed and (self.disk.is_dirty or self.withheld):
             self.withheld += outgoing
             self._next_batch()
-        elif around.sends_early:
+            return
+        if around.sends_early:
             self._perform(outgoing)
-            around.engine.after(around.sync_ns, partial(self._finish, start, []))
-        elif self.disk.is_dirty and around.sync_ns:
-            around.engine.after(around.sync_ns, partial(self._finish, start, outgoing))
+            outgoing = []
+        wait_ns = signing_ns
+        if self.disk.is_dirty or around.sends_early:
+            wait_ns += self._sync_ns()
+        if wait_ns or around.sends_early:
+            around.engine.after(wait_ns, partial(self._finish, start, outgoing))
         else:
             self._finish(start, outgoing)
+
+    def _sync_ns(self) -> int:
+        draw = self.draw_sync_ns
+        return self.surroundings.sync_ns if draw is None else draw()
 
     def _sort(self, effect: fx.Effect, outgoing: list[fx.Effect]) -> None:
         if isinstance(effect, PERSISTENT):
@@ -184,6 +223,10 @@ class Node:
             return
         if self.store_failed and self.disk.is_dirty:
             self.withheld += outgoing
+        elif self._tear is not None and self.disk.is_dirty:
+            tear, self._tear = self._tear, None
+            tear()
+            return
         else:
             self.disk.sync()
             self._perform(outgoing)

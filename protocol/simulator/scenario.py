@@ -13,7 +13,9 @@ from protocol.messages import Allocation, Genesis, Validator
 from protocol.parameters import Parameters, minimal
 from protocol.signing import Scheme
 from protocol.simulator.chance import Stream
-from protocol.simulator.network import Conditions, Pair
+from protocol.simulator.costs import Costs
+from protocol.simulator.network import Conditions, Delay, Pair
+from protocol.simulator.queue import Capacity
 from protocol.units import CREDIT, SECOND, AccountId
 
 START_NS: Final = SECOND
@@ -32,13 +34,23 @@ class Behaviour(Enum):
     WITHHOLDING = "withholding"
     """Shows its blocks to one other node only, and hands out nothing."""
     LYING = "lying"
-    """Reveals wrong results, the same as every other liar."""
+    """Reveals wrong results, the same as every other liar: they collude."""
+    ERRING = "erring"
+    """Reveals wrong results, each job's another one than anybody else's."""
+    LAZY = "lazy"
+    """Runs no job, and reveals one constant result for all of them at once."""
     SILENT = "silent"
     """Bids for jobs and never answers."""
+    HIDING = "hiding"
+    """Commits to results and shows their fingerprints, and never reveals them."""
     COPYING = "copying"
     """Bids for jobs, runs none, and sends what it can copy."""
     BURYING = "burying"
     """Puts others' operations into blocks that it shows too late for anybody to refer to."""
+    SPAMMING = "spamming"
+    """Floods everybody with blocks and operations that are invalid, or valid and of no use."""
+    SYBIL = "sybil"
+    """One of several keys outside the committee whose owner splits one stake among them."""
 
 
 MINIMAL: Final = minimal()
@@ -69,6 +81,51 @@ class LossBurst:
     start_ns: int
     end_ns: int
     ppm: int
+
+
+@dataclass(frozen=True, slots=True)
+class DuplicateBurst:
+    """All links deliver more twice than usual."""
+
+    start_ns: int
+    end_ns: int
+    ppm: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReorderBurst:
+    """All links hold back a share of what they carry, so that later messages overtake it."""
+
+    start_ns: int
+    end_ns: int
+    ppm: int
+    longest_ns: int
+    """The most that a message is held back."""
+
+
+@dataclass(frozen=True, slots=True)
+class SlowLink:
+    """Directed links that take longer, or carry less."""
+
+    start_ns: int
+    end_ns: int
+    pairs: tuple[Pair, ...]
+    extra_ns: int = 0
+    """Added to each delay."""
+    capacity: Capacity | None = None
+    """What all of these links carry together; None leaves them as fast as they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clog:
+    """Directed links that hold everything back until the end, and lose nothing.
+
+    Connections stay as they are, and what was already on its way arrives.
+    """
+
+    start_ns: int
+    end_ns: int
+    pairs: tuple[Pair, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,17 +166,63 @@ class StoreFailure:
 
 
 @dataclass(frozen=True, slots=True)
+class TornWrite:
+    """A node crashes in the middle of its next write, of which its disk keeps the beginning."""
+
+    start_ns: int
+    """The first write from now on is torn."""
+    end_ns: int
+    """When the node starts again."""
+    node: int
+    is_noticed: bool = True
+    """Whether the restore drops the torn batch, as a store with checksums does. False is a store
+    without any, which starts from what has reached the disk."""
+
+
+@dataclass(frozen=True, slots=True)
 class StaleDisk:
     """A node is started again from a copy that was made of its disk some time before."""
 
     start_ns: int
     """When the copy is made."""
     end_ns: int
-    """When the node is stopped and started from the copy."""
+    """When the node is started from the copy."""
     node: int
+    down_ns: int = 0
+    """How long before that it was stopped."""
 
 
-Fault = Partition | Cut | LossBurst | Crash | Pause | ClockJump | StoreFailure | StaleDisk
+Fault = (
+    Partition
+    | Cut
+    | SlowLink
+    | Clog
+    | LossBurst
+    | DuplicateBurst
+    | ReorderBurst
+    | Crash
+    | Pause
+    | ClockJump
+    | StoreFailure
+    | TornWrite
+    | StaleDisk
+)
+
+
+class Arrivals(Enum):
+    """When requests come within their span."""
+
+    UNIFORM = "uniform"
+    """Each at a time of its own."""
+    CONSTANT = "constant"
+    """At equal intervals."""
+    POISSON = "poisson"
+    """After exponential gaps, so that some come together; what falls behind the end of the span
+    goes on from its start."""
+
+
+Range = tuple[int, int]
+"""The least and the most of what is drawn evenly between."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +233,25 @@ class Workload:
         transfers: Their number.
         jobs: Their number.
         span_ns: All requests fall into this time from the start.
+        arrivals: How they are spread over it; transfers and jobs each for themselves.
+        run_ms: The longest that a job may run.
+        size_bytes: Of a job's artefact and inputs together.
+        replicas: Executors that a job asks for.
+        spares: Executors that it may call besides.
+        slack_ms: What its deadline leaves besides the run.
+        tolerated_errors_ppm: Chances of a wrong result that it may accept; one is picked.
     """
 
     transfers: int
     jobs: int
     span_ns: int
+    arrivals: Arrivals = Arrivals.UNIFORM
+    run_ms: Range = (200, 1_000)
+    size_bytes: Range = (1_000_000, 1_000_000)
+    replicas: Range = (1, 3)
+    spares: Range = (0, 2)
+    slack_ms: Range = (500, 2_500)
+    tolerated_errors_ppm: tuple[int, ...] = (200_000, 50_000, 20_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +271,8 @@ class Scenario:
         behaviours: Nodes that are not honest.
         skews_ns: Constant error of each node's clock; missing ones are right.
         sync_ns: Time from a write until it is safe.
+        sync_delay: The same as a law; stands in place of `sync_ns` where there is one.
+        costs: What computation takes; None when it takes no time.
         workload: What is asked of the network.
         safety_ns: The faults and the workload end by this time.
         liveness_ns: So much time is left afterwards to finish everything.
@@ -173,6 +292,8 @@ class Scenario:
     skews_ns: tuple[int, ...] = ()
     sync_ns: int = 0
     liveness_ns: int = 180 * SECOND
+    sync_delay: Delay | None = None
+    costs: Costs | None = None
 
     @property
     def nodes(self) -> int:

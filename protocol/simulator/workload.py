@@ -4,20 +4,20 @@ The stream is the workload's own, so the same seed asks for the same things what
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, assert_never
 
 from protocol.encoding import content_digest
 from protocol.job.offer import smallest_budget
 from protocol.messages import Limits, Offer, Payload, StakeDeposit, Transfer
 from protocol.parameters import Parameters
 from protocol.simulator.chance import Stream
-from protocol.simulator.scenario import START_NS, Scenario
+from protocol.simulator.scenario import START_NS, Arrivals, Behaviour, Scenario, Workload
 from protocol.units import CREDIT, AccountId, Digest
 
 KINDS: Final = ("wasm", "onnx")
 DEVICES: Final = ("cpu", "cuda")
-TOLERATED_ERRORS_PPM: Final = (200_000, 50_000, 20_000)
 OBSERVER_STAKE: Final = 5_000 * CREDIT
+"""What each owner of a node outside the committee stakes at its start."""
 WORKER_PRICE: Final = CREDIT // 100
 """Millionths of a credit per second that every worker asks for."""
 TRANSFER_MAX: Final = 100 * CREDIT
@@ -43,16 +43,18 @@ def requests_of(scenario: Scenario, accounts: tuple[AccountId, ...]) -> tuple[Re
     stream = Stream(scenario.seed, "workload")
     workload = scenario.workload
     asked: list[tuple[int, int, Payload]] = [
-        (START_NS, node, StakeDeposit(OBSERVER_STAKE))
+        (START_NS, node, StakeDeposit(_deposit(scenario, node)))
         for node in range(len(scenario.stakes), scenario.originals)
     ]
+    clock = _Clock(workload, workload.transfers)
     for _ in range(workload.transfers):
         recipient = accounts[stream.below(len(accounts))]
         payload = Transfer(recipient, stream.between(CREDIT, TRANSFER_MAX))
-        asked.append((_time(stream, scenario), stream.pick(scenario.honest), payload))
+        asked.append((clock.next(stream), stream.pick(scenario.honest), payload))
+    clock = _Clock(workload, workload.jobs)
     for _ in range(workload.jobs):
-        offer = _offer(stream, scenario.parameters)
-        asked.append((_time(stream, scenario), stream.pick(scenario.honest), offer))
+        offer = _offer(stream, workload, scenario.parameters)
+        asked.append((clock.next(stream), stream.pick(scenario.honest), offer))
     asked.sort(key=lambda entry: entry[0])
     return tuple(
         Request(time, node, payload, ticket)
@@ -60,23 +62,52 @@ def requests_of(scenario: Scenario, accounts: tuple[AccountId, ...]) -> tuple[Re
     )
 
 
-def _time(stream: Stream, scenario: Scenario) -> int:
-    return START_NS + stream.below(max(1, scenario.workload.span_ns))
+def _deposit(scenario: Scenario, node: int) -> int:
+    """What a node outside the committee stakes; sybils have one stake together, rounded down."""
+    if scenario.behaviour(node) is not Behaviour.SYBIL:
+        return OBSERVER_STAKE
+    sybils = sum(behaviour is Behaviour.SYBIL for _, behaviour in scenario.behaviours)
+    return OBSERVER_STAKE // sybils
 
 
-def _offer(stream: Stream, parameters: Parameters) -> Offer:
+class _Clock:
+    """Draws the times of a number of requests, one after the other."""
+
+    def __init__(self, workload: Workload, count: int) -> None:
+        self._arrivals = workload.arrivals
+        self._span_ns = max(1, workload.span_ns)
+        self._gap_ns = self._span_ns // max(1, count)
+        self._passed_ns = 0
+
+    def next(self, stream: Stream) -> int:
+        match self._arrivals:
+            case Arrivals.UNIFORM:
+                return START_NS + stream.below(self._span_ns)
+            case Arrivals.CONSTANT:
+                passed_ns = self._passed_ns
+                self._passed_ns += self._gap_ns
+            case Arrivals.POISSON:
+                self._passed_ns += stream.long_tailed(self._gap_ns)
+                passed_ns = self._passed_ns
+            case _:
+                assert_never(self._arrivals)
+        return START_NS + passed_ns % self._span_ns
+
+
+def _offer(stream: Stream, workload: Workload, parameters: Parameters) -> Offer:
     artefact = content_digest(stream.digest())
     inputs = tuple(content_digest(stream.digest()) for _ in range(stream.below(3)))
-    time_ms = stream.between(200, 1_000)
-    replicas = stream.between(1, 3)
+    time_ms = stream.between(*workload.run_ms)
+    replicas = stream.between(*workload.replicas)
     terms = _Terms(
         kind=stream.pick(KINDS),
         time_ms=time_ms,
         replicas=replicas,
-        replicas_max=replicas + stream.below(3),
-        error_ppm=stream.pick(TOLERATED_ERRORS_PPM),
+        replicas_max=replicas + stream.between(*workload.spares),
+        error_ppm=stream.pick(workload.tolerated_errors_ppm),
         rounds=parameters.bid_window_rounds_min + stream.below(6),
-        deadline_ms=time_ms + stream.between(500, 2_500),
+        deadline_ms=time_ms + stream.between(*workload.slack_ms),
+        size_bytes=stream.between(*workload.size_bytes),
     )
     least = smallest_budget(_make(artefact, inputs, terms, 1), parameters)
     return _make(artefact, inputs, terms, least + stream.below(CREDIT))
@@ -93,6 +124,7 @@ class _Terms:
     error_ppm: int
     rounds: int
     deadline_ms: int
+    size_bytes: int
 
 
 def _make(artefact: Digest, inputs: tuple[Digest, ...], terms: _Terms, budget: int) -> Offer:
@@ -100,7 +132,7 @@ def _make(artefact: Digest, inputs: tuple[Digest, ...], terms: _Terms, budget: i
         kind=terms.kind,
         artefact=artefact,
         inputs=inputs,
-        size_bytes=MEGABYTE,
+        size_bytes=terms.size_bytes,
         device="any",
         limits=Limits(terms.time_ms, 64 * MEGABYTE, MEGABYTE, 10**9),
         result_class="exact",

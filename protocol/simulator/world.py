@@ -16,11 +16,14 @@ from protocol.simulator.burier import Around, buriers_of
 from protocol.simulator.chance import Stream
 from protocol.simulator.connections import Connections
 from protocol.simulator.copier import copiers_of
+from protocol.simulator.costs import Bill
 from protocol.simulator.engine import Engine
+from protocol.simulator.hider import hiders_of
 from protocol.simulator.network import Network, Parcel
 from protocol.simulator.node import Node, Recorder, Surroundings
 from protocol.simulator.scenario import START_NS, Behaviour, Scenario, genesis_of, identities
 from protocol.simulator.scheme import FAKE
+from protocol.simulator.spammer import Hose, spammers_of
 from protocol.simulator.workload import DEVICES, KINDS, WORKER_PRICE, Request, requests_of
 from protocol.units import MILLISECOND, AccountId, JobId
 
@@ -117,11 +120,10 @@ class World:
             scenario.sync_ns,
             sends_early,
         )
-        self.nodes = tuple(Node(number, surroundings) for number in range(scenario.nodes))
-        note = self.adversary.mischief.note
-        watching.join(copiers_of(scenario, self.nodes, self.accounts, note))
-        around = Around(self.engine, scheme, self._publish, note)
-        buriers_of(scenario, self.nodes, self._secrets, around)
+        self.nodes = tuple(
+            self._make_node(number, surroundings) for number in range(scenario.nodes)
+        )
+        self._let_loose(watching)
         self._runs: dict[tuple[int, JobId], int] = {}
         self._durations = [Stream(scenario.seed, "runs", n) for n in range(scenario.nodes)]
         self.unheard = 0
@@ -158,6 +160,30 @@ class World:
         for key in [key for key in self._runs if key[0] == number]:
             del self._runs[key]
         self.connections.reset(number)
+
+    def _make_node(self, number: int, surroundings: Surroundings) -> Node:
+        node, scenario = Node(number, surroundings), self.scenario
+        if scenario.costs is not None:
+            node.bill = Bill(scenario.costs)
+        if scenario.sync_delay is not None:
+            node.draw_sync_ns = partial(
+                scenario.sync_delay.draw, Stream(scenario.seed, "sync", number)
+            )
+        return node
+
+    def _let_loose(self, watching: Recorders) -> None:
+        """Starts those of the dishonest that act of themselves."""
+        scenario, nodes, note = self.scenario, self.nodes, self.adversary.mischief.note
+        watching.join(copiers_of(scenario, nodes, self.accounts, note))
+        watching.join(hiders_of(scenario, nodes, self.accounts, note))
+        buriers_of(
+            scenario,
+            nodes,
+            self._secrets,
+            Around(self.engine, self._scheme, self._publish, note),
+        )
+        hose = Hose(self.engine, self._flood_block, self._flood_message, note)
+        spammers_of(scenario, nodes, self.accounts, hose)
 
     def _plan_start(self) -> None:
         stream = Stream(self.scenario.seed, "start")
@@ -206,7 +232,7 @@ class World:
                 for showing in self.adversary.show_block(number, raw):
                     self.network.gossip(number, showing.targets, self._block(showing.raw))
             case fx.GossipOperations(raw):
-                self.network.gossip(number, range(len(self.nodes)), self._message(raw))
+                self._flood_message(number, raw)
             case fx.Send(peer, raw):
                 self._send(number, peer, raw)
             case fx.SendStoredBlocks(peer):
@@ -228,7 +254,13 @@ class World:
     def _publish(self, number: int, raw: bytes) -> None:
         """Shows everybody a block that a node's core has not made, and gives that core a copy."""
         self._deliver(number, ev.BlockReceived(self.accounts[number], raw))
+        self._flood_block(number, raw)
+
+    def _flood_block(self, number: int, raw: bytes) -> None:
         self.network.gossip(number, range(len(self.nodes)), self._block(raw))
+
+    def _flood_message(self, number: int, raw: bytes) -> None:
+        self.network.gossip(number, range(len(self.nodes)), self._message(raw))
 
     def _block(self, raw: bytes) -> Parcel:
         return Parcel(lambda relay: ev.BlockReceived(self.accounts[relay], raw), len(raw))
@@ -241,6 +273,8 @@ class World:
         longest_ms = max(RUN_MIN_MS + 1, effect.offer.limits.time_ms * 9 // 10)
         elapsed_ms = stream.between(RUN_MIN_MS, longest_ms)
         is_impossible = stream.hits(UNAVAILABLE_PPM)
+        if not self.adversary.takes_its_time(number):
+            elapsed_ms = RUN_MIN_MS
         output = self.adversary.result_of(number, effect.offer)
         if output is None:
             return

@@ -7,7 +7,8 @@ from protocol.simulator.run import Verdict, play
 
 pytestmark = pytest.mark.slow
 
-NAMED = sorted(set(SCENARIOS) - {"swarm"})
+NAMED = sorted(set(SCENARIOS) - {"swarm", "split-brain"})
+"""The last of these has to break a promise: the checkers are tested with it."""
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])

@@ -4,7 +4,7 @@ from protocol.ledger.block import open_block
 from protocol.ledger.committee import Committee
 from protocol.ledger.evidence import check_evidence, make_evidence
 from protocol.messages import Offer, network_of
-from protocol.simulator.adversary import Adversary, right_result, twin_of
+from protocol.simulator.adversary import Adversary, Mischief, right_result, twin_of
 from protocol.simulator.catalogue import calm
 from protocol.simulator.scenario import Behaviour, Scenario, genesis_of, identities
 from protocol.simulator.scheme import FAKE
@@ -74,3 +74,30 @@ def test_liars_agree_on_a_wrong_result_and_the_silent_give_none() -> None:
     assert liar.result_of(0, offer) == right_result(offer)
     assert liar.result_of(1, offer) not in (None, right_result(offer))
     assert adversary(Behaviour.SILENT).result_of(1, offer) is None
+
+
+def test_bad_workers_are_wrong_each_in_its_own_way() -> None:
+    scenario = calm(1)
+    accounts = tuple(FAKE.account_of(secret.seed) for secret in identities(scenario))
+    first, second = [
+        one.payload for one in requests_of(scenario, accounts) if isinstance(one.payload, Offer)
+    ]
+    bad = replace(scenario, behaviours=((1, Behaviour.ERRING), (2, Behaviour.ERRING)))
+    erring = Adversary(bad, tuple(secret.seed for secret in identities(bad)), FAKE)
+    wrong = {erring.result_of(node, offer) for node in (1, 2) for offer in (first, second)}
+    assert len(wrong - {None, right_result(first), right_result(second)}) == 4
+    lazy = adversary(Behaviour.LAZY)
+    assert lazy.result_of(1, first) == lazy.result_of(1, second) != right_result(first)
+    assert [lazy.takes_its_time(node) for node in (0, 1)] == [True, False]
+    assert lazy.mischief.count(Behaviour.LAZY, 1) == 2
+    assert adversary(Behaviour.HIDING).result_of(1, first) is None
+    assert adversary(Behaviour.SYBIL).result_of(1, first) == right_result(first)
+
+
+def test_sybils_count_together() -> None:
+    mischief = Mischief()
+    for node in (1, 2, 2):
+        mischief.note(Behaviour.SYBIL, node)
+        mischief.note(Behaviour.LAZY, node)
+    assert [mischief.count(Behaviour.SYBIL, node) for node in (1, 2, 3)] == [3, 3, 3]
+    assert [mischief.count(Behaviour.LAZY, node) for node in (1, 2, 3)] == [1, 2, 0]

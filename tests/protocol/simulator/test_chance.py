@@ -39,3 +39,19 @@ def test_the_long_tail_has_its_mean_and_a_tail() -> None:
 
 def test_a_shuffle_loses_nothing() -> None:
     assert sorted(Stream(1, "order").shuffled(range(9))) == list(range(9))
+
+
+def test_the_bell_stays_between_its_bounds_and_has_its_middle() -> None:
+    stream = Stream(1, "bell")
+    draws = [stream.bell(1_000, 3_000) for _ in range(20_000)]
+    assert (min(draws), max(draws)) == (1_000, 3_000)
+    assert 1_980 < sum(draws) // len(draws) < 2_020
+    assert sum(1_500 < one < 2_500 for one in draws) > 15_000
+
+
+def test_the_skewed_draw_has_its_mean_above_its_median_and_a_tail() -> None:
+    stream = Stream(1, "skewed")
+    draws = sorted(stream.skewed(1_000) for _ in range(20_000))
+    assert 950 < sum(draws) // len(draws) < 1_050
+    assert 580 < draws[10_000] < 630
+    assert draws[-1] == 8_769

@@ -105,3 +105,29 @@ def test_a_copy_keeps_what_was_safe_and_goes_its_own_way() -> None:
     copy.sync()
     assert (disk.contradictions, copy.contradictions) == ([], [])
     assert next(copy.restore()) == ev.BlocksRestored((block(1).raw,))
+
+
+def test_a_torn_batch_is_dropped_at_the_next_start() -> None:
+    disk = kept(block(1))
+    for write in (block(2), slot(5), block(3)):
+        disk.write(write)
+    assert disk.unsynced == 3
+    disk.tear(2)
+    assert list(disk.restore()) == [
+        ev.BlocksRestored((block(1).raw,)),
+        ev.Restored(0, (), ()),
+    ]
+    assert (disk.lost, disk.dropped, disk.is_dirty) == (1, 2, False)
+
+
+def test_without_checksums_a_torn_batch_comes_back_in_part() -> None:
+    disk = kept(block(1))
+    disk.has_checksums = False
+    for write in (block(2), slot(5), block(3)):
+        disk.write(write)
+    disk.tear(1)
+    assert list(disk.restore()) == [
+        ev.BlocksRestored((block(1).raw, block(2).raw)),
+        ev.Restored(0, (), ()),
+    ]
+    assert (disk.signed, disk.dropped) == (0, 0)

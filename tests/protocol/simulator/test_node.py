@@ -4,6 +4,7 @@ from typing import cast
 from protocol import effects as fx
 from protocol import events as ev
 from protocol.core import Core
+from protocol.simulator.costs import Bill, Costs
 from protocol.simulator.engine import Engine
 from protocol.simulator.node import SPINS_MAX, Node, Surroundings
 from protocol.units import MILLISECOND, AccountId, Digest, Round
@@ -198,3 +199,69 @@ def test_recorders_hear_of_writes_at_once_and_of_the_rest_when_it_gets_out() -> 
     node.deliver(ev.Tick())
     made.engine.run(SYNC_NS)
     assert made.ear.heard == ["0<Tick", "0>PersistSlot", f"{SYNC_NS}>GossipBlock"]
+
+
+def test_a_sync_can_take_another_time_each_time() -> None:
+    made, node = bench(SLOT, GOSSIP)
+    times = iter((3, 40))
+    node.draw_sync_ns = lambda: next(times)
+    node.deliver(ev.Tick())
+    made.engine.run(3)
+    node.deliver(ev.Tick())
+    made.engine.run(100)
+    assert made.done == [(3, GOSSIP), (43, GOSSIP)]
+
+
+def test_a_busy_node_steps_and_sends_only_when_it_has_computed() -> None:
+    made, node = bench(SLOT, GOSSIP)
+    node.bill = Bill(Costs(step_ns=100, sign_ns=7))
+    node.deliver(ev.Tick())
+    made.engine.run(50)
+    node.deliver(ev.Tick())
+    made.engine.run(99)
+    assert made.script.steps == []
+    made.engine.run(1_000)
+    assert [now for _, now in made.script.steps] == [100, 217]
+    assert [time for time, _ in made.done] == [117, 234]
+
+
+def test_a_crash_while_computing_leaves_nothing() -> None:
+    made, node = bench(SLOT, GOSSIP)
+    node.bill = Bill(Costs(step_ns=100))
+    node.deliver(ev.Tick())
+    made.engine.run(50)
+    node.crash(keeps_last_batch=True)
+    made.engine.run(1_000)
+    assert (made.script.steps, made.done, node.disk.lost) == ([], [], 0)
+
+
+def test_a_pause_while_computing_puts_the_batch_off() -> None:
+    made, node = bench(GOSSIP)
+    node.bill = Bill(Costs(step_ns=100))
+    node.deliver(ev.Tick())
+    made.engine.run(50)
+    node.pause()
+    made.engine.run(500)
+    assert made.script.steps == []
+    node.resume()
+    made.engine.run(1_000)
+    assert made.done == [(600, GOSSIP)]
+
+
+def test_something_else_can_happen_in_the_place_of_the_next_write() -> None:
+    made, node = bench(SLOT, GOSSIP)
+    torn: list[int] = []
+    node.tear_next_write(lambda: torn.append(node.disk.unsynced))
+    node.deliver(ev.Tick())
+    made.engine.run(10 * SYNC_NS)
+    assert (torn, made.done) == ([1], [])
+
+
+def test_a_tear_that_was_called_off_does_not_happen() -> None:
+    made, node = bench(SLOT, GOSSIP)
+    torn: list[int] = []
+    node.tear_next_write(lambda: torn.append(1))
+    node.tear_next_write(None)
+    node.deliver(ev.Tick())
+    made.engine.run(10 * SYNC_NS)
+    assert (torn, made.done) == ([], [(SYNC_NS, GOSSIP)])
