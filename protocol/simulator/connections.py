@@ -4,7 +4,7 @@ A core learns of it through `PeerJoined` and `PeerLeft`, late as in the real net
 only when pings stay out, a crash at once, and a redial takes its time.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
@@ -30,11 +30,21 @@ class Connections:
         count: Number of nodes.
         wanted: Whether two nodes can talk in both directions now.
         notify: Called with a node, its peer, and whether the peer joined or left.
+        pairs: Who may be connected at all, the lower number first; None connects everybody.
     """
 
-    def __init__(self, engine: Engine, count: int, wanted: Wanted, notify: Notify) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        count: int,
+        wanted: Wanted,
+        notify: Notify,
+        pairs: Sequence[tuple[int, int]] | None = None,
+    ) -> None:
         self._engine = engine
-        self._pairs = [(a, b) for a in range(count) for b in range(a + 1, count)]
+        if pairs is None:
+            pairs = [(a, b) for a in range(count) for b in range(a + 1, count)]
+        self._pairs = pairs
         self._wanted = wanted
         self._notify = notify
         self._standing: dict[tuple[int, int], None] = {}

@@ -14,6 +14,7 @@ from protocol.parameters import Parameters, minimal
 from protocol.signing import Scheme
 from protocol.simulator.chance import Stream
 from protocol.simulator.network import Conditions, Pair
+from protocol.simulator.overlay.parameters import OverlayParameters
 from protocol.units import CREDIT, SECOND, AccountId
 
 START_NS: Final = SECOND
@@ -157,6 +158,7 @@ class Scenario:
         workload: What is asked of the network.
         safety_ns: The faults and the workload end by this time.
         liveness_ns: So much time is left afterwards to finish everything.
+        overlay: How gossip travels from neighbour to neighbour; None links everybody directly.
     """
 
     name: str
@@ -173,6 +175,7 @@ class Scenario:
     skews_ns: tuple[int, ...] = ()
     sync_ns: int = 0
     liveness_ns: int = 180 * SECOND
+    overlay: OverlayParameters | None = None
 
     @property
     def nodes(self) -> int:
