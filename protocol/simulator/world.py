@@ -158,7 +158,7 @@ class World:
                 sandbox_level=SANDBOX_LEVEL,
             )
         )
-        self.connections.review()
+        self.connections.review(number)
 
     def crash(self, number: int, keeps_last_batch: bool) -> None:
         """Stops a node; its runs are lost."""

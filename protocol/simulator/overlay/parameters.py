@@ -155,13 +155,28 @@ def gossipsub_1_0() -> OverlayParameters:
     return OverlayParameters(Strategy.GOSSIPSUB, dials=20, mesh=mesh)
 
 
-def gossipsub_1_1(*, scored: bool) -> OverlayParameters:
-    """GossipSub 1.1 as its attacks were measured, with or without scores.
-
-    Source: github.com/libp2p/gossipsub-hardening, `scripts/configs/1k-attack-cold-boot.json`, and
-    for what it leaves out (the penalty for misbehaviour, D_out) the specification's defaults.
-    """
+def gossipsub_attacked_1_0() -> OverlayParameters:
+    """GossipSub 1.0 with the degrees that it was attacked with: nothing of 1.1, no scores."""
     mesh = MeshParameters(
-        degree=8, low=6, lazy=12, best=6, scores=ScoreParameters() if scored else None
+        degree=8,
+        low=6,
+        lazy=12,
+        lazy_ppm=0,
+        outward=0,
+        best=0,
+        backoff_ns=0,
+        floods_own=False,
     )
+    return OverlayParameters(Strategy.GOSSIPSUB, dials=20, mesh=mesh)
+
+
+def gossipsub_attacked_1_1(*, scored: bool = True) -> OverlayParameters:
+    """GossipSub 1.1 as it was attacked, with or without scores.
+
+    Source: github.com/libp2p/gossipsub-hardening, `scripts/configs/`, file
+    `1k-attack-cold-boot-covert-flash-oppgraft.json`; for what it leaves out (the penalty for
+    breaches, D_out), the defaults of the specification.
+    """
+    scores = ScoreParameters(graft_threshold=10, graft_ticks=10) if scored else None
+    mesh = MeshParameters(degree=8, low=6, lazy=12, best=6, scores=scores)
     return OverlayParameters(Strategy.GOSSIPSUB, dials=20, mesh=mesh)
