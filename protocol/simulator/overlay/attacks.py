@@ -12,7 +12,7 @@ from protocol.simulator.chance import MILLION, Stream
 from protocol.simulator.engine import Engine
 from protocol.simulator.network import Delay, Law
 from protocol.simulator.overlay.experiments import delivered_to
-from protocol.simulator.overlay.gossipsub import GossipSub
+from protocol.simulator.overlay.gossipsub import MeshRouter
 from protocol.simulator.overlay.overlay import Overlay
 from protocol.simulator.overlay.parameters import OverlayParameters
 from protocol.simulator.overlay.topology import Topology, draw_topology, with_strangers
@@ -198,6 +198,6 @@ def _topology(attack: Attack, parameters: OverlayParameters, seed: int) -> Topol
     return with_strangers(honest, attack.sybils, attack.sybil_dials, targets, stream)
 
 
-def _honest_ppm(mesh: GossipSub, watched: Sequence[int], honest: int) -> int:
+def _honest_ppm(mesh: MeshRouter, watched: Sequence[int], honest: int) -> int:
     links = [peer for node in watched for peer in mesh.mesh(node)]
     return sum(peer < honest for peer in links) * MILLION // max(1, len(links))

@@ -17,7 +17,7 @@ OPPORTUNISTIC_GRAFTS = 2
 """Neighbours that a mesh whose median is poor takes in at once."""
 
 
-class GossipSub:
+class MeshRouter:
     """The routers of all nodes.
 
     Args:

@@ -2,7 +2,7 @@
 
 from protocol.simulator.chance import Stream
 from protocol.simulator.engine import Engine
-from protocol.simulator.overlay.gossipsub import GossipSub
+from protocol.simulator.overlay.gossipsub import MeshRouter
 from protocol.simulator.overlay.message import Message, Router, Tally, new_message
 from protocol.simulator.overlay.parameters import OverlayParameters, Strategy
 from protocol.simulator.overlay.scoring import ScoreBook
@@ -45,7 +45,7 @@ class Overlay:
         self._count = topology.count
         self.tally = Tally()
         self.messages: list[Message] = []
-        self.mesh: GossipSub | None = None
+        self.mesh: MeshRouter | None = None
         self.rumours: Rumours | None = None
         self.sybils: Infiltrated | None = None
         self._wires = Wires(engine, topology, conditions, seed, self.tally)
@@ -95,7 +95,7 @@ class Overlay:
             own = range(self._honest)
             book = ScoreBook(scores, (*own, *(self._honest,) * (topology.count - self._honest)))
             self._wires.book = book
-        self.mesh = GossipSub(
+        self.mesh = MeshRouter(
             self._engine, self._wires, parameters.mesh, topology.dialled, seed, book
         )
         for node in range(self._honest):

@@ -136,7 +136,7 @@ class OverlayParameters:
     accepts: int = UNLIMITED
     fan_out: int = 1
     round_ns: int = SECOND
-    mesh: MeshParameters = MeshParameters()  # noqa: RUF009  a frozen value
+    mesh: MeshParameters = MeshParameters()
 
 
 def as_the_node() -> OverlayParameters:

@@ -17,7 +17,7 @@ from protocol.simulator.chance import Stream
 from protocol.simulator.engine import Engine
 from protocol.simulator.network import Network, Parcel
 from protocol.simulator.node import Node
-from protocol.simulator.overlay.gossipsub import GossipSub
+from protocol.simulator.overlay.gossipsub import MeshRouter
 from protocol.simulator.overlay.message import Control, Message, Router, Tally, new_message
 from protocol.simulator.overlay.parameters import OverlayParameters, Strategy
 from protocol.simulator.overlay.scoring import ScoreBook
@@ -68,9 +68,7 @@ class Relay:
     def __init__(self, parameters: OverlayParameters, ground: Ground, seed: int) -> None:
         count = len(ground.accounts)
         stream = Stream(seed, "topology")
-        self.topology: Topology = draw_topology(
-            count, parameters.dials, parameters.accepts, stream
-        )
+        self.topology: Topology = draw_topology(count, parameters.dials, parameters.accepts, stream)
         self.tally = Tally()
         self._ground = ground
         self._numbers: Mapping[AccountId, int] = {
@@ -157,9 +155,7 @@ class Relay:
             case Strategy.GOSSIPSUB:
                 if parameters.mesh.scores is not None:
                     self._book = ScoreBook(parameters.mesh.scores, tuple(range(topology.count)))
-                mesh = GossipSub(
-                    engine, self, parameters.mesh, topology.dialled, seed, self._book
-                )
+                mesh = MeshRouter(engine, self, parameters.mesh, topology.dialled, seed, self._book)
                 for node in range(topology.count):
                     mesh.start(node)
                 return mesh

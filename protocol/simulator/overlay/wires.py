@@ -178,7 +178,5 @@ class Wires:
         else:
             self._tally.useless += 1
 
-    def _hear(
-        self, target: int, source: int, control: Control, named: tuple[Message, ...]
-    ) -> None:
+    def _hear(self, target: int, source: int, control: Control, named: tuple[Message, ...]) -> None:
         self.router.hear(target, source, control, named)

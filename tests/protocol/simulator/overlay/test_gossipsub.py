@@ -2,7 +2,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from protocol.simulator.engine import Engine
-from protocol.simulator.overlay.gossipsub import GossipSub
+from protocol.simulator.overlay.gossipsub import MeshRouter
 from protocol.simulator.overlay.message import Control, Message, new_message
 from protocol.simulator.overlay.parameters import MeshParameters, ScoreParameters
 from protocol.simulator.overlay.scoring import ScoreBook
@@ -49,7 +49,7 @@ class Town:
         self.engine, self.ear = Engine(), Ear()
         self.book = ScoreBook(scores, tuple(range(PEERS + 1))) if scores else None
         sides = (dialled, *(frozenset[int](),) * PEERS)
-        self.router = GossipSub(self.engine, self.ear, parameters, sides, 1, self.book)
+        self.router = MeshRouter(self.engine, self.ear, parameters, sides, 1, self.book)
         for peer in range(1, PEERS + 1):
             self.router.link(0, peer)
         self.router.start(0)
