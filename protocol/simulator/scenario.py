@@ -15,6 +15,7 @@ from protocol.signing import Scheme
 from protocol.simulator.chance import Stream
 from protocol.simulator.costs import Costs
 from protocol.simulator.network import Conditions, Delay, Pair
+from protocol.simulator.overlay.parameters import OverlayParameters
 from protocol.simulator.queue import Capacity
 from protocol.units import CREDIT, SECOND, AccountId
 
@@ -276,6 +277,7 @@ class Scenario:
         workload: What is asked of the network.
         safety_ns: The faults and the workload end by this time.
         liveness_ns: So much time is left afterwards to finish everything.
+        overlay: How gossip travels from neighbour to neighbour; None links everybody directly.
     """
 
     name: str
@@ -294,6 +296,7 @@ class Scenario:
     liveness_ns: int = 180 * SECOND
     sync_delay: Delay | None = None
     costs: Costs | None = None
+    overlay: OverlayParameters | None = None
 
     @property
     def nodes(self) -> int:

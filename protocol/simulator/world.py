@@ -21,6 +21,7 @@ from protocol.simulator.engine import Engine
 from protocol.simulator.hider import hiders_of
 from protocol.simulator.network import Network, Parcel
 from protocol.simulator.node import Node, Recorder, Surroundings
+from protocol.simulator.overlay.relay import Ground, Relay
 from protocol.simulator.scenario import START_NS, Behaviour, Scenario, genesis_of, identities
 from protocol.simulator.scheme import FAKE
 from protocol.simulator.spammer import Hose, spammers_of
@@ -75,6 +76,7 @@ class World:
     Attributes:
         engine: Virtual time.
         network: The links.
+        relay: Carries gossip from neighbour to neighbour; None when all are linked directly.
         nodes: By number.
         accounts: Of each node.
         adversary: Acts for all that are not honest.
@@ -108,8 +110,14 @@ class World:
         self.network = Network(
             self.engine, scenario.nodes, scenario.conditions, scenario.seed, self._deliver
         )
+        self.relay, pairs = None, None
+        if scenario.overlay is not None:
+            ground = Ground(self.engine, self.network, self.accounts, lambda n: self.nodes[n])
+            self.relay = Relay(scenario.overlay, ground, scenario.seed)
+            pairs = self.relay.topology.pairs
+        self._gossip = self.network.gossip if self.relay is None else self.relay.gossip
         self.connections = Connections(
-            self.engine, scenario.nodes, self._can_talk, self._tell_connection
+            self.engine, scenario.nodes, self._can_talk, self._tell_connection, pairs
         )
         watching = Recorders(recorders)
         surroundings = Surroundings(
@@ -152,7 +160,7 @@ class World:
                 sandbox_level=SANDBOX_LEVEL,
             )
         )
-        self.connections.review()
+        self.connections.review(number)
 
     def crash(self, number: int, keeps_last_batch: bool) -> None:
         """Stops a node; its runs are lost."""
@@ -160,6 +168,8 @@ class World:
         for key in [key for key in self._runs if key[0] == number]:
             del self._runs[key]
         self.connections.reset(number)
+        if self.relay is not None:
+            self.relay.forget(number)
 
     def _make_node(self, number: int, surroundings: Surroundings) -> Node:
         node, scenario = Node(number, surroundings), self.scenario
@@ -213,7 +223,8 @@ class World:
         return core
 
     def _deliver(self, target: int, event: ev.Event) -> None:
-        self.nodes[target].deliver(event)
+        if self.relay is None or not self.relay.takes(target, event):
+            self.nodes[target].deliver(event)
 
     def _can_talk(self, first: int, second: int) -> bool:
         if self.nodes[first].core is None or self.nodes[second].core is None:
@@ -221,6 +232,8 @@ class World:
         return not (self.network.is_cut(first, second) or self.network.is_cut(second, first))
 
     def _tell_connection(self, number: int, peer: int, joined: bool) -> None:
+        if self.relay is not None:
+            self.relay.connect(number, peer, stands=joined)
         account = self.accounts[peer]
         self.nodes[number].deliver(ev.PeerJoined(account) if joined else ev.PeerLeft(account))
 
@@ -230,7 +243,7 @@ class World:
         match effect:
             case fx.GossipBlock(raw):
                 for showing in self.adversary.show_block(number, raw):
-                    self.network.gossip(number, showing.targets, self._block(showing.raw))
+                    self._gossip(number, showing.targets, self._block(showing.raw))
             case fx.GossipOperations(raw):
                 self._flood_message(number, raw)
             case fx.Send(peer, raw):
@@ -257,10 +270,10 @@ class World:
         self._flood_block(number, raw)
 
     def _flood_block(self, number: int, raw: bytes) -> None:
-        self.network.gossip(number, range(len(self.nodes)), self._block(raw))
+        self._gossip(number, range(len(self.nodes)), self._block(raw))
 
     def _flood_message(self, number: int, raw: bytes) -> None:
-        self.network.gossip(number, range(len(self.nodes)), self._message(raw))
+        self._gossip(number, range(len(self.nodes)), self._message(raw))
 
     def _block(self, raw: bytes) -> Parcel:
         return Parcel(lambda relay: ev.BlockReceived(self.accounts[relay], raw), len(raw))
