@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from p2pnode.lab.results.collector import Collector
 from p2pnode.lab.results.notes import ExecutionNote
 from p2pnode.lab.results.schema import Cell
-from p2pnode.lab.results.times import to_ms
+from p2pnode.lab.results.times import known_ms, to_ms
 from protocol.job.record import Job, Phase
 from protocol.units import AccountId, JobId
 
@@ -93,7 +93,7 @@ def _times(times: Times) -> tuple[float | None, ...]:
     ends = (Phase.SETTLED, Phase.INCONCLUSIVE, Phase.REFUNDED)
     last = max((time for phase in ends for time in times[phase].values()), default=None)
     firsts = (min(times[phase].values(), default=None) for phase in Phase)
-    return (*(to_ms(first) for first in firsts), to_ms(last))
+    return (*(known_ms(first) for first in firsts), known_ms(last))
 
 
 def _bare_row(name: JobId, times: Times) -> Sequence[Cell]:

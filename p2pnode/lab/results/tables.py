@@ -14,7 +14,7 @@ from p2pnode.lab.results.job_table import job_rows
 from p2pnode.lab.results.notes import OperationNote, RequestNote
 from p2pnode.lab.results.schema import Cell, Tables, check_tables, table_of
 from p2pnode.lab.results.series_table import series_rows
-from p2pnode.lab.results.times import middle, to_ms
+from p2pnode.lab.results.times import known_ms, middle, to_ms
 from protocol.simulator.faults import Bite, FaultRecord
 from protocol.simulator.network import Pair, Traffic
 from protocol.simulator.run import Outcome
@@ -109,7 +109,7 @@ def _block_rows(collector: Collector, known: KnownCommits) -> Iterator[Row]:
             note.round if note else block_round,
             note.author if note else author,
             digest.hex(),
-            to_ms(time_ns),
+            known_ms(time_ns),
             note.size_bytes if note else None,
             note.operations if note else None,
             len(accepted) if note else None,
@@ -156,9 +156,9 @@ def _vote_rows(collector: Collector, known: KnownCommits) -> Iterator[Row]:
             if time_ns is None:
                 yield slot, leader, "undecided", "", None, node, None
             elif own is None:
-                yield slot, leader, "skipped", "", None, node, to_ms(time_ns)
+                yield slot, leader, "skipped", "", None, node, known_ms(time_ns)
             else:
-                yield slot, leader, "committed", block, own, node, to_ms(time_ns)
+                yield slot, leader, "committed", block, own, node, known_ms(time_ns)
 
 
 # Operations
@@ -188,7 +188,7 @@ def _operation_rows(collector: Collector, known: KnownCommits) -> Iterator[Row]:
         if request.operation is None:
             status = "refused" if request.refusal else "unanswered"
             yield (
-                *("", request.kind, True, node, to_ms(request.asked_ns), None),
+                *("", request.kind, True, node, known_ms(request.asked_ns), None),
                 *(status, request.refusal, None, None, None),
             )
 
@@ -211,8 +211,8 @@ def _views(
         note.kind,
         request is not None,
         asker if asker >= 0 else None,
-        to_ms(request.asked_ns) if request is not None else None,
-        to_ms(note.seen_ns),
+        known_ms(request.asked_ns) if request is not None else None,
+        known_ms(note.seen_ns),
         status,
         failure,
     )
@@ -220,7 +220,7 @@ def _views(
         final_ns = note.final.get(node)
         if final_ns is None and index is not None:
             final_ns = known.time_of(node, index)
-        yield (*head, node, to_ms(_in_block(collector, note, node)), to_ms(final_ns))
+        yield (*head, node, known_ms(_in_block(collector, note, node)), known_ms(final_ns))
 
 
 def _in_block(collector: Collector, note: OperationNote, node: int) -> int | None:

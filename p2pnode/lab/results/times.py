@@ -1,20 +1,19 @@
 """Times as tables have them: milliseconds, cut to microseconds."""
 
 from collections.abc import Sequence
-from typing import TypeVar, overload
+from typing import TypeVar
 
 Item = TypeVar("Item")
 
 
-@overload
-def to_ms(time_ns: int) -> float: ...
-@overload
-def to_ms(time_ns: None) -> None: ...
-@overload
-def to_ms(time_ns: int | None) -> float | None: ...
-def to_ms(time_ns: int | None) -> float | None:
+def to_ms(time_ns: int) -> float:
+    """Turns nanoseconds into milliseconds."""
+    return time_ns // 1_000 / 1_000
+
+
+def known_ms(time_ns: int | None) -> float | None:
     """Turns nanoseconds into milliseconds; None stays None."""
-    return None if time_ns is None else time_ns // 1_000 / 1_000
+    return None if time_ns is None else to_ms(time_ns)
 
 
 def middle(ordered: Sequence[Item]) -> Item:
