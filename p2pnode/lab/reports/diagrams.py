@@ -205,11 +205,11 @@ def _mark_leader(axes: "Axes", slot: int, row: int, verdict: str) -> None:
         slot,
         row,
         "o",
+        color="none",
         markersize=14,
-        markerfacecolor="none",
+        zorder=4,
         markeredgecolor=colour,
         markeredgewidth=1.8,
-        zorder=4,
     )
     if verdict != "committed":
         axes.text(
@@ -241,8 +241,16 @@ def _dag_legend(axes: "Axes", verdicts: Container[str], has_stale: bool) -> None
         axes.plot([], [], "o", color="white", markeredgecolor=BLUE, label="never final")
     for verdict, (colour, label) in MARKS.items():
         if verdict in verdicts:
-            ring = {"markerfacecolor": "none", "markeredgecolor": colour, "markeredgewidth": 1.8}
-            axes.plot([], [], "o", markersize=10, label=label, **ring)
+            axes.plot(
+                [],
+                [],
+                "o",
+                color="none",
+                markersize=10,
+                label=label,
+                markeredgecolor=colour,
+                markeredgewidth=1.8,
+            )
     legend_below(axes, 5)
 
 

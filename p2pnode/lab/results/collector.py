@@ -82,7 +82,7 @@ class Collector:
         self._accepted = [0] * count
         self._states = [b""] * count
         self._sample_ns = sample_ms * MILLISECOND
-        self._next_ns = self._sample_ns
+        self._next_ns = 0
         self._handlers: dict[type, Callable[[int, int, Any], None]] = {
             ev.BlockReceived: self._receive_block,
             ev.OperationRequested: self._request,
@@ -177,34 +177,38 @@ class Collector:
     # Samples
 
     def sample(self, time: int) -> None:
-        """Notes the state of all nodes, under the time at which a sample was due."""
-        due = time - time % self._sample_ns
-        self._next_ns = due + self._sample_ns
-        self.samples.append(
-            Sample(
-                due,
-                tuple(self._rounds),
-                tuple(self._indices),
-                tuple(self._received),
-                tuple(self._accepted),
-                tuple(self._states),
-            )
+        """Notes the state of all nodes for each time at which a sample was due, the first apart.
+
+        Nothing has changed since the event before, so a silence is told as well as anything.
+        """
+        if not self.samples:
+            self._next_ns = time - time % self._sample_ns
+        while self._next_ns <= time:
+            self.samples.append(self._state(self._next_ns))
+            if len(self.samples) > SAMPLES_MAX:
+                del self.samples[::2]
+                self._sample_ns *= 2
+                self._next_ns = self.samples[-1].time_ns
+            self._next_ns += self._sample_ns
+
+    def _state(self, time: int) -> Sample:
+        return Sample(
+            time,
+            tuple(self._rounds),
+            tuple(self._indices),
+            tuple(self._received),
+            tuple(self._accepted),
+            tuple(self._states),
         )
-        if len(self.samples) > SAMPLES_MAX:
-            del self.samples[::2]
-            self._sample_ns *= 2
 
     def close(self, time: int) -> None:
         """Takes a last sample and ends the runs that go on."""
         for run in self._running.values():
             run.device_ns = time - run.begun_ns
         self._running.clear()
-        if not self.samples or self.samples[-1].time_ns < time:
-            self.sample(time)
-            last = self.samples[-1]
-            self.samples[-1] = Sample(
-                time, last.rounds, last.indices, last.received, last.accepted, last.states
-            )
+        self.sample(time)
+        if self.samples[-1].time_ns < time:
+            self.samples.append(self._state(time))
 
     # Blocks and commits
 
