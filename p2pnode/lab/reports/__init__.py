@@ -2,10 +2,20 @@
 
     write_report(folder)
 
-`curves` and `diagrams` draw, `words` tells, `page` puts it together. Matplotlib is imported when
-something is drawn, not before.
+`curves` and `diagrams` draw into axes that the caller may bring, `words` tells, `page` puts it
+together. Matplotlib is imported when a report is made, not before.
 """
 
+from p2pnode.lab.reports.curves import divergence_curve, finality_curves, index_curves
+from p2pnode.lab.reports.diagrams import dag_window, life_of_an_operation, link_map
 from p2pnode.lab.reports.report import write_report
 
-__all__ = ["write_report"]
+__all__ = [
+    "dag_window",
+    "divergence_curve",
+    "finality_curves",
+    "index_curves",
+    "life_of_an_operation",
+    "link_map",
+    "write_report",
+]

@@ -127,7 +127,7 @@ def index_curves(axes: "Axes", reading: Reading) -> bool:
     axes.set_xlabel("seconds since genesis")
     axes.set_ylabel("commit index")
     axes.set_ylim(bottom=0)
-    if len(reading.nodes) <= LEGEND_MAX:
+    if 0 < len(reading.nodes) <= LEGEND_MAX:
         legend_below(axes, 6)
     return bool(reading.nodes)
 

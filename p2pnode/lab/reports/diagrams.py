@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 WINDOW_ROUNDS: Final = 16
+UNDECIDED_ROUNDS: Final = 3
+"""Slots at the end of any run that blocks to come would have decided."""
 SHORT_DIGITS: Final = 12
 LABELS_MAX: Final = 24
 """More nodes than this are drawn without their numbers."""
@@ -126,20 +128,11 @@ def dag_window(axes: "Axes", reading: Reading) -> bool:
     verdicts = _verdicts(reading)
     authors = sorted({leader for leader, _ in verdicts.values()} | {_author(row) for row in rows})
     spots = _spots(rows, authors)
-    for row in rows:
-        spot = spots[str(row["block"])[:SHORT_DIGITS]]
-        for reference in str(row["references"]).split():
-            parent = spots.get(reference)
-            if parent is not None:
-                line = ([parent.round, spot.round], [parent.row, spot.row])
-                axes.plot(*line, color="#B9BFC4", linewidth=0.6, zorder=1)
-    for row in rows:
-        spot = spots[str(row["block"])[:SHORT_DIGITS]]
-        is_final = row["commit_index"] is not None
-        face = BLUE if is_final else "white"
-        axes.plot(
-            spot.round, spot.row, "o", markersize=7, color=face, markeredgecolor=BLUE, zorder=3
-        )
+    _draw_references(axes, rows, spots)
+    for is_final, face in ((True, BLUE), (False, "white")):
+        some = [_spot(row, spots) for row in rows if (row["commit_index"] is not None) is is_final]
+        places = [spot.round for spot in some], [spot.row for spot in some]
+        axes.plot(*places, "o", markersize=7, color=face, markeredgecolor=BLUE, zorder=3)
     for slot in range(first, last + 1):
         if slot in verdicts:
             leader, verdict = verdicts[slot]
@@ -150,20 +143,38 @@ def dag_window(axes: "Axes", reading: Reading) -> bool:
     return True
 
 
+def _draw_references(axes: "Axes", rows: Sequence[Row], spots: Mapping[str, Spot]) -> None:
+    """Draws all references as one broken line, which is much faster than many lines."""
+    xs: list[float] = []
+    ys: list[float] = []
+    for row in rows:
+        spot = _spot(row, spots)
+        for reference in str(row["references"]).split():
+            parent = spots.get(reference)
+            if parent is not None:
+                xs += [parent.round, spot.round, float("nan")]
+                ys += [parent.row, spot.row, float("nan")]
+    axes.plot(xs, ys, color="#B9BFC4", linewidth=0.6, zorder=1)
+
+
+def _spot(row: Row, spots: Mapping[str, Spot]) -> Spot:
+    return spots[str(row["block"])[:SHORT_DIGITS]]
+
+
 def window_start(reading: Reading) -> int:
-    """Chooses the window with most slots that were not committed; of equal ones the first."""
+    """Chooses the window with most slots that were not committed; of equal ones the middle one."""
     verdicts = _verdicts(reading)
     last = max(verdicts, default=1)
-    latest = max(1, last - WINDOW_ROUNDS + 1)
 
     def missed(start: int) -> int:
         slots = range(start, start + WINDOW_ROUNDS)
         return sum(verdicts.get(slot, (0, "committed"))[1] != "committed" for slot in slots)
 
     # The newest slots are always undecided, which says nothing: stay clear of them.
-    settled = [s for s in range(1, latest + 1) if s + WINDOW_ROUNDS + 3 <= last]
-    best = max(settled, key=lambda start: (missed(start), -start), default=1)
-    return max(1, best - 2) if best + WINDOW_ROUNDS - 3 <= last else best
+    starts = range(1, max(2, last - WINDOW_ROUNDS - UNDECIDED_ROUNDS + 2))
+    most = max(map(missed, starts))
+    best = [start for start in starts if missed(start) == most]
+    return best[len(best) // 2]
 
 
 def _author(row: Row) -> int:
@@ -188,7 +199,8 @@ def _spots(rows: Sequence[Row], authors: Sequence[int]) -> dict[str, Spot]:
         place = (cast("int", row["round"]), cast("int", row["author"]))
         number = taken[place] = taken.get(place, -1) + 1
         row_number = authors.index(place[1]) + 0.28 * number
-        spots[str(row["block"])[:SHORT_DIGITS]] = Spot(place[0], row_number)
+        name = str(row["block"])[:SHORT_DIGITS]
+        spots[name] = Spot(place[0], row_number)
     return spots
 
 

@@ -27,7 +27,12 @@ GREY: Final = "#8A8F94"
 PALE: Final = "#E9ECEF"
 
 CYCLE: Final = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK)
-DASHES: Final = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (6, 1.5, 1.5, 1.5)))
+DASHES: Final[tuple[str | tuple[float, tuple[float, ...]], ...]] = (
+    "-",
+    (0.0, (5.0, 1.5)),
+    (0.0, (1.5, 1.2)),
+    (0.0, (6.0, 1.5, 1.5, 1.5)),
+)
 
 DOTS_PER_INCH: Final = 160
 SETTINGS: Final[dict[Any, object]] = {
@@ -68,9 +73,8 @@ def colour_of(number: int) -> str:
 
 
 def dashes_of(number: int) -> "str | tuple[float, tuple[float, ...]]":
-    """The dashes of a line; they change where colours come round again, and from line to line."""
-    found = DASHES[(number // len(CYCLE) + number) % len(DASHES)]
-    return found if isinstance(found, str) else (float(found[0]), tuple(map(float, found[1])))
+    """The dashes of a line: there are four, so that where colours come round dashes do not."""
+    return DASHES[number % len(DASHES)]
 
 
 @contextmanager

@@ -18,11 +18,13 @@ from p2pnode.lab.results.manifest import Manifest, manifest_of, scenario_to_json
 from p2pnode.lab.results.observer import Setup, setup_of
 from p2pnode.lab.results.over_seeds import mean_over_seeds, median_over_seeds
 from p2pnode.lab.results.reading import Reading, read_tables
+from p2pnode.lab.results.recovery import recovery
 from p2pnode.lab.results.rewards import counterfactual
 from p2pnode.lab.results.schema import SCHEMA, SCHEMA_VERSION, Tables
 from p2pnode.lab.results.summary import summary_of
-from p2pnode.lab.results.survival import Wait
+from p2pnode.lab.results.survival import Wait, ended_shares, summarise
 from p2pnode.lab.results.tables import End, tables_of
+from p2pnode.lab.results.waiting import availability, finality_waits
 
 __all__ = [
     "SCHEMA",
@@ -37,15 +39,20 @@ __all__ = [
     "Setup",
     "Tables",
     "Wait",
+    "availability",
     "counterfactual",
+    "ended_shares",
+    "finality_waits",
     "manifest_of",
     "mean_over_seeds",
     "median_over_seeds",
     "missing",
     "read_folder",
     "read_tables",
+    "recovery",
     "scenario_to_json",
     "setup_of",
+    "summarise",
     "summary_of",
     "tables_of",
     "write_folder",

@@ -26,6 +26,7 @@ def test_a_block_that_a_node_forgot_is_not_common_until_it_is_back() -> None:
     assert [(row[0], row[8], row[9], row[10]) for row in rows] == [
         (0.0, 0, 0, 0.0),
         (100.0, 1, 1, 0.0),
+        (200.0, 1, 1, 0.0),
         (300.0, 1, 0, 1.0),
         (400.0, 1, 1, 0.0),
     ]
