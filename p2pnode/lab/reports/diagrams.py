@@ -354,4 +354,8 @@ def _link(
 def _between(
     first: tuple[float, float], second: tuple[float, float], share: float
 ) -> tuple[float, float]:
-    return tuple(a + (b - a) * share for a, b in zip(first, second, strict=True))  # type: ignore[return-value]
+    """The point that lies at a share of the way."""
+    return (
+        first[0] + (second[0] - first[0]) * share,
+        first[1] + (second[1] - first[1]) * share,
+    )

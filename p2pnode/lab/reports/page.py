@@ -36,11 +36,13 @@ table { border-collapse: collapse; width: 100%; font-size: .92rem; }
 th, td { text-align: left; padding: .35rem .7rem .35rem 0; border-bottom: 1px solid #d8dee4;
   vertical-align: top; }
 th { font-weight: 600; } td.number, th.number { text-align: right;
-  font-variant-numeric: tabular-nums; }
-figure { margin: 1.6rem 0; break-inside: avoid; } figure svg { width: 100%; height: auto; }
+  font-variant-numeric: tabular-nums; white-space: nowrap; }
+figure { margin: 1.6rem 0; break-inside: avoid; overflow-x: auto; }
+figure svg { width: 100%; min-width: 30rem; height: auto; }
 figcaption { color: #57606a; font-size: .9rem; }
 .note { color: #57606a; font-size: .9rem; }
 @media print { body { max-width: none; padding: 0; font-size: 11pt; }
+  figure svg { min-width: 0; }
   h2 { break-after: avoid; } table { break-inside: avoid; } }
 """
 

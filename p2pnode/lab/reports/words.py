@@ -51,8 +51,8 @@ def story(reading: Reading, outcome: str) -> Iterator[str]:
     waits = summarise(finality_waits(reading))
     yield (
         f"{len(reading.nodes)} honest nodes ran for {seconds(reading.ended_ms)}. Users asked for "
-        f"{requests.attempted} operations; {requests.seen} were accepted by the node that was "
-        f"asked and {requests.final} became final there, half of them within "
+        f"{_count(requests.attempted, 'operation')}; the nodes that were asked accepted "
+        f"{requests.seen} and saw {requests.final} of them final, half within "
         f"{quantile_text(waits.p50)}."
     )
     timed = [fault for fault in reading.faults if fault.begin_ms is not None]
@@ -70,7 +70,7 @@ def fault_text(fault: Fault) -> str:
         parted = " | ".join(", ".join(map(str, side)) for side in fault.sides)
         what = f"the network was split into {parted}"
     elif fault.cut_links:
-        what = f"{len(fault.cut_links)} directed links were cut ({fault.kind})"
+        what = f"nothing passed over {_count(len(fault.cut_links), 'directed link')}"
     elif fault.nodes:
         what = f"{fault.kind} at node {', '.join(map(str, fault.nodes))}"
     else:
@@ -79,6 +79,10 @@ def fault_text(fault: Fault) -> str:
     if fault.begin_ms is None or fault.end_ms is None:
         return f"For the whole run: {what}; {effect}."
     return f"From {seconds(fault.begin_ms)} to {seconds(fault.end_ms)} {what}; {effect}."
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
 def _bitten(faults: list[Fault]) -> int:
@@ -93,7 +97,7 @@ def _during(reading: Reading) -> Iterator[str]:
         if answered.attempted:
             yield (
                 f"While faults were at work, {side_name(reading, side)} was asked for "
-                f"{answered.attempted} operations: {answered.seen} were accepted and "
+                f"{_count(answered.attempted, 'operation')}: {answered.seen} accepted and "
                 f"{answered.final} final within two seconds."
             )
 
