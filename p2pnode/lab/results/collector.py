@@ -63,6 +63,7 @@ class Collector:
         self.scenario = scenario
         self.setup = setup if setup is not None else setup_of(scenario)
         self.observer = Observer(self.setup)
+        self._honest = frozenset(self.setup.honest)
         count = len(self.setup.accounts)
         self.blocks: dict[Digest, BlockNote] = {}
         self.proposed: dict[Digest, tuple[int, int, int]] = {}
@@ -319,6 +320,8 @@ class Collector:
     # Jobs
 
     def _execute(self, time: int, node: int, effect: fx.Execute) -> None:
+        if node not in self._honest:
+            return  # what a dishonest node says of its devices is worth nothing
         if len(self.executions) >= EXECUTIONS_MAX:
             self._drop("executions")
             return
@@ -336,6 +339,7 @@ class Collector:
         run = self._running.pop((node, event.job), None)
         if run is not None:
             run.device_ns = 0
+            run.is_impossible = True
 
     def _stop_execution(self, time: int, node: int, effect: fx.StopExecution) -> None:
         run = self._running.pop((node, effect.job), None)

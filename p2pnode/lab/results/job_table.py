@@ -20,10 +20,10 @@ TimeOf = Callable[[int, int], int | None]
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What devices did for one job.
+    """What the devices of honest nodes did for one job.
 
     Attributes:
-        executions: Runs started.
+        executions: Runs started; one that could not be started is none.
         doubles: Runs beyond the first of each account that the ledger drew.
         device_ns: Their time.
         wasted_ns: The part that no accepted result came of.
@@ -39,10 +39,11 @@ def work_of(runs: Sequence[ExecutionNote], drawn: Sequence[int], agreeing: Seque
     """Adds up the runs of one job.
 
     Args:
-        runs: Every run that any node started, in the order of time.
+        runs: Every run that an honest node asked its device for, in the order of time.
         drawn: Nodes that the ledger drew; a run of any other node is a double one.
         agreeing: Nodes whose result was accepted; of each, the first finished run was useful.
     """
+    runs = [run for run in runs if not run.is_impossible]
     useful: dict[int, int] = {}
     for run in runs:
         if run.node in agreeing and run.has_finished:

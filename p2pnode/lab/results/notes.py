@@ -61,11 +61,12 @@ class RequestNote:
 
 @dataclass(slots=True)
 class ExecutionNote:
-    """One run of a job on a node's device.
+    """One run of a job on an honest node's device.
 
     Attributes:
         device_ns: How long the device was busy; None while the run goes on.
         has_finished: Whether it ended by itself and gave a result.
+        is_impossible: Whether it could not even be started; the node may try again.
     """
 
     job: JobId
@@ -73,6 +74,7 @@ class ExecutionNote:
     begun_ns: int
     device_ns: int | None = None
     has_finished: bool = False
+    is_impossible: bool = False
 
 
 @dataclass(slots=True)

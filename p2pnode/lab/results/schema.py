@@ -155,12 +155,12 @@ JOBS: Final = (
         Kind.WHOLE,
         fee_microcredits="What was burned.",
         refund_microcredits="What went back to the requester.",
-        executions="Runs that nodes started; empty when nobody watched them.",
+        executions="Runs that honest nodes started; empty when nobody watched them.",
         double_executions="Runs beyond the first of each account that the ledger drew.",
     ),
     *_columns(
         Kind.REAL,
-        device_ms="Time that all runs took on devices.",
+        device_ms="Time that these runs took on devices.",
         wasted_device_ms="The part that no accepted result came of.",
     ),
 )

@@ -71,7 +71,7 @@ def test_a_run_that_ends_takes_as_long_as_its_device_says() -> None:
     collector.close(70)
     assert collector.executions == [
         ExecutionNote(job, 0, 10, 7 * MILLISECOND, has_finished=True),
-        ExecutionNote(job, 1, 10, 0),
+        ExecutionNote(job, 1, 10, 0, is_impossible=True),
         ExecutionNote(job, 2, 10, 40),
         ExecutionNote(job, 3, 10, 60),
     ]

@@ -49,4 +49,14 @@ def test_a_liar_is_no_part_of_those_who_agree() -> None:
     settled = [row for row in rows if row["phase"] == "settled" and row["agreeing"] != "1"]
     assert settled
     assert all("1" not in str(row["agreeing"]).split() for row in settled)
-    assert all(float(row["wasted_device_ms"] or 0) > 0 for row in settled)
+    for row in settled:
+        others = len(str(row["executors"]).split()) - 1
+        assert int(row["executions"] or 0) <= others, "the liar's own run does not count"
+
+
+def test_a_run_that_could_not_be_started_is_none_and_the_next_try_not_double() -> None:
+    failed = ExecutionNote(JOB, 1, 0, 0, is_impossible=True)
+    assert work_of([failed, run(1, 10)], drawn=[1], agreeing=[1]) == Work(1, 0, 10, 0)
+    collector, _, tables = played("silent", 16)
+    assert any(note.is_impossible for note in collector.executions)
+    assert set(tables["jobs"]["double_executions"]) == {0}
