@@ -87,6 +87,7 @@ def divergence_curve(axes: "Axes", reading: Reading) -> bool:
     axes.set_xlabel("seconds since genesis")
     axes.set_ylabel("|union| − |intersection|", color=BLUE)
     axes.set_ylim(bottom=0)
+    axes.locator_params(axis="y", integer=True)
     axes.set_xlim(times[0], times[-1])
     shade_faults(axes, reading)
     other = axes.twinx()

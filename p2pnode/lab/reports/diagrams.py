@@ -27,7 +27,7 @@ UNDECIDED_ROUNDS: Final = 3
 """Slots at the end of any run that blocks to come would have decided."""
 SHORT_DIGITS: Final = 12
 LABELS_MAX: Final = 24
-"""More nodes than this are drawn without their numbers."""
+"""Where there are more nodes than this, not all of them are drawn with their numbers."""
 
 
 def life_of_an_operation(axes: "Axes", reading: Reading) -> bool:
@@ -57,7 +57,7 @@ def life_of_an_operation(axes: "Axes", reading: Reading) -> bool:
     _legend(axes)
     axes.set_title(f"One {chosen.kind or 'operation'} through the nodes", pad=16)
     axes.set_xlabel("seconds since genesis")
-    axes.set_yticks(list(places.values()), [f"node {node}" for node in places])
+    _name_rows(axes, list(places))
     axes.set_ylim(len(places) - 0.5, -0.5)
     axes.grid(visible=False, axis="y")
     times = [chosen.begun_ms, *chosen.in_block_ms.values(), *chosen.final_ms.values()]
@@ -94,6 +94,12 @@ def _arrows(axes: "Axes", chosen: Operation, places: dict[int, int], asker: int)
     if source != asker and chosen.begun_ms is not None:
         begun = (chosen.begun_ms / SECOND_MS, places[asker])
         axes.plot(*zip(begun, start, strict=True), color=BLUE, linewidth=0.8, linestyle=":")
+
+
+def _name_rows(axes: "Axes", nodes: Sequence[int]) -> None:
+    """Names the node of each row, or of every second or third where there are too many."""
+    step = 1 + (len(nodes) - 1) // LABELS_MAX
+    axes.set_yticks(range(0, len(nodes), step), [f"node {node}" for node in nodes[::step]])
 
 
 def _legend(axes: "Axes") -> None:
@@ -154,7 +160,8 @@ def _draw_references(axes: "Axes", rows: Sequence[Row], spots: Mapping[str, Spot
             if parent is not None:
                 xs += [parent.round, spot.round, float("nan")]
                 ys += [parent.row, spot.row, float("nan")]
-    axes.plot(xs, ys, color="#B9BFC4", linewidth=0.6, zorder=1)
+    width = min(0.6, 100 * WINDOW_ROUNDS / max(1, len(xs)))
+    axes.plot(xs, ys, color="#AEB5BB", linewidth=width, zorder=1)
 
 
 def _spot(row: Row, spots: Mapping[str, Spot]) -> Spot:
@@ -239,7 +246,7 @@ def _mark_leader(axes: "Axes", slot: int, row: int, verdict: str) -> None:
 def _dag_frame(axes: "Axes", rounds: tuple[int, int], authors: Sequence[int]) -> None:
     axes.set_title("Blocks by round and author, and the leaders' verdicts")
     axes.set_xlabel("round")
-    axes.set_yticks(range(len(authors)), [f"node {author}" for author in authors])
+    _name_rows(axes, authors)
     axes.set_ylim(len(authors) - 0.4, -0.7)
     axes.set_xlim(rounds[0] - 0.6, rounds[1] + 0.6)
     axes.set_xticks(range(rounds[0], rounds[1] + 1))
