@@ -63,6 +63,7 @@ def page(
         f'<p class="origin">{escape(origin(manifest))}</p>',
         f'<p><span class="outcome {escape(outcome, quote=True)}">{escape(outcome)}</span></p>',
         *(f"<p>{escape(sentence)}</p>" for sentence in story(reading, outcome)),
+        _dropped(manifest),
         _violations(manifest),
         "<h2>Faults</h2>",
         _faults(reading),
@@ -103,6 +104,15 @@ def origin(manifest: Mapping[str, object]) -> str:
     if manifest.get("trace"):
         words.append(f"trace {str(manifest['trace'])[:16]}")
     return " · ".join(words)
+
+
+def _dropped(manifest: Mapping[str, object]) -> str:
+    """Warns where the tables are not whole."""
+    found = manifest.get("dropped")
+    if not isinstance(found, Mapping) or not found:
+        return ""
+    missing = ", ".join(f"{count} {kind}" for kind, count in found.items())
+    return f"<p><strong>Not everything was kept.</strong> Missing: {escape(missing)}.</p>"
 
 
 def _violations(manifest: Mapping[str, object]) -> str:

@@ -54,7 +54,7 @@ class Collector:
         proposed: When a block's author said that it had signed it.
         commits: By node, the time of each commit that it reported, by index.
         phases: By job and phase, when each node reported it first.
-        dropped: How many notes did not fit, by table.
+        dropped: How many things are missing from the notes, by kind.
     """
 
     def __init__(
@@ -142,9 +142,14 @@ class Collector:
     def record(self, time: int, node: int, record: Mapping[str, object]) -> None:
         """Notes a line of a real node's stream of facts; one of an unknown kind is passed over.
 
+        Facts that the stream says it left out count as dropped.
+
         Raises:
             BadRecord: it has the name of a fact, but not its fields.
         """
+        missed = record.get("missed")
+        if isinstance(missed, int):
+            self._drop("facts", missed)
         fact = fact_of(record)
         if fact is not None:
             self.fact(time, node, fact)
@@ -359,5 +364,5 @@ class Collector:
         if handler is not None:
             handler(time, node, effect.fact)
 
-    def _drop(self, table: str) -> None:
-        self.dropped[table] = self.dropped.get(table, 0) + 1
+    def _drop(self, kind: str, count: int = 1) -> None:
+        self.dropped[kind] = self.dropped.get(kind, 0) + count

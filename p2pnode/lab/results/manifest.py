@@ -32,7 +32,7 @@ class Manifest:
         honest: Those whose views the tables give.
         virtual_ms: How long the run was, on its own clock.
         wall_ms: How long it took; the one thing that differs between equal runs.
-        dropped: How many notes did not fit into memory, by table.
+        dropped: How many things the tables lack, because memory or a stream was full, by kind.
     """
 
     source: str

@@ -81,3 +81,9 @@ def test_results_say_where_they_come_from() -> None:
     assert origin(MANIFEST) == f"tiny · seed 7 · simulated · p2pnode 1.2 · trace {'f' * 16}"
     real = {"name": "lan", "seed": None, "source": "processes", "version": "1", "commit": "c" * 40}
     assert origin(real) == f"lan · real processes · p2pnode 1 ({'c' * 12})"
+
+
+def test_a_page_warns_where_the_tables_are_not_whole() -> None:
+    text = page({**MANIFEST, "dropped": {"facts": 3, "<b>": 1}}, RUN, [])
+    assert "Missing: 3 facts, 1 &lt;b&gt;.</p>" in text
+    assert "Not everything was kept" not in page(MANIFEST, RUN, [])

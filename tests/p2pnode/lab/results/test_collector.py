@@ -84,3 +84,10 @@ def test_a_block_that_comes_again_after_a_stale_disk_was_forgotten_in_between() 
     assert lapses
     assert {node for node, _, _ in lapses} == {2}
     assert all(begin < end for _, begin, end in lapses)
+
+
+def test_what_a_stream_left_out_is_counted() -> None:
+    collector = Collector(SCENARIOS["calm"](1))
+    for missed in (2, 3):
+        collector.record(1, 0, {"fact": "job_changed", "job": "00" * 32, "missed": missed})
+    assert collector.dropped == {"facts": 5}
