@@ -90,4 +90,11 @@ def test_the_locks_hold_every_declared_dependency() -> None:
     runtime = {pin.name for pin in read_lock("runtime")}
     development = {pin.name for pin in read_lock("development")}
     assert names_of(PROJECT["dependencies"]) <= runtime
-    assert names_of(PROJECT["optional-dependencies"]["dev"]) <= development
+    for extra in ("dev", "lab"):
+        assert names_of(PROJECT["optional-dependencies"][extra]) <= development
+
+
+def test_a_node_is_installed_without_tables_and_plots() -> None:
+    extra = names_of(PROJECT["optional-dependencies"]["lab"])
+    assert extra == {"matplotlib", "polars"}
+    assert extra.isdisjoint(pin.name for pin in read_lock("runtime"))

@@ -1,0 +1,156 @@
+"""Figures of blocks, samples and links: one function for each.
+
+What is drawn out of the tables here concerns honest nodes only, as the tables do.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Final, cast
+
+from p2pnode.lab.results.reading import Reading, Row, rows_of
+
+LAGS: Final = (1, 3, 10)
+"""Commits behind the newest one at which a node counts as behind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """Blocks that came to nothing.
+
+    Attributes:
+        settled: Blocks of rounds up to the newest leader that every honest node had committed.
+        never_final: Those of them that no commit had ordered when the run ended.
+        share: The second by the first; 0 where there are none.
+    """
+
+    settled: int
+    never_final: int
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Divergence:
+    """How far apart the nodes' sets of blocks were.
+
+    Attributes:
+        mean, highest, at_end: Of 1 - |intersection| / |union|, over samples.
+        most_blocks_apart: Greatest |union| - |intersection|.
+        most_states: Most different states at one time; more than 1 also while some lag behind.
+    """
+
+    mean: float
+    highest: float
+    at_end: float
+    most_blocks_apart: int
+    most_states: int
+
+
+@dataclass(frozen=True, slots=True)
+class Width:
+    """Blocks in one round."""
+
+    mean: float
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
+class Carriage:
+    """What it cost to bring blocks around.
+
+    Attributes:
+        size_bytes: All bytes that set out on any link.
+        deliveries: Blocks that an honest node took in from another node.
+        bytes_per_delivery: Bytes on all links by deliveries; operations and requests included.
+        copies_per_delivery: Copies of blocks that came by gossip, by deliveries; below 1 where
+            blocks came in answers to requests.
+        lost: Messages that vanished.
+    """
+
+    size_bytes: int
+    deliveries: int
+    bytes_per_delivery: float | None
+    copies_per_delivery: float | None
+    lost: int
+
+
+def stale_blocks(reading: Reading) -> Stale:
+    """Counts blocks that are behind every node's newest leader and that no commit ordered."""
+    newest: dict[int, int] = dict.fromkeys(reading.nodes, 0)
+    for vote in rows_of(reading.tables["votes"]):
+        if vote["verdict"] == "committed":
+            node = cast("int", vote["node"])
+            newest[node] = max(newest[node], cast("int", vote["round"]))
+    limit = min(newest.values(), default=0)
+    rows = [row for row in rows_of(reading.tables["blocks"]) if cast("int", row["round"]) <= limit]
+    never = sum(row["commit_index"] is None for row in rows)
+    return Stale(len(rows), never, _ratio(never, len(rows)) or 0.0)
+
+
+def divergence(reading: Reading) -> Divergence:
+    """Summarises the sets of blocks of live honest nodes, from the sample with the first commit on.
+
+    Before that, nodes that have just started have no block yet, and the sets say nothing.
+    """
+    samples: list[Row] = []
+    for rows in _samples(reading):
+        if samples or any(row["final_index"] for row in rows):
+            samples.append(rows[0])
+    values = [cast("float", row["divergence"]) for row in samples]
+    apart = [
+        cast("int", row["blocks_union"]) - cast("int", row["blocks_common"]) for row in samples
+    ]
+    states = [cast("int", row["state_digests"]) for row in samples]
+    if not values:
+        return Divergence(0.0, 0.0, 0.0, 0, 0)
+    mean = round(sum(values) / len(values), 6)
+    return Divergence(mean, max(values), values[-1], max(apart), max(states))
+
+
+def lag_shares(reading: Reading) -> Mapping[int, float]:
+    """For each number k: the share of samples of live nodes that are k or more commits behind."""
+    behind: list[int] = []
+    for rows in _samples(reading):
+        live = [cast("int", row["final_index"]) for row in rows if row["is_live"]]
+        behind += [max(live) - index for index in live]
+    return {lag: _ratio(sum(one >= lag for one in behind), len(behind)) or 0.0 for lag in LAGS}
+
+
+def dag_width(reading: Reading) -> Width:
+    """Counts the blocks of each round that any honest node took in."""
+    widths: dict[int, int] = {}
+    for row in rows_of(reading.tables["blocks"]):
+        if row["accepted_nodes"]:
+            block_round = cast("int", row["round"])
+            widths[block_round] = widths.get(block_round, 0) + 1
+    mean = _ratio(sum(widths.values()), len(widths)) or 0.0
+    return Width(mean, max(widths.values(), default=0))
+
+
+def carriage(reading: Reading) -> Carriage:
+    """Compares what the links carried with the blocks that arrived."""
+    links = list(rows_of(reading.tables["links"]))
+    size_bytes = sum(cast("int", row["size_bytes"]) for row in links)
+    deliveries = 0
+    for row in rows_of(reading.tables["blocks"]):
+        own = row["author"] in reading.nodes
+        deliveries += max(0, cast("int", row["accepted_nodes"] or 0) - own)
+    last = {row["node"]: row for row in rows_of(reading.tables["series"])}
+    copies = sum(cast("int", row["blocks_received"]) for row in last.values())
+    return Carriage(
+        size_bytes,
+        deliveries,
+        _ratio(size_bytes, deliveries) if links else None,
+        _ratio(copies, deliveries),
+        sum(cast("int", row["lost"]) for row in links),
+    )
+
+
+def _samples(reading: Reading) -> Iterator[list[Row]]:
+    """Yields the rows of each sample."""
+    for _, rows in groupby(rows_of(reading.tables["series"]), key=lambda row: row["time_ms"]):
+        yield list(rows)
+
+
+def _ratio(part: float, whole: float) -> float | None:
+    return round(part / whole, 6) if whole else None

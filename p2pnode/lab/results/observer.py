@@ -1,0 +1,130 @@
+"""A copy of the ledger that stands beside a run and takes in every block that any node took in.
+
+Facts say that a commit happened, not what it ordered nor what a job came to. This copy computes
+both as every node does, once instead of once for each node.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from protocol.errors import Reason, Rejected
+from protocol.job.record import Job
+from protocol.ledger.block import VerifiedBlock
+from protocol.messages import Genesis, VerifiedOperation
+from protocol.replica import Applied, Replica
+from protocol.signing import Scheme
+from protocol.simulator.scenario import Scenario, genesis_of, identities
+from protocol.simulator.scheme import FAKE
+from protocol.state import OperationApplied, OperationFailed
+from protocol.units import AccountId, Digest, JobId, MemberIndex, Round
+
+REPEATED = (Reason.NONCE_GAP, Reason.STALE_NONCE)
+"""Failures of one copy of an operation, which say nothing of the operation itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """Whom a run is about.
+
+    Attributes:
+        genesis: What the network shares.
+        accounts: Of each node, by number.
+        honest: Nodes that keep every rule; the tables give their views only.
+        scheme: Signature functions.
+    """
+
+    genesis: Genesis
+    accounts: tuple[AccountId, ...]
+    honest: tuple[int, ...]
+    scheme: Scheme
+
+
+def setup_of(scenario: Scenario, scheme: Scheme = FAKE) -> Setup:
+    """Works out whom a simulated run is about."""
+    accounts = tuple(scheme.account_of(secret.seed) for secret in identities(scenario))
+    return Setup(genesis_of(scenario, scheme), accounts, scenario.honest, scheme)
+
+
+class Observer:
+    """The copy.
+
+    Attributes:
+        digests: Of each commit so far, the first at position 1.
+        leader_rounds: Of each commit so far.
+        index_of_block: The commit that ordered each block.
+        index_of_operation: The commit that judged each operation.
+        failures: Why operations became final without effect.
+    """
+
+    def __init__(self, setup: Setup) -> None:
+        self._replica = Replica(setup.genesis, setup.scheme)
+        self._numbers: dict[AccountId, int] = {}
+        for number, account in enumerate(setup.accounts):
+            self._numbers.setdefault(account, number)
+        self.digests: list[Digest] = []
+        self.leader_rounds: list[Round] = []
+        self.leaders: list[Digest] = []
+        self.index_of_block: dict[Digest, int] = {}
+        self.index_of_operation: dict[Digest, int] = {}
+        self.failures: dict[Digest, str] = {}
+
+    @property
+    def jobs(self) -> tuple[Job, ...]:
+        """Every job as of the last commit, in the order of opening."""
+        return tuple(self._replica.state.jobs.values())
+
+    def job(self, identifier: JobId) -> Job | None:
+        """A job as of the last commit."""
+        return self._replica.state.jobs.get(identifier)
+
+    def number_of(self, account: AccountId) -> int:
+        """A node's number; -1 for an account that no node has."""
+        return self._numbers.get(account, -1)
+
+    def node_of_member(self, member: int) -> int:
+        """The number of the node that a member of the committee is."""
+        return self.number_of(self._replica.ledger.committee.members[member].account)
+
+    def leader_of(self, slot: int) -> int:
+        """The node that leads a round."""
+        leader: MemberIndex = self._replica.ledger.committee.leader(Round(slot))
+        return self.node_of_member(leader)
+
+    def take(self, raw: bytes) -> VerifiedBlock:
+        """Takes in a block that a node has accepted, and so verified."""
+        block = self._replica.admission.stored_block(raw)
+        for applied in self._replica.take(block, is_stored=True).applied:
+            self._note(applied)
+        return block
+
+    def open(self, raw: bytes) -> VerifiedOperation | None:
+        """Opens an operation; None for bytes that do not open."""
+        try:
+            return self._replica.admission.operation(raw)
+        except Rejected:
+            return None
+
+    def operations_of(self, block: VerifiedBlock) -> Iterator[VerifiedOperation]:
+        """Opens what a block brings."""
+        for raw in block.operations:
+            operation = self.open(raw)
+            if operation is not None:
+                yield operation
+
+    def _note(self, applied: Applied) -> None:
+        commit = applied.commit
+        self.digests.append(commit.digest)
+        self.leader_rounds.append(commit.leader_round)
+        self.leaders.append(commit.leader)
+        for block in commit.blocks:
+            self.index_of_block[block.digest] = commit.index
+        for fact in applied.facts:
+            match fact:
+                case OperationApplied(identifier=identifier):
+                    self.index_of_operation.setdefault(identifier, commit.index)
+                case OperationFailed(identifier=identifier, reason=reason):
+                    if reason not in REPEATED and identifier not in self.index_of_operation:
+                        self.index_of_operation[identifier] = commit.index
+                        self.failures[identifier] = reason.name.lower()
+                case _:
+                    pass

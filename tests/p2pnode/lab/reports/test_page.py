@@ -1,0 +1,89 @@
+"""The page says what the tables say, and nothing that data says can become markup."""
+
+from p2pnode.lab.reports.page import origin, page
+from tests.p2pnode.lab.results.builders import SPLIT, operation, reading
+
+EVIL = "<script>alert('x')</script>"
+RUN = reading(
+    faults=SPLIT,
+    operations=operation("a", 0, 1_500.0, {0: 1_900.0, 1: 1_950.0}),
+    jobs=[
+        {
+            "job": "ab" * 32,
+            "phase": "settled",
+            "ending": "accepted",
+            "executors": "1 0",
+            "bidding_ms": 1_000.0,
+            "settled_ms": 3_500.0,
+            "payouts_microcredits": "1:1500000",
+        }
+    ],
+)
+MANIFEST = {
+    "name": "tiny",
+    "seed": 7,
+    "source": "simulator",
+    "version": "1.2",
+    "outcome": "safety",
+    "trace": "f" * 64,
+    "violations": [{"invariant": "agreement", "node": -1, "detail": "two commits"}],
+}
+
+
+def test_everything_that_comes_from_data_is_escaped() -> None:
+    manifest = {
+        "name": EVIL,
+        "outcome": f'"{EVIL}',
+        "version": EVIL,
+        "violations": [{"invariant": EVIL, "node": EVIL, "detail": EVIL}],
+        "rewards": {"without_faults": {"earned_microcredits": {EVIL: 1}}},
+    }
+    run = reading(
+        faults=[{"kind": EVIL, "count": 1}],
+        jobs=[{"job": EVIL, "phase": EVIL, "ending": EVIL}],
+        operations=operation(EVIL, 0, 10.0, {0: 20.0}, kind=EVIL),
+    )
+    text = page(manifest, run, [("<svg></svg>", EVIL)])
+    assert "<script" not in text
+    assert 'class="outcome "' not in text
+    assert text.count("&lt;script&gt;") >= 8
+
+
+def test_a_page_tells_what_was_broken_and_who_was_paid() -> None:
+    text = page(MANIFEST, RUN, [("<svg></svg>", "About this plot.")])
+    assert "<td>agreement</td><td>several</td><td>two commits</td>" in text
+    assert "<td>Partition</td><td>0 | 1</td><td>1.00 s – 2.00 s</td><td>yes</td>" in text
+    assert "<td>abababababab</td><td>settled</td><td>accepted</td><td>1, 0</td>" in text
+    assert '<td class="number">2.50 s</td>' in text
+    assert '<td>1</td><td class="number">1.500000</td>' in text
+    assert "<figure><svg></svg><figcaption>About this plot.</figcaption></figure>" in text
+
+
+def test_figures_that_nobody_measured_are_not_zero() -> None:
+    text = page(MANIFEST, RUN, [])
+    assert "not measured; not measured" in text
+
+
+def test_a_run_without_faults_or_jobs_says_so() -> None:
+    text = page({"name": "calm", "outcome": "pass"}, reading(), [])
+    assert "<p>None was planned.</p>" in text
+    assert "<p>None was asked for.</p>" in text
+    assert "What was broken" not in text
+
+
+def test_the_run_without_faults_stands_beside_the_earnings() -> None:
+    without = {"without_faults": {"earned_microcredits": {"1": 250_000}}}
+    text = page({**MANIFEST, "rewards": without}, RUN, [])
+    assert '<td class="number">1.500000</td><td class="number">0.250000</td>' in text
+
+
+def test_results_say_where_they_come_from() -> None:
+    assert origin(MANIFEST) == f"tiny · seed 7 · simulated · p2pnode 1.2 · trace {'f' * 16}"
+    real = {"name": "lan", "seed": None, "source": "processes", "version": "1", "commit": "c" * 40}
+    assert origin(real) == f"lan · real processes · p2pnode 1 ({'c' * 12})"
+
+
+def test_a_page_warns_where_the_tables_are_not_whole() -> None:
+    text = page({**MANIFEST, "dropped": {"facts": 3, "<b>": 1}}, RUN, [])
+    assert "Missing: 3 facts, 1 &lt;b&gt;.</p>" in text
+    assert "Not everything was kept" not in page(MANIFEST, RUN, [])

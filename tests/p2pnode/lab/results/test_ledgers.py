@@ -1,0 +1,67 @@
+"""Figures of blocks, samples and links by hand."""
+
+from p2pnode.lab.results.ledgers import (
+    Carriage,
+    Divergence,
+    Stale,
+    Width,
+    carriage,
+    dag_width,
+    divergence,
+    lag_shares,
+    stale_blocks,
+)
+from tests.p2pnode.lab.results.builders import reading, sample
+
+VOTES = [
+    {"round": 1, "leader": 0, "verdict": "committed", "commit_index": 1, "node": 0},
+    {"round": 1, "leader": 0, "verdict": "committed", "commit_index": 1, "node": 1},
+    {"round": 2, "leader": 1, "verdict": "committed", "commit_index": 2, "node": 0},
+    {"round": 2, "leader": 1, "verdict": "undecided", "node": 1},
+]
+BLOCKS = [
+    {"round": 1, "author": 0, "accepted_nodes": 2, "commit_index": 1},
+    {"round": 1, "author": 1, "accepted_nodes": 1},
+    {"round": 2, "author": 0, "accepted_nodes": 2, "commit_index": 2},
+    {"round": 2, "author": 5, "accepted_nodes": 2},
+    {"round": 2, "author": 1, "accepted_nodes": 0},
+]
+SERIES = [
+    sample(100.0, 0, blocks_union=1, blocks_common=0, divergence=1.0),
+    sample(100.0, 1, blocks_union=1, blocks_common=0, divergence=1.0),
+    sample(200.0, 0, blocks_union=4, blocks_common=3, divergence=0.25, final_index=4),
+    sample(200.0, 1, blocks_union=4, blocks_common=3, divergence=0.25, final_index=1),
+    sample(300.0, 0, blocks_union=9, blocks_common=9, final_index=4, blocks_received=6),
+    sample(300.0, 1, blocks_union=9, blocks_common=9, is_live=False, blocks_received=4),
+]
+
+
+def test_a_block_is_stale_when_every_node_is_past_it_and_no_commit_ordered_it() -> None:
+    assert stale_blocks(reading(votes=VOTES, blocks=BLOCKS)) == Stale(2, 1, 0.5)
+
+
+def test_divergence_starts_with_the_first_commit() -> None:
+    assert divergence(reading(series=SERIES)) == Divergence(0.125, 0.25, 0.0, 1, 1)
+    assert divergence(reading()) == Divergence(0.0, 0.0, 0.0, 0, 0)
+
+
+def test_a_lag_counts_live_nodes_only() -> None:
+    assert lag_shares(reading(series=SERIES)) == {1: 0.2, 3: 0.2, 10: 0.0}
+
+
+def test_the_width_of_a_round_is_the_blocks_that_anybody_took_in() -> None:
+    assert dag_width(reading(blocks=BLOCKS)) == Width(2.0, 2)
+
+
+def test_carriage_counts_blocks_that_came_from_another_node() -> None:
+    links = [
+        {"source": 0, "target": 1, "size_bytes": 900, "lost": 1},
+        {"source": 1, "target": 0, "size_bytes": 600, "lost": 0},
+    ]
+    found = carriage(reading(blocks=BLOCKS, series=SERIES, links=links))
+    assert found == Carriage(1_500, 4, 375.0, 2.5, 1)
+
+
+def test_what_no_link_reported_is_unknown() -> None:
+    assert carriage(reading(blocks=BLOCKS)).bytes_per_delivery is None
+    assert carriage(reading()).copies_per_delivery is None
