@@ -29,9 +29,8 @@ def outcome(seed: int) -> Outcome:
 
 def plans_a_fault(scenario: Scenario) -> bool:
     conditions = scenario.conditions
-    return bool(
-        scenario.faults or scenario.behaviours or conditions.loss_ppm or conditions.duplicate_ppm
-    )
+    steady = (conditions.loss_ppm, conditions.duplicate_ppm, conditions.reorder_ppm)
+    return bool(scenario.faults or scenario.behaviours or scenario.twins or any(steady))
 
 
 def counts(found: Outcome) -> bool:
