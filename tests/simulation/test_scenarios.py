@@ -11,7 +11,7 @@ NAMED = sorted(set(SCENARIOS) - {"swarm", "split-brain"})
 """The last of these has to break a promise: the checkers are tested with it."""
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize("name", NAMED)
 def test_a_named_fault_bites_and_breaks_nothing(name: str, seed: int) -> None:
     outcome = play(SCENARIOS[name](seed))
