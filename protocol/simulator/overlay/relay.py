@@ -101,7 +101,10 @@ class Relay:
             return False
         message = self._messages.get(event.raw)
         if message is not None:
-            self._arrive(target, event, message)
+            if message.seen[target] and self._book is None:
+                self.tally.useless += 1  # nearly all copies end here
+            else:
+                self._arrive(target, event, message)
             return True
         control = self._controls.pop(event.raw, None)
         if control is not None and self._ground.node(target).core is not None:

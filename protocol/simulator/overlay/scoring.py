@@ -31,10 +31,6 @@ class Standing:
     breaches: int = 0
 
 
-BLANK: Final = Standing()
-"""Of a neighbour that never did anything."""
-
-
 class ScoreBook:
     """All nodes' judgements of their neighbours.
 
@@ -56,7 +52,8 @@ class ScoreBook:
 
     def link(self, node: int, peer: int) -> None:
         """Notes a new neighbour; a returning one is remembered."""
-        self._standings[node].setdefault(peer, Standing())
+        if self.parameters.colocation_weight:
+            self._of(node, peer)
         sharing, address = self._sharing[node], self._addresses[peer]
         sharing[address] = sharing.get(address, 0) + 1
 
@@ -74,7 +71,7 @@ class ScoreBook:
 
     def deliver(self, node: int, peer: int, *, is_first: bool) -> None:
         """Credits a delivery: the first of a message, or one that came soon after it."""
-        standing, limits = self._standings[node][peer], self.parameters
+        standing, limits = self._of(node, peer), self.parameters
         if is_first:
             standing.first = min(standing.first + MILLION, limits.first_cap * MILLION)
         if standing.mesh_since_ns is not None:
@@ -82,20 +79,20 @@ class ScoreBook:
 
     def blame_invalid(self, node: int, peer: int) -> None:
         """Notes an invalid message."""
-        self._standings[node][peer].invalid += MILLION
+        self._of(node, peer).invalid += MILLION
 
     def blame_breach(self, node: int, peer: int) -> None:
         """Notes a breach of the protocol."""
-        self._standings[node][peer].breaches += MILLION
+        self._of(node, peer).breaches += MILLION
 
     def graft(self, node: int, peer: int, now: int) -> None:
         """Notes that a neighbour came into the mesh; its deliveries count anew."""
-        standing = self._standings[node][peer]
+        standing = self._of(node, peer)
         standing.mesh_since_ns, standing.delivered = now, 0
 
     def prune(self, node: int, peer: int, now: int) -> None:
         """Notes that a neighbour left the mesh, and what it was short of."""
-        standing = self._standings[node][peer]
+        standing = self._of(node, peer)
         deficit = self._deficit(standing, now)
         standing.failures += deficit * deficit // MILLION
         standing.mesh_since_ns = None
@@ -108,8 +105,6 @@ class ScoreBook:
         scores.clear()
         ignored.clear()
         for peer, standing in self._standings[node].items():
-            if standing == BLANK and not limits.colocation_weight:
-                continue
             if standing.first:
                 standing.first = _decayed(standing.first, limits.first_decay)
             if standing.delivered:
@@ -124,6 +119,13 @@ class ScoreBook:
             if score < graylist:
                 ignored[peer] = None
         return scores
+
+    def _of(self, node: int, peer: int) -> Standing:
+        """A neighbour's standing; one that has done nothing yet gets its first."""
+        standing = self._standings[node].get(peer)
+        if standing is None:
+            standing = self._standings[node][peer] = Standing()
+        return standing
 
     def _compute(self, node: int, peer: int, standing: Standing, now: int) -> int:
         limits = self.parameters

@@ -54,3 +54,20 @@ def test_a_crash_is_noticed_by_the_side_that_lives() -> None:
     town.connections.reset(0)
     noticed = REDIAL_NS + RESET_NS
     assert town.run(noticed) == [(noticed, 1, 0, False)]
+
+
+def test_only_named_pairs_are_connected_and_one_node_can_be_reviewed_alone() -> None:
+    engine, told = Engine(), []
+    connections = Connections(
+        engine,
+        4,
+        lambda a, b: True,
+        lambda node, peer, joined: told.append((node, peer, joined)),
+        pairs=((0, 1), (2, 3)),
+    )
+    connections.review(0)
+    engine.run(REDIAL_NS)
+    assert told == [(0, 1, True), (1, 0, True)]
+    connections.review()
+    engine.run(3 * REDIAL_NS)
+    assert told[2:] == [(2, 3, True), (3, 2, True)]
