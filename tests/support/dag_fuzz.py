@@ -180,9 +180,19 @@ def replay(
     return Outcome(tuple(commits), ledger.broken is not None, ledger.paths)
 
 
-def feed(ledger: Ledger, blocks: Iterable[VerifiedBlock]) -> Iterator[Commit]:
-    """Feeds blocks as a peer would: what was one variant too many comes again once it is wanted."""
-    refused: dict[Digest, VerifiedBlock] = {}
+def feed(
+    ledger: Ledger,
+    blocks: Iterable[VerifiedBlock],
+    refused: dict[Digest, VerifiedBlock] | None = None,
+) -> Iterator[Commit]:
+    """Feeds blocks as a peer would: what was one variant too many comes again once it is wanted.
+
+    Args:
+        ledger: Where they go.
+        blocks: In this order.
+        refused: Filled with what `TOO_MANY_VARIANTS` refuses; what was wanted later is not in it.
+    """
+    refused = {} if refused is None else refused
     queue = deque(blocks)
     while queue:
         block = queue.popleft()

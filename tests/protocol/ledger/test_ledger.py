@@ -1,8 +1,10 @@
 """The ledger as a whole: blocks in any order, the same commits out."""
 
 import random
+from collections import Counter
 from itertools import chain
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -126,22 +128,52 @@ def causal_order(blocks, ranks):
     return order
 
 
+def ranked(dag, draw):
+    """A causal order of all blocks of a DAG, as the draw has it."""
+    return causal_order(dag.blocks, [draw.getrandbits(16) for _ in dag.blocks])
+
+
+def check_refused(dag, ledger, refused):
+    """What is not in the ledger is there in two other variants at least, and nothing there needs it."""
+    accepted = [block for block in dag.blocks if block.digest in ledger.dag]
+    assert {*refused} == {block.digest for block in dag.blocks} - {one.digest for one in accepted}
+    slots = Counter((block.block.author, block.block.round) for block in accepted)
+    assert all(slots[one.block.author, one.block.round] >= 2 for one in refused.values())
+    assert not any(digest in refused for one in accepted for digest in dag.ancestors[one.digest])
+
+
 @example(seed=10976, draw=random.Random(1))  # noqa: S311  a third variant comes before its time
 @settings(max_examples=60)
 @given(seed=st.integers(0, 10**6), draw=st.randoms(use_true_random=False))
-def test_any_causal_order_of_the_same_blocks_gives_the_same_commits(seed, draw):
+def test_commits_depend_on_the_accepted_blocks_alone_in_any_causal_order(seed, draw):
     dag = draw_dag(seed, Shape(rounds=9))
-    reference = make_ledger(dag.committee, ROOMY)
-    expected = list(feed(reference, dag.blocks))
-    order = causal_order(dag.blocks, [draw.getrandbits(16) for _ in dag.blocks])
-    ledger = make_ledger(dag.committee, ROOMY)
-    commits = list(feed(ledger, order))
+    expected = list(feed(make_ledger(dag.committee, ROOMY), dag.blocks))
+    ledger, refused = make_ledger(dag.committee, ROOMY), {}
+    commits = list(feed(ledger, ranked(dag, draw), refused))
+    check_refused(dag, ledger, refused)
+    again = make_ledger(dag.committee, ROOMY)
+    accepted = [block for block in dag.blocks if block.digest in ledger.dag]
+    taken = [again.accept(block, is_stored=True) for block in accepted]
+    assert [commit for one in taken for commit in one.commits] == commits
     known = min(len(commits), len(expected))
     assert commits[:known] == expected[:known]
-    # A third variant that nobody wants yet is refused; without it, less may be decided so far.
-    is_whole = len(ledger.dag) == len(reference.dag) == len(dag.blocks)
-    assert commits == expected or not is_whole
     assert ledger.broken is None
+
+
+def test_a_third_variant_that_nobody_wants_yet_is_refused_and_less_is_decided_without_it():
+    dag = draw_dag(10976, Shape(rounds=9))
+    reference, first = make_ledger(dag.committee, ROOMY), {}
+    expected = list(feed(reference, dag.blocks, first))
+    ledger, other = make_ledger(dag.committee, ROOMY), {}
+    commits = list(feed(ledger, ranked(dag, random.Random(1)), other))  # noqa: S311
+    assert (len(commits), len(expected)) == (6, 7)
+    (one,), (another,) = first.values(), other.values()
+    assert {(found.block.author, found.block.round) for found in (one, another)} == {(2, 9)}
+    with pytest.raises(Rejected) as refusal:
+        ledger.accept(another)
+    assert refusal.value.reason is Reason.TOO_MANY_VARIANTS
+    last = ledger.accept(another, is_stored=True)
+    assert [*commits, *last.commits] == expected
 
 
 @settings(max_examples=60)
