@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from protocol.simulator.checks import Result
 from protocol.simulator.run import Outcome, Verdict
 from protocol.simulator.scenario import Scenario
 from protocol.units import MILLISECOND
@@ -41,8 +42,16 @@ def outcome_lines(outcome: Outcome, command: str) -> Iterator[str]:
     )
     for bite in outcome.bites:
         yield f"  {bite.kind}: {f'bit {bite.count} times' if bite.count else 'never bit'}"
+    kept = [check.name for check in outcome.checks if check.result is Result.HOLDS]
+    yield f"  holds: {', '.join(kept)}"
+    for check in outcome.checks:
+        if check.result is Result.UNKNOWN:
+            yield f"  unknown: {check.name}, {check.reason}"
     for violation in outcome.violations[:SHOWN_VIOLATIONS]:
-        yield f"  {violation.invariant} at node {violation.node}: {violation.detail}"
+        yield (
+            f"  broken: {violation.invariant} at node {violation.node}, "
+            f"{violation.time_ns // MILLISECOND} ms: {violation.detail}"
+        )
     if outcome.verdict not in (Verdict.PASS, Verdict.UNKNOWN):
         yield f"  repeat with: {command}"
 

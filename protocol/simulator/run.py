@@ -1,18 +1,24 @@
 """Plays a scenario from start to verdict: first safety under faults, then liveness after them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Final
 
 from protocol.core import Core
 from protocol.errors import Misuse, Rejected
 from protocol.signing import Scheme
+from protocol.simulator.at_rest import conviction, durability
+from protocol.simulator.bounds import bounds
+from protocol.simulator.checks import LIVENESS, Check, Evidence, Result, checks_of
 from protocol.simulator.faults import Bite, FaultPlan, FaultRecord
-from protocol.simulator.invariants import SAFETY, Log, Violation, liveness, newest_index
+from protocol.simulator.invariants import SAFETY, liveness, newest_index
+from protocol.simulator.labels import Labels
+from protocol.simulator.log import Log, Violation
 from protocol.simulator.network import Pair, Traffic
 from protocol.simulator.node import Recorder
 from protocol.simulator.promptness import Promptness
+from protocol.simulator.quality import quality_of, result_quality
 from protocol.simulator.scenario import Scenario
 from protocol.simulator.scheme import FAKE
 from protocol.simulator.trace import Trace
@@ -20,7 +26,7 @@ from protocol.simulator.world import CoreMaker, World
 from protocol.units import SECOND
 
 PATIENCE_NS: Final = SECOND // 2
-"""How often a run looks whether everything is done."""
+"""How often a run looks at all nodes, and whether everything is done."""
 
 Progress = Callable[[int], None]
 """Told the virtual time, in nanoseconds."""
@@ -52,13 +58,20 @@ class Verdict(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How much happened in a run."""
+    """How much happened in a run.
+
+    Attributes:
+        accepted: Results that jobs were settled on.
+        wrong: How many of them no honest run yields.
+    """
 
     events: int
     steps: int
     commits: int
     jobs: int
     ended_ns: int
+    accepted: int = 0
+    wrong: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +80,8 @@ class Outcome:
 
     Attributes:
         scenario: What was run.
-        verdict: Its outcome; unknown when a fault that it was about never bit.
+        verdict: Its outcome, as the checks have it.
+        checks: Every promise, and what the run says of it.
         violations: What was broken.
         bites: What every fault and every dishonest node came to.
         faults: The planned faults, and what each came to.
@@ -79,6 +93,7 @@ class Outcome:
 
     scenario: Scenario
     verdict: Verdict
+    checks: tuple[Check, ...]
     violations: tuple[Violation, ...]
     bites: tuple[Bite, ...]
     faults: tuple[FaultRecord, ...]
@@ -107,34 +122,47 @@ def play(
         recorders: Told everything, besides those that judge.
         progress: Told the virtual time now and then.
     """
-    trace, log, promptness = Trace(), Log(scenario), Promptness(scenario)
-    watching: tuple[Recorder, ...] = (trace, log, promptness, *recorders)
+    trace = Trace()
+    case = _Case(Log(scenario), Labels(scenario), Promptness(scenario))
+    watching: tuple[Recorder, ...] = (trace, *case.recorders, *recorders)
     world = World(scenario, watching, scheme, make_core=make_core, sends_early=sends_early)
-    log.know(world.accounts)
+    case.log.know(world.accounts)
     plan = FaultPlan(world)
+    is_whole = True
     try:
-        verdict, violations = _judge(world, log, progress)
-        if verdict is Verdict.PASS and (late := promptness.violations()):
-            verdict, violations = Verdict.LIVENESS, late
+        _run(world, case, progress)
     except DEFECTS as error:
-        verdict = Verdict.CRASH
-        violations = [Violation("crash", -1, f"{type(error).__name__}: {error} {_place(error)}")]
-    bites = plan.bites()
-    if verdict is Verdict.PASS and not all(bite.count for bite in bites):
-        verdict = Verdict.UNKNOWN
+        is_whole = False
+        detail = f"{type(error).__name__}: {error} {_place(error)}"
+        case.found.insert(0, Violation("no_crash", -1, detail, world.engine.now))
+    quality = quality_of(world)
+    evidence = Evidence(
+        scenario=scenario,
+        log=case.log,
+        labels=case.labels,
+        promptness=case.promptness,
+        found=case.found,
+        quality=quality,
+        bites=plan.bites(),
+        is_whole=is_whole,
+    )
+    checks = checks_of(evidence)
     counts = Counts(
         world.engine.events,
         trace.entries,
-        max(log.commits, default=0),
+        max(case.log.commits, default=0),
         max((len(node.core.state.jobs) for node in world.nodes if node.core), default=0),
         world.engine.now,
+        len(quality.tolerated_ppm),
+        quality.wrong,
     )
     network = world.network
     return Outcome(
         scenario=scenario,
-        verdict=verdict,
-        violations=tuple(violations),
-        bites=bites,
+        verdict=verdict_of(checks),
+        checks=checks,
+        violations=tuple(case.found),
+        bites=plan.bites(),
         faults=plan.records(),
         trace=trace.digest,
         traffic=network.traffic,
@@ -143,28 +171,75 @@ def play(
     )
 
 
-def _judge(world: World, log: Log, progress: Progress) -> tuple[Verdict, list[Violation]]:
+def verdict_of(checks: Sequence[Check]) -> Verdict:
+    """Sums up: the gravest broken promise counts, and a fault that never bit proves nothing.
+
+    Any other promise that had no occasion to be broken leaves the verdict alone.
+    """
+    results = {check.name: check.result for check in checks}
+    broken = [name for name, result in results.items() if result is Result.BROKEN]
+    if "no_crash" in broken:
+        return Verdict.CRASH
+    if any(name not in LIVENESS for name in broken):
+        return Verdict.SAFETY
+    if broken:
+        return Verdict.LIVENESS
+    return Verdict.PASS if results["bites"] is Result.HOLDS else Verdict.UNKNOWN
+
+
+@dataclass(slots=True)
+class _Case:
+    """What was seen of a run so far, and what of it is broken."""
+
+    log: Log
+    labels: Labels
+    promptness: Promptness
+    found: list[Violation] = field(default_factory=list)
+    _known: dict[tuple[str, int], None] = field(default_factory=dict)
+
+    @property
+    def recorders(self) -> tuple[Recorder, ...]:
+        """All that watch the run; nobody watches for cuts where there are none."""
+        labels = (self.labels,) if self.labels.isolations else ()
+        return (self.log, self.promptness, *labels)
+
+    def note(self, violations: Sequence[Violation], now: int) -> None:
+        """Keeps the first violation of each promise at each node."""
+        for one in violations:
+            if (one.invariant, one.node) not in self._known:
+                self._known[one.invariant, one.node] = None
+                self.found.append(replace(one, time_ns=one.time_ns or now))
+
+
+def _run(world: World, case: _Case, progress: Progress) -> None:
+    """Runs the faults, and then until everything is done; looks at all nodes now and then."""
     scenario = world.scenario
     while world.engine.now < scenario.safety_ns:
         world.engine.run(min(scenario.safety_ns, world.engine.now + PATIENCE_NS))
+        _look(world, case)
         progress(world.engine.now)
     quiet_index = newest_index(world)
-    broken = _safety(world, log)
     until = scenario.safety_ns + scenario.liveness_ns
     waiting = liveness(world, quiet_index)
-    while not broken and waiting and world.engine.now < until:
+    while not case.found and waiting and world.engine.now < until:
         world.engine.run(world.engine.now + PATIENCE_NS)
+        _look(world, case)
         progress(world.engine.now)
-        broken = list(log.found)
         waiting = liveness(world, quiet_index)
-    broken = _safety(world, log)
-    if broken:
-        return Verdict.SAFETY, broken
-    return (Verdict.LIVENESS if waiting else Verdict.PASS), waiting
+    case.note(result_quality(world), world.engine.now)
+    if not case.found:
+        case.note(waiting, world.engine.now)
+    if not case.found:
+        at_rest = [*durability(world, case.log), *conviction(world, case.log)]
+        case.note([*at_rest, *case.promptness.violations()], world.engine.now)
 
 
-def _safety(world: World, log: Log) -> list[Violation]:
-    return [violation for check in SAFETY for violation in check(world, log)]
+def _look(world: World, case: _Case) -> None:
+    """Judges the state of all nodes as it is now."""
+    for check in SAFETY:
+        case.note(check(world, case.log), world.engine.now)
+    case.note(bounds(world, case.log), world.engine.now)
+    case.note(case.labels.found, world.engine.now)
 
 
 def _place(error: BaseException) -> str:

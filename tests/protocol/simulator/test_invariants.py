@@ -7,7 +7,8 @@ from protocol.errors import Reason
 from protocol.job.record import Fault
 from protocol.simulator import invariants
 from protocol.simulator.catalogue import calm
-from protocol.simulator.invariants import SAFETY, Log, Violation, liveness, newest_index
+from protocol.simulator.invariants import SAFETY, liveness, newest_index
+from protocol.simulator.log import Log, Violation
 from protocol.simulator.scenario import Behaviour
 from protocol.simulator.world import World
 from protocol.state import Settled, Slashed
