@@ -9,7 +9,7 @@ from typing import Final
 
 from protocol.core import Core
 from protocol.job.lottery import score
-from protocol.job.record import Draw, Job, Phase
+from protocol.job.record import Draw, Job, Phase, Status
 from protocol.parameters import Parameters
 from protocol.simulator.log import Log, Violation
 from protocol.simulator.world import World
@@ -57,15 +57,21 @@ def conservation(world: World, _: Log) -> list[Violation]:
 
 
 def exactly_once(world: World, log: Log) -> list[Violation]:
-    """A job is settled once, and pays out no more than it locked."""
+    """A job is settled once, pays out no more than it locked, and frees the stake pledged to it."""
     found = [one for one in log.found if one.invariant == "exactly_once"]
     for number, core in _cores(world):
+        accounts = core.state.accounts
         for identifier, job in core.state.jobs.items():
             spent = sum(payout.amount for payout in job.payouts) + job.fee + job.refund
-            left = core.state.accounts.escrow_of(identifier)
+            left = accounts.escrow_of(identifier)
             if spent > job.offer.budget or (job.terminal and spent + left != job.offer.budget):
                 detail = f"{identifier.hex()}: {spent} + {left} of {job.offer.budget}"
                 found.append(Violation("exactly_once", number, detail))
+            for executor in job.executors if job.terminal else ():
+                is_bound = executor.status is Status.UNOPENED
+                if not is_bound and accounts.of(executor.account).pledge_for(identifier):
+                    detail = f"{identifier.hex()} still binds {executor.account.hex()}"
+                    found.append(Violation("exactly_once", number, detail))
     return found
 
 

@@ -103,6 +103,36 @@ class Outcome:
     counts: Counts
 
 
+@dataclass(slots=True)
+class Watch:
+    """Everything that watches a run in order to judge it, and what was found broken so far."""
+
+    trace: Trace
+    log: Log
+    labels: Labels
+    promptness: Promptness
+    found: list[Violation] = field(default_factory=list)
+    _known: dict[tuple[str, int], None] = field(default_factory=dict)
+
+    @staticmethod
+    def of(scenario: Scenario) -> "Watch":
+        """Makes a watch for one run."""
+        return Watch(Trace(), Log(scenario), Labels(scenario), Promptness(scenario))
+
+    @property
+    def recorders(self) -> tuple[Recorder, ...]:
+        """All that watch the run; nobody watches for cuts where there are none."""
+        labels = (self.labels,) if self.labels.isolations else ()
+        return (self.trace, self.log, self.promptness, *labels)
+
+    def note(self, violations: Sequence[Violation], now: int) -> None:
+        """Keeps the first violation of each promise at each node."""
+        for one in violations:
+            if (one.invariant, one.node) not in self._known:
+                self._known[one.invariant, one.node] = None
+                self.found.append(replace(one, time_ns=one.time_ns or now))
+
+
 def play(
     scenario: Scenario,
     scheme: Scheme = FAKE,
@@ -122,26 +152,36 @@ def play(
         recorders: Told everything, besides those that judge.
         progress: Told the virtual time now and then.
     """
-    trace = Trace()
-    case = _Case(Log(scenario), Labels(scenario), Promptness(scenario))
-    watching: tuple[Recorder, ...] = (trace, *case.recorders, *recorders)
+    watch = Watch.of(scenario)
+    watching = (*watch.recorders, *recorders)
     world = World(scenario, watching, scheme, make_core=make_core, sends_early=sends_early)
-    case.log.know(world.accounts)
+    return judge(world, watch, progress)
+
+
+def judge(world: World, watch: Watch, progress: Progress = lambda _: None) -> Outcome:
+    """Runs a world that has not begun, with the faults of its scenario, and judges it.
+
+    Args:
+        world: Nodes and links, told to every recorder of the watch.
+        watch: What sees the run.
+        progress: Told the virtual time now and then.
+    """
+    watch.log.know(world.accounts)
     plan = FaultPlan(world)
     is_whole = True
     try:
-        _run(world, case, progress)
+        _run(world, watch, progress)
     except DEFECTS as error:
         is_whole = False
         detail = f"{type(error).__name__}: {error} {_place(error)}"
-        case.found.insert(0, Violation("no_crash", -1, detail, world.engine.now))
+        watch.found.insert(0, Violation("no_crash", -1, detail, world.engine.now))
     quality = quality_of(world)
     evidence = Evidence(
-        scenario=scenario,
-        log=case.log,
-        labels=case.labels,
-        promptness=case.promptness,
-        found=case.found,
+        scenario=world.scenario,
+        log=watch.log,
+        labels=watch.labels,
+        promptness=watch.promptness,
+        found=watch.found,
         quality=quality,
         bites=plan.bites(),
         is_whole=is_whole,
@@ -149,8 +189,8 @@ def play(
     checks = checks_of(evidence)
     counts = Counts(
         world.engine.events,
-        trace.entries,
-        max(case.log.commits, default=0),
+        watch.trace.entries,
+        max(watch.log.commits, default=0),
         max((len(node.core.state.jobs) for node in world.nodes if node.core), default=0),
         world.engine.now,
         len(quality.tolerated_ppm),
@@ -158,13 +198,13 @@ def play(
     )
     network = world.network
     return Outcome(
-        scenario=scenario,
+        scenario=world.scenario,
         verdict=verdict_of(checks),
         checks=checks,
-        violations=tuple(case.found),
+        violations=tuple(watch.found),
         bites=plan.bites(),
         faults=plan.records(),
-        trace=trace.digest,
+        trace=watch.trace.digest,
         traffic=network.traffic,
         links=network.links,
         counts=counts,
@@ -187,59 +227,35 @@ def verdict_of(checks: Sequence[Check]) -> Verdict:
     return Verdict.PASS if results["bites"] is Result.HOLDS else Verdict.UNKNOWN
 
 
-@dataclass(slots=True)
-class _Case:
-    """What was seen of a run so far, and what of it is broken."""
-
-    log: Log
-    labels: Labels
-    promptness: Promptness
-    found: list[Violation] = field(default_factory=list)
-    _known: dict[tuple[str, int], None] = field(default_factory=dict)
-
-    @property
-    def recorders(self) -> tuple[Recorder, ...]:
-        """All that watch the run; nobody watches for cuts where there are none."""
-        labels = (self.labels,) if self.labels.isolations else ()
-        return (self.log, self.promptness, *labels)
-
-    def note(self, violations: Sequence[Violation], now: int) -> None:
-        """Keeps the first violation of each promise at each node."""
-        for one in violations:
-            if (one.invariant, one.node) not in self._known:
-                self._known[one.invariant, one.node] = None
-                self.found.append(replace(one, time_ns=one.time_ns or now))
-
-
-def _run(world: World, case: _Case, progress: Progress) -> None:
+def _run(world: World, watch: Watch, progress: Progress) -> None:
     """Runs the faults, and then until everything is done; looks at all nodes now and then."""
     scenario = world.scenario
     while world.engine.now < scenario.safety_ns:
         world.engine.run(min(scenario.safety_ns, world.engine.now + PATIENCE_NS))
-        _look(world, case)
+        _look(world, watch)
         progress(world.engine.now)
     quiet_index = newest_index(world)
     until = scenario.safety_ns + scenario.liveness_ns
     waiting = liveness(world, quiet_index)
-    while not case.found and waiting and world.engine.now < until:
+    while not watch.found and waiting and world.engine.now < until:
         world.engine.run(world.engine.now + PATIENCE_NS)
-        _look(world, case)
+        _look(world, watch)
         progress(world.engine.now)
         waiting = liveness(world, quiet_index)
-    case.note(result_quality(world), world.engine.now)
-    if not case.found:
-        case.note(waiting, world.engine.now)
-    if not case.found:
-        at_rest = [*durability(world, case.log), *conviction(world, case.log)]
-        case.note([*at_rest, *case.promptness.violations()], world.engine.now)
+    watch.note(result_quality(world), world.engine.now)
+    if not watch.found:
+        watch.note(waiting, world.engine.now)
+    if not watch.found:
+        at_rest = [*durability(world, watch.log), *conviction(world, watch.log)]
+        watch.note([*at_rest, *watch.promptness.violations()], world.engine.now)
 
 
-def _look(world: World, case: _Case) -> None:
+def _look(world: World, watch: Watch) -> None:
     """Judges the state of all nodes as it is now."""
     for check in SAFETY:
-        case.note(check(world, case.log), world.engine.now)
-    case.note(bounds(world, case.log), world.engine.now)
-    case.note(case.labels.found, world.engine.now)
+        watch.note(check(world, watch.log), world.engine.now)
+    watch.note(bounds(world, watch.log), world.engine.now)
+    watch.note(watch.labels.found, world.engine.now)
 
 
 def _place(error: BaseException) -> str:
