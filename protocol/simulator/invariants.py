@@ -60,19 +60,30 @@ def exactly_once(world: World, log: Log) -> list[Violation]:
     """A job is settled once, pays out no more than it locked, and frees the stake pledged to it."""
     found = [one for one in log.found if one.invariant == "exactly_once"]
     for number, core in _cores(world):
-        accounts = core.state.accounts
         for identifier, job in core.state.jobs.items():
             spent = sum(payout.amount for payout in job.payouts) + job.fee + job.refund
-            left = accounts.escrow_of(identifier)
+            left = core.state.accounts.escrow_of(identifier)
             if spent > job.offer.budget or (job.terminal and spent + left != job.offer.budget):
                 detail = f"{identifier.hex()}: {spent} + {left} of {job.offer.budget}"
                 found.append(Violation("exactly_once", number, detail))
-            for executor in job.executors if job.terminal else ():
-                is_bound = executor.status is Status.UNOPENED
-                if not is_bound and accounts.of(executor.account).pledge_for(identifier):
-                    detail = f"{identifier.hex()} still binds {executor.account.hex()}"
-                    found.append(Violation("exactly_once", number, detail))
+            bound = _still_bound(core, job)
+            found += [
+                Violation("exactly_once", number, f"{identifier.hex()} still binds {worker.hex()}")
+                for worker in bound
+            ]
     return found
+
+
+def _still_bound(core: Core, job: Job) -> tuple[AccountId, ...]:
+    """Names whose stake answers for an ended job, but for those who may still open a commitment."""
+    if not job.terminal:
+        return ()
+    return tuple(
+        one.account
+        for one in job.executors
+        if one.status is not Status.UNOPENED
+        and core.state.accounts.of(one.account).pledge_for(job.identifier)
+    )
 
 
 def honest_never_slashed(_: World, log: Log) -> list[Violation]:

@@ -16,8 +16,6 @@ from functools import partial
 from itertools import combinations, product
 from typing import Final
 
-from msgspec.structs import replace
-
 from protocol import events as ev
 from protocol.encoding import content_digest
 from protocol.job.offer import smallest_budget
@@ -35,6 +33,12 @@ EVENTS_MAX: Final = 3
 CUT_NS: Final = 3 * SECOND
 HEAL_NS: Final = 5 * SECOND
 SAFETY_NS: Final = 6 * SECOND
+MOMENTS_NS: Final = (
+    CUT_NS - 300 * MILLISECOND,
+    CUT_NS + 700 * MILLISECOND,
+    HEAL_NS + 300 * MILLISECOND,
+)
+"""Before, during and after the cut."""
 CRASH_DELAY_NS: Final = 100 * MILLISECOND
 CRASH_NS: Final = 500 * MILLISECOND
 TIME_LIMIT_MS: Final = 500
@@ -59,14 +63,6 @@ class Happening(Enum):
     JOB = "job"
 
 
-class Moment(Enum):
-    """When it happens; the value is its virtual time."""
-
-    BEFORE = CUT_NS - 300 * MILLISECOND
-    DURING = CUT_NS + 700 * MILLISECOND
-    AFTER = HEAL_NS + 300 * MILLISECOND
-
-
 @dataclass(frozen=True, slots=True)
 class Cell:
     """One combination.
@@ -82,12 +78,12 @@ class Cell:
     shape: Shape
     members: int
     place: int
-    script: tuple[tuple[Moment, Happening], ...]
+    script: tuple[tuple[int, Happening], ...]
 
 
 def cells() -> Iterator[Cell]:
     """Enumerates all combinations, in one order."""
-    moments = tuple(product(Moment, Happening))
+    moments = tuple(product(MOMENTS_NS, Happening))
     for shape, members in product(Shape, SIZES):
         places = (0,) if shape is Shape.RING else (0, members - 1)
         for place, count in product(places, range(EVENTS_MAX + 1)):
@@ -100,21 +96,20 @@ def play_cell(cell: Cell) -> Outcome:
     scenario = scenario_of(cell)
     watch = Watch.of(scenario)
     world = World(scenario, watch.recorders)
-    for ticket, (moment, happening) in enumerate(cell.script, start=1):
+    for ticket, (time_ns, happening) in enumerate(cell.script, start=1):
         if happening is not Happening.CRASH:
             payload = _payload(world, cell, happening, ticket)
             event = ev.OperationRequested(ticket, payload)
-            world.engine.at(moment.value, partial(world.nodes[cell.place].deliver, event))
+            world.engine.at(time_ns, partial(world.nodes[cell.place].deliver, event))
     return judge(world, watch)
 
 
 def scenario_of(cell: Cell) -> Scenario:
     """The cut and the crashes of a combination; the requests come from `play_cell`."""
     crashes = tuple(
-        Crash(start_ns, start_ns + CRASH_NS, cell.place)
-        for moment, happening in cell.script
+        Crash(time_ns + CRASH_DELAY_NS, time_ns + CRASH_DELAY_NS + CRASH_NS, cell.place)
+        for time_ns, happening in cell.script
         if happening is Happening.CRASH
-        for start_ns in (moment.value + CRASH_DELAY_NS,)
     )
     return Scenario(
         name=f"{cell.shape.value}-{cell.members}",
@@ -153,7 +148,12 @@ def _outside_ring(members: int) -> tuple[Pair, ...]:
 def _payload(world: World, cell: Cell, happening: Happening, ticket: int) -> Payload:
     if happening is Happening.TRANSFER:
         return Transfer(world.accounts[(cell.place + 1) % cell.members], ticket * CREDIT)
-    offer = Offer(
+    least = smallest_budget(_offer(ticket, 1), PARAMETERS)
+    return _offer(ticket, least)
+
+
+def _offer(ticket: int, budget: int) -> Offer:
+    return Offer(
         kind=KINDS[0],
         artefact=content_digest(b"cell %d" % ticket),
         inputs=(),
@@ -165,17 +165,12 @@ def _payload(world: World, cell: Cell, happening: Happening, ticket: int) -> Pay
         replicas=1,
         replicas_max=2,
         price_cap=2 * WORKER_PRICE,
-        budget=0,
+        budget=budget,
         bid_window_rounds=PARAMETERS.bid_window_rounds_min,
         deadline_ms=DEADLINE_MS,
         speed_target_ms=0,
         tentative_ok=False,
     )
-    return _with_budget(offer)
-
-
-def _with_budget(offer: Offer) -> Offer:
-    return replace(offer, budget=smallest_budget(offer, PARAMETERS))
 
 
 def main() -> int:

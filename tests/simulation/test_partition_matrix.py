@@ -8,10 +8,10 @@ import pytest
 from protocol.simulator import partition_matrix
 from protocol.simulator.partition_matrix import (
     EVENTS_MAX,
+    MOMENTS_NS,
     SIZES,
     Cell,
     Happening,
-    Moment,
     Shape,
     cells,
     play_cell,
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 
 STRIDE = 29
 """Every so many cells are played: a number that shares no factor with the scripts of a shape."""
-SCRIPTS = sum(comb(len(Moment) * len(Happening), count) for count in range(EVENTS_MAX + 1))
+SCRIPTS = sum(comb(len(MOMENTS_NS) * len(Happening), count) for count in range(EVENTS_MAX + 1))
 
 
 def test_every_combination_is_there_once() -> None:

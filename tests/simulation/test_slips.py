@@ -5,10 +5,10 @@ from collections import Counter
 import pytest
 
 from tests.simulation.mutants import MUTANTS
-from tests.simulation.slips import SLIPS
+from tests.simulation.slips import SLIPS, shows
 
-BLIND = {"nonce_unchecked": 1}
-"""A drawn network for a mistake that shows often, and its seed."""
+STORED = {"no_deduplication": 1, "early_beacon": 1, "exposure_kept": 1}
+"""Mistakes that drawn networks show, and the seed of one that does."""
 
 
 @pytest.mark.parametrize("name", SLIPS)
@@ -25,3 +25,9 @@ def test_there_are_enough_mistakes_and_each_is_another() -> None:
     assert len(mistakes) >= 20
     assert max(Counter(mistakes).values()) == 1
     assert not set(SLIPS) & set(MUTANTS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", STORED)
+def test_the_checkers_see_a_mistake_that_nobody_attacks(name: str) -> None:
+    assert shows(SLIPS[name], STORED[name])

@@ -134,7 +134,7 @@ def ranked(dag, draw):
 
 
 def check_refused(dag, ledger, refused):
-    """What is not in the ledger is there in two other variants at least, and nothing there needs it."""
+    """What is not there is there in two other variants at least, and nothing there needs it."""
     accepted = [block for block in dag.blocks if block.digest in ledger.dag]
     assert {*refused} == {block.digest for block in dag.blocks} - {one.digest for one in accepted}
     slots = Counter((block.block.author, block.block.round) for block in accepted)
