@@ -134,12 +134,23 @@ def ranked(dag, draw):
 
 
 def check_refused(dag, ledger, refused):
-    """What is not there is there in two other variants at least, and nothing there needs it."""
+    """What is missing is there in two other variants at least, and nothing accepted needs it."""
     accepted = [block for block in dag.blocks if block.digest in ledger.dag]
     assert {*refused} == {block.digest for block in dag.blocks} - {one.digest for one in accepted}
     slots = Counter((block.block.author, block.block.round) for block in accepted)
     assert all(slots[one.block.author, one.block.round] >= 2 for one in refused.values())
     assert not any(digest in refused for one in accepted for digest in dag.ancestors[one.digest])
+
+
+def check_commits(dag, ledger, commits, expected):
+    """Commits are those of the accepted blocks in any order, and no two ledgers contradict."""
+    again = make_ledger(dag.committee, ROOMY)
+    accepted = [block for block in dag.blocks if block.digest in ledger.dag]
+    taken = [again.accept(block, is_stored=True) for block in accepted]
+    assert [commit for one in taken for commit in one.commits] == commits
+    known = min(len(commits), len(expected))
+    assert commits[:known] == expected[:known]
+    assert ledger.broken is None
 
 
 @example(seed=10976, draw=random.Random(1))  # noqa: S311  a third variant comes before its time
@@ -151,13 +162,7 @@ def test_commits_depend_on_the_accepted_blocks_alone_in_any_causal_order(seed, d
     ledger, refused = make_ledger(dag.committee, ROOMY), {}
     commits = list(feed(ledger, ranked(dag, draw), refused))
     check_refused(dag, ledger, refused)
-    again = make_ledger(dag.committee, ROOMY)
-    accepted = [block for block in dag.blocks if block.digest in ledger.dag]
-    taken = [again.accept(block, is_stored=True) for block in accepted]
-    assert [commit for one in taken for commit in one.commits] == commits
-    known = min(len(commits), len(expected))
-    assert commits[:known] == expected[:known]
-    assert ledger.broken is None
+    check_commits(dag, ledger, commits, expected)
 
 
 def test_a_third_variant_that_nobody_wants_yet_is_refused_and_less_is_decided_without_it():
@@ -176,6 +181,7 @@ def test_a_third_variant_that_nobody_wants_yet_is_refused_and_less_is_decided_wi
     assert [*commits, *last.commits] == expected
 
 
+@example(seed=65535, draw=random.Random(1))  # noqa: S311  in causal order one block is refused
 @settings(max_examples=60)
 @given(seed=st.integers(0, 10**6), draw=st.randoms(use_true_random=False))
 def test_any_order_at_all_gives_the_same_commits_once_refused_blocks_are_sent_again(seed, draw):
@@ -193,4 +199,4 @@ def test_any_order_at_all_gives_the_same_commits_once_refused_blocks_are_sent_ag
                 reasons.add(error.reason)
         order = [block for block in dag.blocks if block.digest not in ledger.dag]
     assert reasons <= {Reason.TOO_MANY_PENDING, Reason.TOO_MANY_VARIANTS}
-    assert commits == expected
+    check_commits(dag, ledger, commits, expected)
