@@ -57,7 +57,7 @@ def outcome_lines(outcome: Outcome, command: str) -> Iterator[str]:
 
 
 def summary(outcomes: Sequence[Outcome]) -> Iterator[str]:
-    """Counts verdicts, and for each kind of fault how often it bit."""
+    """Counts verdicts, in how many runs each promise was seen to hold, and which faults bit."""
     tally = dict.fromkeys(Verdict, 0)
     planned: dict[str, int] = {}
     bitten: dict[str, int] = {}
@@ -69,8 +69,21 @@ def summary(outcomes: Sequence[Outcome]) -> Iterator[str]:
             bitten[kind] = bitten.get(kind, 0) + bit
     counts = ", ".join(f"{count} {verdict.name.lower()}" for verdict, count in tally.items())
     yield f"{len(outcomes)} runs: {counts}"
+    yield f"  seen to hold: {', '.join(_kept(outcomes))}"
+    accepted = sum(outcome.counts.accepted for outcome in outcomes)
+    wrong = sum(outcome.counts.wrong for outcome in outcomes)
+    yield f"  results: {accepted} accepted, {wrong} of them wrong"
     for kind in sorted(planned):
         yield f"  {kind}: in {planned[kind]} runs, bit in {bitten[kind]}"
+
+
+def _kept(outcomes: Sequence[Outcome]) -> Iterator[str]:
+    """Says of each promise in how many runs it held; in the others it was broken or not shown."""
+    kept: dict[str, int] = {}
+    for outcome in outcomes:
+        for check in outcome.checks:
+            kept[check.name] = kept.get(check.name, 0) + (check.result is Result.HOLDS)
+    yield from (f"{name} {count}" for name, count in kept.items())
 
 
 def _list(numbers: Iterator[int] | Sequence[int]) -> str:
