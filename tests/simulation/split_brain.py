@@ -1,6 +1,6 @@
 """Too many Byzantine members, directed: each half of the honest ones is shown another history.
 
-`python -m tests.simulation.split_brain --seeds 200` prints in how many runs that breaks agreement,
+`python -m tests.simulation.split_brain --seeds 20` prints in how many runs that breaks agreement,
 and that it never does with less than a third of the weight. Each Byzantine member runs twice with
 one key; either copy talks to one half alone, and neither minds the other's blocks.
 """
@@ -64,7 +64,7 @@ def breaks_agreement(outcome: Outcome) -> bool:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, default=200)
+    parser.add_argument("--seeds", type=int, default=20)
     seeds = range(1, 1 + parser.parse_args().seeds)
     for members, breaking in BREAKING.items():
         for byzantine in (SAFE[members], breaking):
