@@ -15,7 +15,11 @@ from protocol.simulator.scenario import Behaviour, Scenario, StaleDisk
 from protocol.state import OperationApplied, OperationFailed, Settled, Slashed
 from protocol.units import AccountId, CommitIndex, Digest, JobId, Round
 
-LIARS: Final = (Behaviour.LYING, Behaviour.COPYING)
+LIARS: Final = tuple(
+    behaviour
+    for behaviour in Behaviour
+    if behaviour.value in ("lying", "copying", "erring", "lazy")
+)
 """Behaviours that reveal results which nobody computed."""
 
 
