@@ -78,8 +78,11 @@ simulate: setup ## 500 seeded networks in virtual time
 	$(RUN) -m protocol.simulator --seeds 500
 
 mutants: setup ## plant small mistakes; stored DAGs and attacks must catch each one
-	$(RUN) -m pytest tests/simulation/test_mutants.py tests/simulation/test_canaries.py
+	$(RUN) -m pytest tests/simulation/test_mutants.py tests/simulation/test_slips.py \
+		tests/simulation/test_canaries.py tests/simulation/test_split_brain.py
 	$(RUN) -m tests.simulation.mutants --count 3000
+	$(RUN) -m tests.simulation.slips --seeds 100
+	$(RUN) -m tests.simulation.split_brain --seeds 20
 
 fuzz: setup ## feed hostile bytes to everything that decodes, and random DAGs to the commit rule
 	$(RUN) -m pytest tests/fuzz tests/properties --hypothesis-profile thorough

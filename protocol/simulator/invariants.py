@@ -1,122 +1,22 @@
-"""What must hold in every run: one checker for each promise of the protocol.
+"""What must hold at any time: one checker for each promise of the protocol.
 
-`Log` notes what the nodes did while they do it, since crashes take their memory; the checkers look
-at it and at the nodes, and each returns what it found broken.
+Each looks at what the nodes did and at the simulated nodes themselves, and returns what it found
+broken.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Final
 
-from protocol import effects as fx
-from protocol import events as ev
 from protocol.core import Core
-from protocol.simulator.scenario import Scenario, StaleDisk
+from protocol.job.lottery import score
+from protocol.job.record import Draw, Job, Phase, Status
+from protocol.parameters import Parameters
+from protocol.simulator.log import Log, Violation
 from protocol.simulator.world import World
-from protocol.state import Settled, Slashed
-from protocol.units import AccountId, CommitIndex, Digest, JobId
+from protocol.units import AccountId, CommitIndex, JobId
 
 PROGRESS_COMMITS: Final = 3
 """Commits beyond the newest one at the heal that every live node must reach."""
-
-
-@dataclass(frozen=True, slots=True)
-class Violation:
-    """A promise that was broken.
-
-    Attributes:
-        invariant: Name of the checker.
-        node: Where it shows; -1 when it is about several.
-        detail: What was found.
-    """
-
-    invariant: str
-    node: int
-    detail: str
-
-
-@dataclass(slots=True)
-class Log:
-    """What honest nodes were seen to do; a recorder that checks what is cheap at once.
-
-    Attributes:
-        found: What was broken so far.
-        commits: First digest and state digest seen at each index.
-        reached: Highest index that each node ever reported.
-    """
-
-    scenario: Scenario
-    found: list[Violation] = field(default_factory=list)
-    commits: dict[CommitIndex, tuple[Digest, Digest]] = field(default_factory=dict)
-    reached: dict[int, CommitIndex] = field(default_factory=dict)
-    executed: int = 0
-    _slots: dict[tuple[int, int], Digest] = field(default_factory=dict)
-    _settled: dict[tuple[int, JobId], int] = field(default_factory=dict)
-    _honest: frozenset[int] = frozenset()
-    _restored: frozenset[int] = frozenset()
-    """Nodes that start from an old copy of their disk: they do well to sit out, and go through
-    what they forgot again."""
-    _honest_accounts: frozenset[AccountId] = frozenset()
-
-    def know(self, accounts: tuple[AccountId, ...]) -> None:
-        """Learns the nodes' accounts; nothing is judged before."""
-        self._honest = frozenset(self.scenario.honest)
-        self._restored = frozenset(
-            fault.node for fault in self.scenario.faults if isinstance(fault, StaleDisk)
-        )
-        self._honest_accounts = frozenset(accounts[node] for node in self._honest)
-
-    def event(self, time: int, node: int, event: ev.Event) -> None:
-        """Events prove nothing about a node."""
-
-    def effect(self, time: int, node: int, effect: fx.Effect) -> None:
-        """Checks what an honest node did against all that was done before."""
-        if node not in self._honest:
-            return
-        match effect:
-            case fx.PersistCommit(index, digest, state_digest):
-                self._note_commit(node, index, digest, state_digest)
-            case fx.Execute():
-                self.executed += 1
-            case fx.Report(fact):
-                self._note_fact(node, fact)
-            case _:
-                pass
-
-    def _note_commit(
-        self, node: int, index: CommitIndex, digest: Digest, state_digest: Digest
-    ) -> None:
-        known = self.commits.setdefault(index, (digest, state_digest))
-        if known[0] != digest:
-            self._report("agreement", node, f"another commit at index {index}")
-        elif known[1] != state_digest:
-            self._report("convergence", node, f"another state after commit {index}")
-        if index > self.reached.get(node, 0) + 1:
-            self._report("agreement", node, f"commit {index} without those before")
-        self.reached[node] = max(index, self.reached.get(node, index))
-
-    def _note_fact(self, node: int, fact: fx.Fact) -> None:
-        match fact:
-            case fx.BlockProposed(slot_round, digest):
-                if self._slots.setdefault((node, int(slot_round)), digest) != digest:
-                    self._report("own_slot", node, f"two blocks in round {slot_round}")
-            case Slashed(account=account) if account in self._honest_accounts:
-                self._report("honest_never_slashed", node, account.hex())
-            case fx.EquivocationSeen(account, block_round) if account in self._honest_accounts:
-                self._report("own_slot", node, f"{account.hex()} in round {block_round}")
-            case fx.Halted(explanation):
-                self._report("agreement", node, f"halted: {explanation}")
-            case fx.SittingOut(remembered, seen) if node not in self._restored:
-                self._report("own_slot", node, f"forgot round {seen}, remembers {remembered}")
-            case Settled(job=job) if node not in self._restored:
-                self._settled[node, job] = self._settled.get((node, job), 0) + 1
-                if self._settled[node, job] > 1:
-                    self._report("exactly_once", node, f"{job.hex()} settled again")
-            case _:
-                pass
-
-    def _report(self, invariant: str, node: int, detail: str) -> None:
-        self.found.append(Violation(invariant, node, detail))
 
 
 def agreement(world: World, log: Log) -> list[Violation]:
@@ -157,7 +57,7 @@ def conservation(world: World, _: Log) -> list[Violation]:
 
 
 def exactly_once(world: World, log: Log) -> list[Violation]:
-    """A job is settled once, and pays out no more than it locked."""
+    """A job is settled once, pays out no more than it locked, and frees the stake pledged to it."""
     found = [one for one in log.found if one.invariant == "exactly_once"]
     for number, core in _cores(world):
         for identifier, job in core.state.jobs.items():
@@ -166,12 +66,40 @@ def exactly_once(world: World, log: Log) -> list[Violation]:
             if spent > job.offer.budget or (job.terminal and spent + left != job.offer.budget):
                 detail = f"{identifier.hex()}: {spent} + {left} of {job.offer.budget}"
                 found.append(Violation("exactly_once", number, detail))
+            bound = _still_bound(core, job)
+            found += [
+                Violation("exactly_once", number, f"{identifier.hex()} still binds {worker.hex()}")
+                for worker in bound
+            ]
     return found
+
+
+def _still_bound(core: Core, job: Job) -> tuple[AccountId, ...]:
+    """Names whose stake answers for an ended job, but for those who may still open a commitment."""
+    if not job.terminal:
+        return ()
+    return tuple(
+        one.account
+        for one in job.executors
+        if one.status is not Status.UNOPENED
+        and core.state.accounts.of(one.account).pledge_for(job.identifier)
+    )
 
 
 def honest_never_slashed(_: World, log: Log) -> list[Violation]:
     """No node that kept every rule loses stake."""
     return [one for one in log.found if one.invariant == "honest_never_slashed"]
+
+
+def accountability(_: World, log: Log) -> list[Violation]:
+    """One contradiction costs its author stake once, and one job costs an executor once."""
+    found = [one for one in log.found if one.invariant == "accountability"]
+    for (node, account), count in log.slashes.items():
+        seen = len(log.equivocations.get(account, ()))
+        if count > seen:
+            detail = f"{account.hex()} slashed {count} times for {seen} contradictions"
+            found.append(Violation("accountability", node, detail))
+    return found
 
 
 def own_slot(world: World, log: Log) -> list[Violation]:
@@ -183,8 +111,8 @@ def own_slot(world: World, log: Log) -> list[Violation]:
     return found
 
 
-def lottery(world: World, _: Log) -> list[Violation]:
-    """All nodes derive the same executors, and never the requester."""
+def lottery(world: World, log: Log) -> list[Violation]:
+    """All nodes derive the same executors, from a beacon that nobody knew, never the requester."""
     found = []
     drawn: dict[tuple[JobId, int], tuple[AccountId, ...]] = {}
     for number, core in _cores(world):
@@ -193,7 +121,30 @@ def lottery(world: World, _: Log) -> list[Violation]:
             known = drawn.setdefault((identifier, core.state.index), executors)
             if known != executors or job.requester in executors:
                 found.append(Violation("lottery", number, identifier.hex()))
+            if job.draw is None or identifier in log.retraced:
+                continue
+            log.retraced[identifier] = None
+            fault = _wrong_draw(job, job.draw, log, core.parameters)
+            if fault:
+                found.append(Violation("lottery", number, f"{identifier.hex()}: {fault}"))
     return found
+
+
+def _wrong_draw(job: Job, draw: Draw, log: Log, parameters: Parameters) -> str:
+    """Says what is wrong with a draw, as its own record and the order of leaders show it."""
+    ranked = sorted((score(draw.seed, one.account, one.weight), one) for one in draw.candidates)
+    order = tuple(one.account for _, one in ranked)
+    if draw.order != order[: len(draw.order)]:
+        return "another order than its seed and weights give"
+    first = CommitIndex(draw.index - parameters.seed_leaders + 1)
+    is_one_ledger = not any(one.invariant == "agreement" for one in log.found)
+    rounds = log.leader_rounds if is_one_ledger else {}
+    if first not in rounds or CommitIndex(first - 1) not in rounds:
+        return ""
+    closed = next(step.leader_round for step in job.timeline if step.phase is Phase.DRAWING)
+    awaited = closed + parameters.seed_delay_rounds
+    is_first = rounds[CommitIndex(first - 1)] < awaited <= rounds[first]
+    return "" if is_first else f"drawn by commit {draw.index}, closed in round {closed}"
 
 
 def no_spin(world: World, _: Log) -> list[Violation]:
@@ -213,6 +164,7 @@ SAFETY: Final[tuple[Checker, ...]] = (
     conservation,
     exactly_once,
     honest_never_slashed,
+    accountability,
     own_slot,
     lottery,
     no_spin,

@@ -8,7 +8,7 @@ from typing import Final
 
 from protocol import effects as fx
 from protocol import events as ev
-from protocol.simulator.invariants import Violation
+from protocol.simulator.log import Violation
 from protocol.simulator.scenario import Scenario
 from protocol.state import OperationApplied, OperationFailed
 from protocol.units import Digest
@@ -49,9 +49,14 @@ class Promptness:
             case _:
                 pass
 
+    @property
+    def is_excused(self) -> bool:
+        """Whether links or nodes fail, so that no bound is promised."""
+        return bool(self.scenario.faults or self.scenario.conditions.loss_ppm)
+
     def violations(self) -> list[Violation]:
         """Returns what took too long, in a run whose links and nodes all worked."""
-        if self.scenario.faults or self.scenario.conditions.loss_ppm:
+        if self.is_excused:
             return []
         return [
             Violation("promptness", -1, f"{identifier.hex()} was final after {rounds} rounds")

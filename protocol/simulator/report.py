@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from protocol.simulator.checks import Result
 from protocol.simulator.run import Outcome, Verdict
 from protocol.simulator.scenario import Scenario
 from protocol.units import MILLISECOND
@@ -41,14 +42,22 @@ def outcome_lines(outcome: Outcome, command: str) -> Iterator[str]:
     )
     for bite in outcome.bites:
         yield f"  {bite.kind}: {f'bit {bite.count} times' if bite.count else 'never bit'}"
+    kept = [check.name for check in outcome.checks if check.result is Result.HOLDS]
+    yield f"  holds: {', '.join(kept)}"
+    for check in outcome.checks:
+        if check.result is Result.UNKNOWN:
+            yield f"  unknown: {check.name}, {check.reason}"
     for violation in outcome.violations[:SHOWN_VIOLATIONS]:
-        yield f"  {violation.invariant} at node {violation.node}: {violation.detail}"
+        yield (
+            f"  broken: {violation.invariant} at node {violation.node}, "
+            f"{violation.time_ns // MILLISECOND} ms: {violation.detail}"
+        )
     if outcome.verdict not in (Verdict.PASS, Verdict.UNKNOWN):
         yield f"  repeat with: {command}"
 
 
 def summary(outcomes: Sequence[Outcome]) -> Iterator[str]:
-    """Counts verdicts, and for each kind of fault how often it bit."""
+    """Counts verdicts, in how many runs each promise was seen to hold, and which faults bit."""
     tally = dict.fromkeys(Verdict, 0)
     planned: dict[str, int] = {}
     bitten: dict[str, int] = {}
@@ -60,8 +69,21 @@ def summary(outcomes: Sequence[Outcome]) -> Iterator[str]:
             bitten[kind] = bitten.get(kind, 0) + bit
     counts = ", ".join(f"{count} {verdict.name.lower()}" for verdict, count in tally.items())
     yield f"{len(outcomes)} runs: {counts}"
+    yield f"  seen to hold: {', '.join(_kept(outcomes))}"
+    accepted = sum(outcome.counts.accepted for outcome in outcomes)
+    wrong = sum(outcome.counts.wrong for outcome in outcomes)
+    yield f"  results: {accepted} accepted, {wrong} of them wrong"
     for kind in sorted(planned):
         yield f"  {kind}: in {planned[kind]} runs, bit in {bitten[kind]}"
+
+
+def _kept(outcomes: Sequence[Outcome]) -> Iterator[str]:
+    """Says of each promise in how many runs it held; in the others it was broken or not shown."""
+    kept: dict[str, int] = {}
+    for outcome in outcomes:
+        for check in outcome.checks:
+            kept[check.name] = kept.get(check.name, 0) + (check.result is Result.HOLDS)
+    yield from (f"{name} {count}" for name, count in kept.items())
 
 
 def _list(numbers: Iterator[int] | Sequence[int]) -> str:

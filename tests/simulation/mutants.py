@@ -6,7 +6,6 @@ that the views alone must tell.
 """
 
 import argparse
-import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from protocol.ledger.commit_rule import CommitRule
 from protocol.ledger.dag import SKIPPED, Committed, Dag, Slot, Tally, Verdict, Vertex
 from protocol.ledger.ordering import Ordering
 from protocol.units import Digest, MemberIndex, Round, Weight
+from tests.simulation.rates import told
 from tests.support.dag_fuzz import Outcome, Shape, draw_dag, draw_views, replay
 from tests.support.stored_dags import store
 
@@ -177,16 +177,6 @@ def diverging_views(
     return None
 
 
-def wilson(hits: int, count: int) -> tuple[float, float]:
-    """The 95 % interval of a rate, in per mille."""
-    z = 1.96
-    share = hits / count
-    middle = share + z * z / (2 * count)
-    spread = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
-    scale = 1_000 / (1 + z * z / count)
-    return max(0.0, (middle - spread) * scale), (middle + spread) * scale
-
-
 def blind_rate(mutant: Mutant, count: int, first_seed: int = 0) -> int:
     """Counts the random DAGs that show a mistake."""
     seeds = range(first_seed, first_seed + count)
@@ -221,9 +211,7 @@ def main() -> None:
             print(f"{name}: seed {find(name, options.count)}", flush=True)
             continue
         hits = blind_rate(MUTANTS[name], options.count)
-        low, high = wilson(hits, options.count)
-        rate = 1_000 * hits / options.count
-        print(f"{name:16} {rate:6.2f} per mille  [{low:.2f}, {high:.2f}]", flush=True)
+        print(f"{name:16} {told(hits, options.count)}", flush=True)
 
 
 if __name__ == "__main__":

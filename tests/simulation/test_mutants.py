@@ -7,7 +7,8 @@ import pytest
 from protocol.errors import Reason, Rejected
 from protocol.ledger.block import open_block
 from protocol.parameters import minimal
-from tests.simulation.mutants import MUTANTS, blind_rate, planted, wilson
+from tests.simulation.mutants import MUTANTS, blind_rate, planted
+from tests.simulation.rates import wilson
 from tests.support.dag_attacks import TRUSTING, blind_anchor, unsigned_bytes
 from tests.support.dag_builder import NETWORK
 from tests.support.dag_fuzz import Shape, disagreement, replay

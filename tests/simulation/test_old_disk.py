@@ -8,7 +8,8 @@ from protocol import effects as fx
 from protocol import events as ev
 from protocol.simulator.catalogue import CONDITIONS, calm
 from protocol.simulator.faults import FaultPlan
-from protocol.simulator.invariants import SAFETY, Log
+from protocol.simulator.invariants import SAFETY
+from protocol.simulator.log import Log
 from protocol.simulator.scenario import Scenario, StaleDisk, Workload
 from protocol.simulator.world import World
 from protocol.units import MILLISECOND, SECOND, MemberIndex

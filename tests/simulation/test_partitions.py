@@ -8,7 +8,8 @@ from protocol import effects as fx
 from protocol import events as ev
 from protocol.simulator.catalogue import BEGIN_NS, END_NS, split
 from protocol.simulator.faults import FaultPlan
-from protocol.simulator.invariants import SAFETY, Log, liveness, newest_index
+from protocol.simulator.invariants import SAFETY, liveness, newest_index
+from protocol.simulator.log import Log
 from protocol.simulator.world import World
 from protocol.units import SECOND
 

@@ -9,7 +9,8 @@ from protocol import events as ev
 from protocol.encoding import decode
 from protocol.messages import Block, SignedBlock
 from protocol.simulator.catalogue import burying
-from protocol.simulator.invariants import SAFETY, Log, liveness
+from protocol.simulator.invariants import SAFETY, liveness
+from protocol.simulator.log import Log
 from protocol.simulator.promptness import PROMPT_ROUNDS, Promptness
 from protocol.simulator.scenario import Behaviour
 from protocol.simulator.world import World

@@ -6,7 +6,8 @@ import pytest
 from protocol.core import Core
 from protocol.job.record import Fault, Job
 from protocol.simulator.catalogue import copying
-from protocol.simulator.invariants import SAFETY, Log, liveness
+from protocol.simulator.invariants import SAFETY, liveness
+from protocol.simulator.log import Log
 from protocol.simulator.scenario import Behaviour
 from protocol.simulator.world import World
 from protocol.units import SECOND, AccountId

@@ -3,11 +3,13 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from protocol import effects as fx
+from protocol.accounts import Pledge
 from protocol.errors import Reason
 from protocol.job.record import Fault
 from protocol.simulator import invariants
 from protocol.simulator.catalogue import calm
-from protocol.simulator.invariants import SAFETY, Log, Violation, liveness, newest_index
+from protocol.simulator.invariants import SAFETY, liveness, newest_index
+from protocol.simulator.log import Log, Violation
 from protocol.simulator.scenario import Behaviour
 from protocol.simulator.world import World
 from protocol.state import Settled, Slashed
@@ -139,6 +141,57 @@ def test_each_checker_sees_what_it_is_for() -> None:
     assert invariants.own_slot(world, log) == [Violation("own_slot", 2, "round 9 kept twice")]
     world.nodes[3].spins = 2
     assert invariants.no_spin(world, log) == [Violation("no_spin", 3, "2 times")]
+
+
+def test_more_slashes_than_contradictions_are_noticed() -> None:
+    sheet = Sheet()
+    slash = fx.Report(Slashed(ACCOUNTS[3], Credits(5), Fault.EQUIVOCATION, None))
+    world = World(calm(1))
+    sheet.note(0, fx.Report(fx.EquivocationSeen(ACCOUNTS[3], Round(4))))
+    sheet.note(1, slash)
+    assert invariants.accountability(world, sheet.log) == []
+    sheet.note(1, slash)
+    assert invariants.accountability(world, sheet.log) == [
+        Violation("accountability", 1, f"{ACCOUNTS[3].hex()} slashed 2 times for 1 contradictions")
+    ]
+
+
+@pytest.mark.slow
+def test_a_draw_is_retraced_from_its_seed_and_from_the_order_of_leaders() -> None:
+    world, log = run(25)
+    assert len(log.retraced) == 0
+    assert invariants.lottery(world, log) == []
+    assert len(log.retraced) == 2
+    log.retraced.clear()
+    log.leader_rounds = {index: Round(number - 1) for index, number in log.leader_rounds.items()}
+    early = invariants.lottery(world, log)
+    assert ["drawn by commit" in one.detail for one in early] == [True] * 2
+    log.retraced.clear()
+    for node in world.nodes:
+        assert node.core is not None
+        jobs = node.core.state._jobs
+        for identifier, job in jobs.items():
+            assert job.draw is not None
+            draw = replace(job.draw, order=job.draw.order[::-1])
+            jobs[identifier] = replace(job, draw=draw)
+    wrong = invariants.lottery(world, log)
+    assert [one.detail.split(": ")[1] for one in wrong] == [
+        "another order than its seed and weights give"
+    ] * 2
+
+
+@pytest.mark.slow
+def test_stake_that_stays_bound_to_an_ended_job_is_noticed() -> None:
+    world, log = run(25)
+    assert invariants.exactly_once(world, log) == []
+    core = world.nodes[1].core
+    assert core is not None
+    identifier, job = next(iter(core.state.jobs.items()))
+    worker = job.executors[0].account
+    core.state.accounts.apply((Pledge(worker, identifier, Credits(5)),))
+    assert invariants.exactly_once(world, log) == [
+        Violation("exactly_once", 1, f"{identifier.hex()} still binds {worker.hex()}")
+    ]
 
 
 @pytest.mark.slow

@@ -25,11 +25,17 @@ def test_one_seed_says_its_options_first_and_its_outcome_last(
     assert any(line.startswith("  fault: LossBurst") for line in lines)
     assert any(line.startswith("  pass: ") for line in lines)
     assert any("bit" in line for line in lines)
+    assert any(line.startswith("  holds: no_crash, agreement, ") for line in lines)
+    assert "  unknown: promptness, no bound is promised where links or nodes fail" in lines
 
 
 def test_many_seeds_are_summed_up(capsys: pytest.CaptureFixture[str]) -> None:
     assert command.main(["--scenario", "calm", "--seeds", "2", "--start", "7"]) == 0
-    assert capsys.readouterr().out.startswith("2 runs: 2 pass, 0 safety")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("2 runs: 2 pass, 0 safety")
+    assert lines[1].startswith("  seen to hold: no_crash 2, agreement 2, ")
+    assert "accountability 0" in lines[1]
+    assert lines[2] == "  results: 2 accepted, 0 of them wrong"
 
 
 @pytest.mark.parametrize("verdict", [Verdict.SAFETY, Verdict.LIVENESS, Verdict.CRASH])

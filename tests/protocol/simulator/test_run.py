@@ -6,7 +6,8 @@ from protocol.core import Core, Identity
 from protocol.messages import Genesis
 from protocol.signing import Scheme
 from protocol.simulator.catalogue import BEGIN_NS, END_NS, SCENARIOS, calm, crashes
-from protocol.simulator.run import Outcome, Verdict, play
+from protocol.simulator.checks import Check, Result
+from protocol.simulator.run import Outcome, Verdict, play, verdict_of
 from protocol.simulator.scenario import Crash, Partition
 from protocol.simulator.scheme import CACHED
 from protocol.units import SECOND
@@ -47,6 +48,35 @@ def test_a_fault_that_never_bites_makes_a_run_unknown() -> None:
     outcome = play(replace(calm(1), faults=twice))
     assert outcome.verdict is Verdict.UNKNOWN, shown(outcome)
     assert [bite.count for bite in outcome.bites] == [1, 0]
+
+
+def test_a_whole_run_judges_every_promise() -> None:
+    outcome = play(SCENARIOS["split-4-1"](3))
+    unknown = {one.name: one.reason for one in outcome.checks if one.result is Result.UNKNOWN}
+    assert unknown == {
+        "accountability": "nobody was convicted",
+        "promptness": "no bound is promised where links or nodes fail",
+    }
+    assert {one.result for one in outcome.checks} == {Result.HOLDS, Result.UNKNOWN}
+    assert (outcome.counts.accepted, outcome.counts.wrong) == (2, 0)
+
+
+@pytest.mark.parametrize(
+    ("broken", "verdict"),
+    [
+        (("agreement", "liveness", "no_crash"), Verdict.CRASH),
+        (("agreement", "liveness"), Verdict.SAFETY),
+        (("promptness",), Verdict.LIVENESS),
+        ((), Verdict.PASS),
+    ],
+)
+def test_the_gravest_broken_promise_counts(broken: tuple[str, ...], verdict: Verdict) -> None:
+    names = ("agreement", "promptness", "liveness", "no_crash", "bites")
+    results = [Result.BROKEN if name in broken else Result.HOLDS for name in names]
+    checks = [Check(name, result) for name, result in zip(names, results, strict=True)]
+    assert verdict_of(checks) is verdict
+    checks[-1] = Check("bites", Result.UNKNOWN, "never bit: Crash")
+    assert verdict_of(checks) is (Verdict.UNKNOWN if verdict is Verdict.PASS else verdict)
 
 
 def test_a_partition_without_heal_is_a_failure_of_liveness() -> None:

@@ -1,0 +1,64 @@
+"""What a node keeps stays under its caps, whatever the others send it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from protocol.core import Core
+from protocol.ledger.block import ENVELOPE_BYTES
+from protocol.ledger.pending import MISSING_MAX, VARIANTS_MAX
+from protocol.ledger.pool import POOL_OPERATIONS_MAX
+from protocol.ledger.pool import VARIANTS_MAX as OPERATION_VARIANTS_MAX
+from protocol.simulator.log import Log, Violation
+from protocol.simulator.scenario import StaleDisk
+from protocol.simulator.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Gauge:
+    """One size that has a cap."""
+
+    name: str
+    size: int
+    cap: int
+
+
+def bounds(world: World, log: Log) -> list[Violation]:
+    """Queues, pools and stores of honest nodes are no larger than their limits allow."""
+    return [
+        Violation("bounds", node, f"{gauge.size} {gauge.name}, at most {gauge.cap}")
+        for node, gauge in gauges(world, log)
+        if gauge.size > gauge.cap
+    ]
+
+
+def gauges(world: World, log: Log) -> Iterator[tuple[int, Gauge]]:
+    """Reads the sizes of every honest node that is up."""
+    restored = [fault.node for fault in world.scenario.faults if isinstance(fault, StaleDisk)]
+    for node in world.live_honest:
+        if node.core is None:
+            continue
+        yield from ((node.index, gauge) for gauge in _memory(node.core))
+        if node.index not in restored:
+            count, size_bytes = log.kept.get(node.index, (0, 0))
+            kept = _store(node.core, count, size_bytes)
+            yield from ((node.index, gauge) for gauge in kept)
+
+
+def _memory(core: Core) -> Iterator[Gauge]:
+    parameters, ledger = core.parameters, core.ledger
+    own = OPERATION_VARIANTS_MAX * parameters.chain_pool_max
+    longest = max((len(core.pool.operations(one)) for one in core.state.accounts), default=0)
+    yield Gauge("pooled operations", len(core.pool), POOL_OPERATIONS_MAX + own)
+    yield Gauge("pooled operations of one account", longest, own)
+    yield Gauge("blocks waited for", len(ledger.missing()), MISSING_MAX)
+    rounds = max(ledger.dag.tips()) - ledger.gc_round
+    most = VARIANTS_MAX * len(ledger.committee) * max(0, rounds)
+    yield Gauge("blocks in memory", len(ledger.dag), most)
+
+
+def _store(core: Core, count: int, size_bytes: int) -> Iterator[Gauge]:
+    """The store grows with the rounds, and what a crash took may have been written twice."""
+    most = VARIANTS_MAX * len(core.ledger.committee) * max(core.ledger.dag.tips())
+    block_bytes = core.parameters.block_bytes_max + ENVELOPE_BYTES
+    yield Gauge("blocks written", count, most)
+    yield Gauge("bytes written", size_bytes, count * block_bytes)
