@@ -21,7 +21,8 @@ from protocol.encoding import content_digest
 from protocol.job.offer import smallest_budget
 from protocol.messages import Limits, Offer, Payload, Transfer
 from protocol.parameters import minimal, with_pace
-from protocol.simulator.network import Conditions, Delay, Law, Pair, between_groups
+from protocol.simulator.cuts import between_groups
+from protocol.simulator.network import Conditions, Delay, Law, Pair
 from protocol.simulator.run import Outcome, Verdict, Watch, judge
 from protocol.simulator.scenario import Crash, Cut, Fault, Partition, Scenario, Workload
 from protocol.simulator.workload import KINDS, MEGABYTE, WORKER_PRICE
