@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import combinations
-from typing import Any, Final
+from typing import Final
 
 from p2pnode.lab.simulation.groups import Groups
 from p2pnode.lab.simulation.scenario_file import Described
@@ -49,14 +49,22 @@ def check(described: Described) -> None:
 def warnings(described: Described) -> Iterator[str]:
     """Say what is allowed and still looks like a mistake."""
     scenario = described.scenario
-    honest = {node for node in scenario.honest if node < len(scenario.stakes)}
-    total = sum(scenario.stakes)
-    bad = total - sum(scenario.stakes[node] for node in honest)
-    if 3 * bad >= total and described.expectation.outcome is Verdict.PASS:
+    if not is_sound(scenario) and described.expectation.outcome is Verdict.PASS:
+        percent = 100 * _dishonest_stake(scenario) // sum(scenario.stakes)
         yield (
-            f"{100 * bad // total} % of the stake is dishonest, and no promise holds from a third "
+            f"{percent} % of the stake is dishonest, and no promise holds from a third "
             "on: say in [expect] which outcome is expected"
         )
+
+
+def is_sound(scenario: Scenario) -> bool:
+    """Whether less than a third of the stake is dishonest, as all promises assume."""
+    return 3 * _dishonest_stake(scenario) < sum(scenario.stakes)
+
+
+def _dishonest_stake(scenario: Scenario) -> int:
+    honest = [scenario.stakes[node] for node in scenario.honest if node < len(scenario.stakes)]
+    return sum(scenario.stakes) - sum(honest)
 
 
 def _check_nodes(scenario: Scenario) -> None:
@@ -104,7 +112,7 @@ def _check_times(scenario: Scenario) -> None:
         )
 
 
-def _check_fault(fault: Any, scenario: Scenario, path: tuple[str, ...]) -> None:
+def _check_fault(fault: Fault, scenario: Scenario, path: tuple[str, ...]) -> None:
     start, end = (write_quantity(time, TIME) for time in (fault.start_ns, fault.end_ns))
     if fault.end_ns <= fault.start_ns:
         raise Misread(path, f"the fault ends at {end}, not after its start at {start}")
@@ -139,22 +147,22 @@ def _check_node(node: int, count: int, path: tuple[str, ...]) -> None:
         raise Misread(path, f"there is no node {node}: the last one is {count - 1}")
 
 
-def _contradiction(first: Any, second: Any) -> str | None:
+def _contradiction(first: Fault, second: Fault) -> str | None:
     """Says why two faults cannot be at one time; None when they can, or are not."""
     kinds = f"{kind_of(type(first))!r} and {kind_of(type(second))!r}"
     shared = sorted(set(nodes_of(first)) & set(nodes_of(second)))
-    if isinstance(first, STOPPING) and isinstance(second, STOPPING) and shared:
-        if _overlap(_stop(first), _stop(second)):
-            return f"{kinds} stop node {shared[0]} at one time"
+    are_stopping = isinstance(first, STOPPING) and isinstance(second, STOPPING)
+    if are_stopping and shared and _overlap(_stop(first), _stop(second)):
+        return f"{kinds} stop node {shared[0]} at one time"
     if not _overlap((first.start_ns, first.end_ns), (second.start_ns, second.end_ns)):
         return None
     if isinstance(first, Partition) and isinstance(second, Partition):
         if _refines(first.groups, second.groups) or _refines(second.groups, first.groups):
             return None
         return "two partitions at one time, of which none divides the groups of the other"
-    if type(first) is type(second) and not isinstance(first, Cut):
-        if shared or not (nodes_of(first) or nodes_of(second)):
-            return f"two of {kind_of(type(first))!r} for the same at one time"
+    are_alike = type(first) is type(second) and not isinstance(first, Cut)
+    if are_alike and (shared or not nodes_of(first)):
+        return f"two of {kind_of(type(first))!r} for the same at one time"
     return None
 
 

@@ -114,7 +114,7 @@ def read_described(document: Mapping[str, object], seed: int | None = None) -> D
     count += values.get("observers", 0) + len(values.get("twins", ()))
     for field, path in _placed():
         _check_section(document, path)
-        values |= _placed_value(document, field, count)
+        values |= _placed_value(document, field.name, count)
     values["faults"] = tuple(_faults(document.get("fault", []), count))
     return Described(
         Scenario(**values),
@@ -156,7 +156,7 @@ def document_of(described: Described, *, full: bool = True) -> dict[str, object]
     return {key: value for key, value in found.items() if value != []}
 
 
-def fault_document(fault: Any, *, full: bool) -> dict[str, object]:
+def fault_document(fault: Fault, *, full: bool) -> dict[str, object]:
     """Write one fault as a table."""
     return {
         "kind": kind_of(type(fault)),
@@ -172,9 +172,8 @@ def _placed() -> Iterator[tuple[Any, Path]]:
             yield field, PLACES.get(field.name, (key_of(Scenario, field.name),))
 
 
-def _placed_value(document: Mapping[str, object], field: Any, count: int) -> dict[str, object]:
+def _placed_value(document: Mapping[str, object], name: str, count: int) -> dict[str, object]:
     """Reads one field of a scenario; nothing when it has a default and is not named."""
-    name = field if isinstance(field, str) else field.name
     (declared,) = (one for one in fields(Scenario) if one.name == name)
     path = PLACES.get(name, (key_of(Scenario, name),))
     table = document if len(path) == 1 else as_table(document.get(path[0], {}), path[:1])

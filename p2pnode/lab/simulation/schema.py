@@ -139,7 +139,7 @@ def read_record(
     return record(**values)
 
 
-def read_value(hint: Any, value: object, slot: Slot) -> object:
+def read_value(hint: object, value: object, slot: Slot) -> object:
     """Read a value of any type that a scenario has.
 
     Raises:
@@ -153,8 +153,9 @@ def read_value(hint: Any, value: object, slot: Slot) -> object:
             return read_groups(value, slot.nodes)
         if typing.get_origin(hint) is tuple:
             return _read_tuple(typing.get_args(hint), value, slot)
+        assert isinstance(hint, type), hint
         if is_dataclass(hint):
-            return read_record(typing.cast("type[object]", hint), value, slot, {})
+            return read_record(hint, value, slot, {})
         if issubclass(hint, Enum):
             return _read_member(hint, value)
         return _read_scalar(hint, value, slot.field)
@@ -164,7 +165,7 @@ def read_value(hint: Any, value: object, slot: Slot) -> object:
         raise Misread(slot.path, str(error)) from error
 
 
-def write_record(value: Any, *, full: bool, skip: Iterable[str] = ()) -> dict[str, object]:
+def write_record(value: object, *, full: bool, skip: Iterable[str] = ()) -> dict[str, object]:
     """Write one of the simulator's values as a table that reads as an equal one.
 
     Args:
@@ -184,10 +185,10 @@ def write_record(value: Any, *, full: bool, skip: Iterable[str] = ()) -> dict[st
     return found
 
 
-def write_value(hint: Any, value: Any, field: str, *, full: bool) -> object:
+def write_value(hint: object, value: object, field: str, *, full: bool) -> object:
     """Write a value so that `read_value` reads an equal one."""
     hint = _without_none(hint)
-    if typing.get_origin(hint) is tuple:
+    if isinstance(value, tuple):
         parts = typing.get_args(hint)
         types_of = parts[:1] * len(value) if parts[-1] is Ellipsis else parts
         return [
@@ -199,7 +200,7 @@ def write_value(hint: Any, value: Any, field: str, *, full: bool) -> object:
     if isinstance(value, Enum):
         return value.value
     dimension = dimension_of(field)[1]
-    if hint is int and dimension is not None:
+    if type(value) is int and dimension is not None:
         return write_quantity(value, dimension)
     return value
 
@@ -220,7 +221,7 @@ def _fields(record: type) -> tuple["Field[Any]", ...]:
     return fields(typing.cast("Any", record))
 
 
-def _without_none(hint: Any) -> Any:
+def _without_none(hint: object) -> object:
     """Take the one type of an optional value; what is absent is simply not written."""
     if typing.get_origin(hint) not in (types.UnionType, typing.Union):
         return hint

@@ -51,10 +51,12 @@ def _by_law(table: Mapping[str, object], members: object, seed: int) -> list[int
         raise Misread((*PATH, "law"), f"unknown law {law!r}: {nearest(str(law), LAWS)}")
     make, defaults = LAWS[str(law)]
     check_keys(table, ("law", *defaults), PATH)
-    values = defaults | {key: value for key, value in table.items() if key != "law"}
-    for key, value in values.items():
+    values = dict(defaults)
+    for key in table.keys() - {"law"}:
+        value = table[key]
         if type(value) is not int or value < 1:
             raise Misread((*PATH, key), f"expected whole credits from 1, not {value!r}")
+        values[key] = value
     return make(values, members, seed)
 
 

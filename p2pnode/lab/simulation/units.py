@@ -94,9 +94,8 @@ def read_quantity(value: object, dimension: Dimension) -> int:
             f"(units: {known})"
         )
     decimals = match[2] or ""
-    number, rest = divmod(
-        int(match[1] + decimals) * dimension.units[match[3]], 10 ** len(decimals)
-    )
+    scale: int = 10 ** len(decimals)
+    number, rest = divmod(int(match[1] + decimals) * dimension.units[match[3]], scale)
     if rest:
         smallest = next(iter(dimension.units))
         raise ValueError(f"{value!r} is no whole number of {smallest}")
