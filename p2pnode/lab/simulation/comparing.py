@@ -24,6 +24,8 @@ Metrics = Mapping[str, int | None]
 RESAMPLES: Final = 2_000
 DRAWS_MAX: Final = 2_000_000
 """Resamples are fewer where there are so many pairs that more could not be drawn in seconds."""
+PAIRS_MIN: Final = 5
+"""Fewer pairs have no interval: it would look certain where nothing is known."""
 DRAW_SEED: Final = 1
 LOW, HIGH = 0.025, 0.975
 """Ends of the 95 % interval."""
@@ -38,7 +40,8 @@ class Difference:
         a: Median of A; infinite where most never happened.
         b: Median of B.
         median: Of the differences.
-        low: Lower end of its 95 % bootstrap interval; infinite like the others.
+        low: Lower end of its 95 % bootstrap interval; infinite like the others, and None where
+            there are too few pairs to tell.
         high: Upper end.
         mean: Of the differences; None when any of them is infinite.
         never_a: Pairs in which it never happened in A only.
@@ -52,8 +55,8 @@ class Difference:
     a: float
     b: float
     median: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     mean: float | None
     never_a: int
     never_b: int
@@ -142,11 +145,8 @@ def read_side(folder: Path) -> Side:
 def difference(name: str, pairs: Sequence[tuple[int | None, int | None]]) -> Difference:
     """Compare one measure over pairs of values, of which None never happened."""
     apart = [_apart(a, b) for a, b in pairs]
-    resamples = max(1, min(RESAMPLES, DRAWS_MAX // len(pairs)))
-    source = random.Random(DRAW_SEED)  # noqa: S311  an estimate, and the same one each time
-    medians = sorted(
-        statistics.median_low(source.choices(apart, k=len(apart))) for _ in range(resamples)
-    )
+    resamples = min(RESAMPLES, DRAWS_MAX // len(pairs)) if len(pairs) >= PAIRS_MIN else 0
+    low, high = interval(apart, resamples) if resamples else (None, None)
     finite = all(map(math.isfinite, apart))
     return Difference(
         metric=name,
@@ -154,14 +154,23 @@ def difference(name: str, pairs: Sequence[tuple[int | None, int | None]]) -> Dif
         a=statistics.median_low([_or_endless(a) for a, _ in pairs]),
         b=statistics.median_low([_or_endless(b) for _, b in pairs]),
         median=statistics.median_low(apart),
-        low=medians[int(LOW * (resamples - 1))],
-        high=medians[math.ceil(HIGH * (resamples - 1))],
+        low=low,
+        high=high,
         mean=statistics.fmean(apart) if finite else None,
         never_a=sum(a is None and b is not None for a, b in pairs),
         never_b=sum(b is None and a is not None for a, b in pairs),
         never=sum(a is None and b is None for a, b in pairs),
         resamples=resamples,
     )
+
+
+def interval(values: Sequence[float], resamples: int) -> tuple[float, float]:
+    """Draw the 95 % bootstrap interval of a median; the same one each time."""
+    source = random.Random(DRAW_SEED)  # noqa: S311  an estimate, no secret
+    medians = sorted(
+        statistics.median_low(source.choices(values, k=len(values))) for _ in range(resamples)
+    )
+    return medians[int(LOW * (resamples - 1))], medians[math.ceil(HIGH * (resamples - 1))]
 
 
 def _apart(a: int | None, b: int | None) -> float:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from p2pnode.lab.simulation.comparing import Compared, Difference
+from p2pnode.lab.simulation.comparing import PAIRS_MIN, Compared, Difference
 from p2pnode.lab.simulation.measuring import Row
 from p2pnode.lab.simulation.replaying import Replayed
 from p2pnode.lab.simulation.scenario_file import Described
@@ -59,7 +59,7 @@ def comparison_table(compared: Compared) -> Iterator[Mapping[str, object]]:
             "a": figure(one.a),
             "b": figure(one.b),
             "difference": figure(one.median, later=True),
-            "interval": f"{figure(one.low, later=True)} to {figure(one.high, later=True)}",
+            "interval": _interval(one),
             "mean": "-" if one.mean is None else figure(one.mean),
             "never": _never(one),
         }
@@ -72,9 +72,11 @@ def comparison_lines(compared: Compared) -> Iterator[str]:
     if compared.unpaired:
         yield f"{compared.unpaired} runs are on one side only, and left out"
     resamples = min((one.resamples for one in compared.differences), default=0)
+    yield "differences are B less A, medians over pairs; what never happened counts as endless"
     yield (
-        f"differences are B less A, medians over pairs; intervals are 95 % bootstrap intervals of "
-        f"at least {resamples} resamples; what never happened counts as endless"
+        f"intervals: 95 %, bootstrap with {resamples} resamples or more"
+        if resamples
+        else f"no intervals: {PAIRS_MIN} pairs are the least to tell"
     )
 
 
@@ -100,6 +102,12 @@ def figure(value: float, *, later: bool = False) -> str:
         sign = "-" if value < 0 else "+"
         return f"{sign}{NEVER}" if later else NEVER
     return f"{value:.0f}" if value == int(value) else f"{value:.1f}"
+
+
+def _interval(one: Difference) -> str:
+    if one.low is None or one.high is None:
+        return "-"
+    return f"{figure(one.low, later=True)} to {figure(one.high, later=True)}"
 
 
 def _never(one: Difference) -> str:
