@@ -145,8 +145,12 @@ def test_a_full_document_does_not_depend_on_defaults_of_this_version() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("[stop]", "[stopp]", "line 10: stopp: unknown key 'stopp': did you mean 'stop'?"),
-        ("safety", "saftey", "line 11: stop.saftey: unknown key 'saftey': did you mean 'safety'?"),
+        ("[stop]", "[stops]", "line 10: stops: unknown key 'stops': did you mean 'stop'?"),
+        (
+            "safety",
+            "safetys",
+            "line 11: stop.safetys: unknown key 'safetys': did you mean 'safety'?",
+        ),
         ('span = "4 s"', "", "line 6: workload: 'span' is missing"),
         ('safety = "8 s"', "", "line 10: stop: 'safety' is missing"),
         ("members = 5", 'members = "5"', "line 3: nodes.members: expected a whole number"),
@@ -178,8 +182,8 @@ def test_a_mistake_is_named_by_its_line_and_by_what_is_allowed(
         ('[expect]\noutcome = "fine"', "expect.outcome: 'fine': known are crash"),
         ("[parameters]\nroundms = 5", "parameters.roundms: unknown key"),
         ("[parameters]\nminimum_round_ms = -5", "parameters.minimum_round_ms: Expected `int` >= 0"),
-        ('[parameters]\npreset = "minmal"', "did you mean 'minimal'?"),
-        ('[[behaviour]]\nkind = "lyin"\nnodes = [1]', "did you mean 'lying'?"),
+        ('[parameters]\npreset = "minimals"', "did you mean 'minimal'?"),
+        ('[[behaviour]]\nkind = "lyings"\nnodes = [1]', "did you mean 'lying'?"),
         ("[[behaviour]]\nnodes = [1]", "behaviour.0: 'kind' is missing"),
         ("overlaps = 1", "overlaps: expected true or false"),
         ("seed = -1", "seed: expected a whole number from 0"),

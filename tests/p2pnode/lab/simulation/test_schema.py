@@ -86,7 +86,7 @@ def test_a_field_of_units_alone_has_a_word_of_its_own() -> None:
         ({"rate": "1 bit/s", "waits": ["1 s", "x"]}, "thing.waits.1", "expected a time"),
         ({"rate": "1 bit/s", "delay": "1 s"}, "thing.delay", "a table with keys is expected"),
         (
-            {"rate": "1 bit/s", "delay": {"law": "unifrom", "low": "1 s"}},
+            {"rate": "1 bit/s", "delay": {"law": "uniforms", "low": "1 s"}},
             "thing.delay.law",
             "did you mean 'uniform'?",
         ),

@@ -37,7 +37,7 @@ def test_sampled_stakes_depend_on_the_seed_alone() -> None:
         ({"stakes": []}, "expected 1 to 1000 stakes"),
         ({"stakes": "many"}, "expected a list of stakes, or a law"),
         ({"members": 2, "stakes": {"law": "ziph"}}, "did you mean 'zipf'?"),
-        ({"members": 2, "stakes": {"eahc": 5}}, "did you mean 'each'?"),
+        ({"members": 2, "stakes": {"eachh": 5}}, "did you mean 'each'?"),
         ({"members": 2, "stakes": {"each": 0}}, "expected whole credits from 1, not 0"),
         ({"members": 9, "stakes": {"law": "zipf", "largest": 8}}, "member 8 has the stake 0"),
         (
