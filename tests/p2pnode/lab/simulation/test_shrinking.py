@@ -121,5 +121,5 @@ def test_dishonest_nodes_twins_and_noise_go_too() -> None:
 
 
 def test_the_positive_control_is_a_run_that_fails() -> None:
-    described = load_scenario("twins-half")
+    described = load_scenario("split-brain")
     assert not is_sound(described.scenario)
