@@ -1,13 +1,14 @@
 """What a scenario cannot mean, found before anything runs, and what it probably does not mean."""
 
+import operator
 from collections.abc import Iterator
 from itertools import combinations
-from typing import Final
+from typing import Final, get_type_hints
 
 from p2pnode.lab.simulation.groups import Groups
 from p2pnode.lab.simulation.scenario_file import Described
-from p2pnode.lab.simulation.schema import Misread, kind_of
-from p2pnode.lab.simulation.targets import nodes_of
+from p2pnode.lab.simulation.schema import Misread, key_of, kind_of
+from p2pnode.lab.simulation.targets import BY_NODE, BY_PAIR, nodes_of
 from p2pnode.lab.simulation.units import TIME, write_quantity
 from protocol.simulator.network import Law
 from protocol.simulator.run import Verdict
@@ -15,12 +16,12 @@ from protocol.simulator.scenario import (
     START_NS,
     Behaviour,
     Crash,
-    Cut,
     Fault,
     Partition,
     Pause,
     Scenario,
     StaleDisk,
+    Workload,
 )
 
 STOPPING: Final = (Crash, Pause, StaleDisk)
@@ -95,15 +96,19 @@ def _check_links(scenario: Scenario) -> None:
     for delay in (conditions.delay, *(delay for _, delay in conditions.slow)):
         if delay.law is not Law.CONSTANT and delay.low_ns > delay.high_ns:
             raise Misread(("links", "delay"), "'low' is above 'high'")
-    for pair, _ in conditions.slow:
-        for node in pair:
-            _check_node(node, scenario.nodes, ("links", "slow"))
+    for name in (*BY_PAIR, *BY_NODE):
+        for key, _ in getattr(conditions, name, ()):
+            for node in key if isinstance(key, tuple) else (key,):
+                _check_node(node, scenario.nodes, ("links", name))
 
 
 def _check_times(scenario: Scenario) -> None:
     if scenario.safety_ns <= START_NS:
         most = write_quantity(START_NS, TIME)
         raise Misread(("stop", "safety"), f"nodes start at {most}: nothing could happen before")
+    for name, hint in get_type_hints(Workload).items():
+        if hint == tuple[int, int] and operator.gt(*getattr(scenario.workload, name)):
+            raise Misread(("workload", key_of(Workload, name)), "the least is above the most")
     if START_NS + scenario.workload.span_ns > scenario.safety_ns:
         raise Misread(
             ("workload", "span"),
@@ -126,7 +131,7 @@ def _check_fault(fault: Fault, scenario: Scenario, path: tuple[str, ...]) -> Non
         _check_node(node, scenario.nodes, path)
     if isinstance(fault, Partition):
         _check_groups(fault.groups, scenario.nodes, (*path, "groups"))
-    if isinstance(fault, Cut) and any(source == target for source, target in fault.pairs):
+    if any(source == target for source, target in getattr(fault, "pairs", ())):
         raise Misread((*path, "pairs"), "a node has no link to itself")
 
 
@@ -160,7 +165,8 @@ def _contradiction(first: Fault, second: Fault) -> str | None:
         if _refines(first.groups, second.groups) or _refines(second.groups, first.groups):
             return None
         return "two partitions at one time, of which none divides the groups of the other"
-    are_alike = type(first) is type(second) and not isinstance(first, Cut)
+    # Faults of links add up, link by link; one node or the whole network is in one state only.
+    are_alike = type(first) is type(second) and not hasattr(first, "pairs")
     if are_alike and (shared or not nodes_of(first)):
         return f"two of {kind_of(type(first))!r} for the same at one time"
     return None

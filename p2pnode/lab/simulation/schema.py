@@ -38,6 +38,8 @@ UNITS: Final[Mapping[str, str]] = {"lossy": "lossy_ppm"}
 """Names with a unit, of fields that hold quantities beside something else."""
 SAME_AS: Final[Mapping[tuple[str, str], str]] = {("Delay", "high_ns"): "low_ns"}
 """Fields that follow another one when nothing is said of them."""
+ABOVE_NOTHING: Final = ("_bps", "longest_ns", "cores")
+"""Ends of names whose values are divided by, or drawn from, and so cannot be 0."""
 SIGNED: Final = ("skew", "drift", "offset", "jump")
 """Beginnings of names whose values may be negative."""
 
@@ -262,4 +264,6 @@ def _read_scalar(hint: type, value: object, field: str) -> object:
         raise ValueError("expected a whole number")
     if number < 0 and not field.startswith(SIGNED):
         raise ValueError(f"{value!r} is negative")
+    if number == 0 and field.endswith(ABOVE_NOTHING):
+        raise ValueError(f"{value!r} is nothing")
     return number

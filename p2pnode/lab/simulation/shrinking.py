@@ -7,11 +7,12 @@ steps come first. It ends when no step is left that fails, or time is up.
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import dataclass, fields, replace
+from typing import Any, Final
 
 from p2pnode.lab.simulation.checks import is_sound
 from p2pnode.lab.simulation.targets import conditions_without, moved, without_node
+from protocol.simulator.network import Conditions
 from protocol.simulator.run import Outcome, Verdict
 from protocol.simulator.scenario import Fault, Scenario
 from protocol.units import MILLISECOND
@@ -19,6 +20,23 @@ from protocol.units import MILLISECOND
 WINDOW_MIN_NS: Final = 100 * MILLISECOND
 """Faults are not made shorter than this."""
 FAILING: Final = (Verdict.SAFETY, Verdict.LIVENESS, Verdict.CRASH)
+
+NOISE: Final = (
+    "loss_ppm",
+    "duplicate_ppm",
+    "reorder_ppm",
+    "slow",
+    "lossy",
+    "narrow",
+    "uplink",
+    "uplinks",
+    "region_delays_ns",
+    "skews_ns",
+    "sync_ns",
+    "sync_delay",
+    "costs",
+)
+"""Fields of links, and of the whole, that do nothing where they have their default."""
 
 Attempt = Callable[[Scenario], Outcome]
 
@@ -185,11 +203,12 @@ def _shorter_faults(scenario: Scenario) -> Iterator[Scenario]:
 
 
 def _less_noise(scenario: Scenario) -> Iterator[Scenario]:
-    conditions = scenario.conditions
-    for quiet in (replace(conditions, loss_ppm=0), replace(conditions, duplicate_ppm=0)):
-        if quiet != conditions:
-            yield replace(scenario, conditions=quiet)
-    if any(scenario.skews_ns):
-        yield replace(scenario, skews_ns=())
-    if scenario.sync_ns:
-        yield replace(scenario, sync_ns=0)
+    """Takes away, one by one, what makes links, clocks and disks worse than they need be."""
+    for field in fields(Conditions):
+        if field.name in NOISE and getattr(scenario.conditions, field.name) != field.default:
+            quiet: dict[str, Any] = {field.name: field.default}
+            yield replace(scenario, conditions=replace(scenario.conditions, **quiet))
+    for field in fields(Scenario):
+        if field.name in NOISE and getattr(scenario, field.name) != field.default:
+            calm: dict[str, Any] = {field.name: field.default}
+            yield replace(scenario, **calm)

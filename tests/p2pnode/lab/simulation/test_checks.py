@@ -6,6 +6,8 @@ from p2pnode.lab.simulation.checks import is_sound, warnings
 from p2pnode.lab.simulation.library import ScenarioError, parse_scenario
 from tests.p2pnode.lab.simulation.builders import FAULT, NODES, REST, text
 
+SLOW = 'slow = [[[0, 7], { law = "constant", low = "1 s" }]]\n'
+
 
 def fault(kind: str, at: str, lasts: str, rest: str = "node = 1") -> str:
     return f'[[fault]]\nkind = "{kind}"\nat = "{at}"\nfor = "{lasts}"\n{rest}\n'
@@ -102,6 +104,10 @@ def test_faults_that_can_be_at_one_time_are_not_refused(both: str) -> None:
         (text(rest=REST.replace("8 s", "4.5 s"), fault=""), "line 9: workload.span: requests"),
         (text(rest=REST.replace("8 s", "1 s"), fault=""), "stop.safety: nodes start at 1 s"),
         (text(rest=REST.replace("20 ms", "90 ms")), "line 5: links.delay: 'low' is above 'high'"),
+        (
+            text(rest=REST.replace("[workload]", SLOW + "[workload]"), fault=""),
+            "line 6: links.slow: there is no node 7",
+        ),
         (text(nodes=NODES + "twins = [7]\n", fault=""), "line 4: nodes.twins: there is no node 7"),
         (text(nodes=NODES + "twins = [1, 1]\n", fault=""), "a node has one twin at most"),
         (text(nodes=NODES + "skews = ['-2 s']\n"), "line 4: nodes.skews: clocks lag by 1 s"),

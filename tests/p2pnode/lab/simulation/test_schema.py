@@ -79,6 +79,7 @@ def test_a_field_of_units_alone_has_a_word_of_its_own() -> None:
         ({"rate": "1 bit/s", "lout": 1}, "thing.lout", "unknown key 'lout'"),
         ({}, "thing", "'rate' is missing"),
         ({"rate": 5}, "thing.rate", "expected a rate with its unit"),
+        ({"rate": "0 bit/s"}, "thing.rate", "'0 bit/s' is nothing"),
         ({"rate": "-5 bit/s"}, "thing.rate", "'-5 bit/s' is negative"),
         ({"rate": "1 bit/s", "is_loud": 1}, "thing.is_loud", "expected true or false"),
         ({"rate": "1 bit/s", "title": 1}, "thing.title", "expected a text"),
