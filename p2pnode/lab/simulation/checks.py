@@ -173,8 +173,9 @@ def _contradiction(first: Fault, second: Fault) -> str | None:
 
 
 def _stop(fault: Fault) -> tuple[int, int]:
-    start = fault.end_ns if isinstance(fault, StaleDisk) else fault.start_ns
-    return start, fault.end_ns
+    if isinstance(fault, StaleDisk):
+        return fault.end_ns - getattr(fault, "down_ns", 0), fault.end_ns
+    return fault.start_ns, fault.end_ns
 
 
 def _overlap(first: tuple[int, int], second: tuple[int, int]) -> bool:
