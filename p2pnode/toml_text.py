@@ -14,8 +14,12 @@ from pathlib import Path
 TEXT_BYTES_MAX = 256 * 1024
 """Nobody writes longer files by hand; a wrong path should not fill the memory."""
 
-_HEADER = re.compile(r"\s*\[{1,2}([^\[\]]+)\]{1,2}\s*(?:#.*)?")
+QUOTES = ('"""', "'''")
+"""What encloses strings of several lines."""
+
+_HEADER = re.compile(r"\s*(\[{1,2})([^\[\]]+)\]{1,2}\s*(?:#.*)?")
 _KEY = re.compile(r"\s*([A-Za-z0-9_\-\"'. ]+?)\s*=")
+_TOKEN = re.compile(r"""#.*|\"{3}|'{3}|"(?:[^"\\]|\\.)*"|'[^']*'|[\[{\]}]""")
 
 
 class TomlError(ValueError):
@@ -30,7 +34,8 @@ class TomlText:
     """As people know the file."""
     values: Mapping[str, object]
     lines: Mapping[tuple[str, ...], int]
-    """Line of each key by its path, such as `("limits", "seconds")`; the first line is 1."""
+    """Line of each key by its path, such as `("limits", "seconds")` or, in the first table of an
+    array, `("fault", "0", "at")`; the first line is 1."""
 
     def place(self, *path: str) -> str:
         """Name the file and the line of a key, or of the table that holds it."""
@@ -84,14 +89,52 @@ def nearest(key: str, known: Iterable[str]) -> str:
 
 def _find_keys(text: str) -> dict[tuple[str, ...], int]:
     lines: dict[tuple[str, ...], int] = {}
+    counts: dict[tuple[str, ...], int] = {}
     table: tuple[str, ...] = ()
+    inside: tuple[str, ...] = ()
     for number, line in enumerate(text.splitlines(), start=1):
-        if header := _HEADER.fullmatch(line):
-            table = _split(header[1])
+        if not inside and (header := _HEADER.fullmatch(line)):
+            path = _split(header[2])
+            if len(header[1]) == 2:
+                counts = {one: last for one, last in counts.items() if one[: len(path)] != path} | {
+                    path: counts.get(path, -1) + 1
+                }
+                lines.setdefault(path, number)
+            table = _numbered(path, counts)
             lines.setdefault(table, number)
-        elif key := _KEY.match(line):
+            continue
+        if not inside and (key := _KEY.match(line)):
             lines.setdefault(table + _split(key[1]), number)
+        inside = _still_inside(line, inside)
     return lines
+
+
+def _numbered(path: tuple[str, ...], counts: Mapping[tuple[str, ...], int]) -> tuple[str, ...]:
+    """Put the number of the newest table behind each name of an array of tables."""
+    found: list[str] = []
+    for end, name in enumerate(path, start=1):
+        found.append(name)
+        if path[:end] in counts:
+            found.append(str(counts[path[:end]]))
+    return tuple(found)
+
+
+def _still_inside(line: str, inside: tuple[str, ...]) -> tuple[str, ...]:
+    """Tell what a line leaves open: brackets, and the quotes of a string of several lines."""
+    while True:
+        if inside and inside[-1] in QUOTES:
+            _, closing, line = line.partition(inside[-1])
+            if not closing:
+                return inside
+            inside = inside[:-1]
+        token = _TOKEN.search(line)
+        if token is None:
+            return inside
+        line = line[token.end() :]
+        if token[0] in ("[", "{", *QUOTES):
+            inside = (*inside, token[0])
+        elif token[0] in ("]", "}"):
+            inside = inside[:-1]
 
 
 def _split(dotted: str) -> tuple[str, ...]:

@@ -21,7 +21,9 @@ class Group:
 
 GROUPS: Mapping[str, Group] = {
     "testnet": Group("p2pnode.lab.commands", "run a network of real processes on this machine"),
-    "sim": Group("protocol.simulator.__main__", "run the protocol in virtual time, with faults"),
+    "sim": Group(
+        "p2pnode.lab.simulation.commands", "run the protocol in virtual time, with faults"
+    ),
     "ledger": Group("p2pnode.offline.commands", "export, audit or verify a ledger", True),
     "genesis": Group("p2pnode.offline.commands", "create or show a network's genesis", True),
     "keys": Group("p2pnode.offline.commands", "create, show or export a node's key", True),

@@ -28,7 +28,7 @@ MODULE_PARSERS = {
 """Where the modules that documents run with `python -m` have their parsers."""
 GROUP_PARSERS = {
     "testnet": "p2pnode.lab.commands:_parser",
-    "sim": "protocol.simulator.__main__:_parser",
+    "sim": "p2pnode.lab.simulation.commands:_parser",
     "ledger": "p2pnode.offline.ledger_commands:build_parser",
     "genesis": "p2pnode.offline.genesis_commands:build_parser",
     "keys": "p2pnode.offline.keys_commands:build_parser",

@@ -28,6 +28,39 @@ def test_a_key_inside_a_value_has_the_line_of_what_holds_it() -> None:
     assert document.place("nowhere") == "file"
 
 
+TABLES = """about = '''
+[stop]
+fault = 1
+'''
+[[fault]]
+groups = [
+  [0, 1],
+  [2, 3]
+]
+kind = "a"
+[[fault.part]]
+size = 1
+[[fault]]
+text = \"\"\"one " [ \"\"\"
+kind = "b"
+[[fault.part]]
+size = 2
+[stop]
+safety = 1
+"""
+
+
+def test_tables_of_an_array_have_numbers_and_long_values_hide_no_keys() -> None:
+    document = parse_toml(TABLES, "file")
+    assert document.place("fault") == "file, line 5"
+    assert document.place("fault", "0", "kind") == "file, line 10"
+    assert document.place("fault", "0", "groups", "1") == "file, line 6"
+    assert document.place("fault", "0", "part", "0", "size") == "file, line 12"
+    assert document.place("fault", "1", "kind") == "file, line 15"
+    assert document.place("fault", "1", "part", "0", "size") == "file, line 17"
+    assert document.place("stop", "safety") == "file, line 19"
+
+
 def test_text_that_is_not_toml_names_its_line() -> None:
     with pytest.raises(TomlError, match=r"file: .*line 2"):
         parse_toml("a = 1\nb = = 2", "file")

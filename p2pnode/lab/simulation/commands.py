@@ -1,0 +1,333 @@
+"""The commands of simulations: `p2pnode sim COMMAND`."""
+
+import argparse
+import importlib
+import math
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+from p2pnode.cli.endings import Ending
+from p2pnode.cli.output import complain, print_json, print_record, print_table
+from p2pnode.lab.simulation import saying
+from p2pnode.lab.simulation.checks import warnings
+from p2pnode.lab.simulation.comparing import compare
+from p2pnode.lab.simulation.folder import described_in, write_report
+from p2pnode.lab.simulation.library import (
+    DRAWN,
+    ScenarioError,
+    copy_shipped,
+    load_scenario,
+    shipped_scenarios,
+)
+from p2pnode.lab.simulation.playing import Manner, is_as_expected, run_into, run_scenario
+from p2pnode.lab.simulation.replaying import replay
+from p2pnode.lab.simulation.scenario_file import Described, Expectation, document_of
+from p2pnode.lab.simulation.showing import shown_run, shown_shrinking, shown_sweep, size_of
+from p2pnode.lab.simulation.shrinking import NothingBroken, shrink
+from p2pnode.lab.simulation.sweep_file import read_sweep
+from p2pnode.lab.simulation.sweeping import HOURS_MAX, Means, run_sweep
+from p2pnode.lab.simulation.toml_writer import write_toml
+from protocol.simulator.report import options, outcome_lines
+from protocol.simulator.run import Outcome, Verdict, play
+from protocol.simulator.scheme import CACHED, FAKE
+
+SWARM: Final = "protocol.simulator.__main__"
+"""Draws whole networks from seeds, and has a command line of its own."""
+SHRINK_SECONDS: Final = 300.0
+SEVERITY: Final = (Verdict.CRASH, Verdict.SAFETY, Verdict.LIVENESS)
+
+EXIT_CODES: Final = """exit codes:
+  0 passed    10 safety broken    11 liveness broken    12 a planned fault never bit
+  13 a core crashed    2 bad input    1 a replay differs, or nothing to do    130 interrupted"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    line = list(sys.argv[1:] if argv is None else argv)
+    if line[:1] == ["swarm"]:
+        return int(importlib.import_module(SWARM).main(line[1:]))
+    arguments = _parser().parse_args(line)
+    try:
+        with _interruptible():
+            return int(arguments.handler(arguments))
+    except ScenarioError as error:
+        complain(str(error))
+        return Ending.BAD_INPUT
+    except NothingBroken as error:
+        complain(str(error))
+        return Ending.FAILED
+    except BrokenProcessPool:
+        complain("a process of the sweep was killed: the same command goes on with what is left")
+        return Verdict.CRASH
+    except KeyboardInterrupt:
+        complain("interrupted: the same command goes on, or starts a single run again")
+        return Ending.INTERRUPTED
+
+
+def _scenarios(arguments: argparse.Namespace) -> int:
+    if arguments.copy is not None:
+        for path in copy_shipped(arguments.copy):
+            print(path)
+        return Ending.DONE
+    records = [
+        {
+            "name": one.scenario.name,
+            "expected": one.expectation.outcome.name.lower(),
+            "about": " ".join(one.about.split()),
+        }
+        for one in shipped_scenarios()
+    ]
+    if arguments.json:
+        print_json(records)
+        return Ending.DONE
+    for record in records:
+        print(f"{record['name']} ({record['expected']})\n    {record['about']}")
+    print(f"{DRAWN}\n    A small network, what it is asked for and what goes wrong, all drawn.")
+    return Ending.DONE
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    described = load_scenario(arguments.scenario, arguments.seed)
+    if arguments.trace and arguments.out is None:
+        raise ScenarioError("--trace needs a folder: name one with --out")
+    _warn(described)
+    if not arguments.json:
+        _say(options(described.scenario))
+    with shown_run(described.scenario) as progress:
+        manner = Manner(arguments.real_signatures, arguments.trace, progress)
+        if arguments.out is None:
+            outcome, row = run_scenario(described, manner)
+        else:
+            outcome, row = run_into(arguments.out, described, manner)
+    as_expected = is_as_expected(described, outcome)
+    report = write_report(arguments.out) if arguments.out is not None else None
+    if arguments.json:
+        print_json(_outcome_record(outcome) | {"as_expected": as_expected, "measures": row})
+        return outcome.verdict
+    _say(outcome_lines(outcome, _again(arguments, described)))
+    print(saying.expectation_line(described, as_expected))
+    print_record(saying.measures(row))
+    if arguments.out is not None:
+        print(f"results are in {report or arguments.out}")
+    return outcome.verdict
+
+
+def _sweep(arguments: argparse.Namespace) -> int:
+    sweep = read_sweep(arguments.file)
+    _warn(sweep.cells[0].describe(sweep.seeds[0]))
+    with shown_sweep(sweep.name) as told:
+        means = Means(
+            processes=arguments.processes,
+            real_signatures=arguments.real_signatures,
+            hours_max=arguments.hours,
+            told=told,
+        )
+        rows = run_sweep(sweep, arguments.out, means)
+    if arguments.json:
+        print_json(rows)
+    else:
+        print_table(list(saying.sweep_table(rows)), "nothing was run")
+    return _worst([row["outcome"] for row in rows if not row["as_expected"]], len(rows))
+
+
+def _compare(arguments: argparse.Namespace) -> int:
+    compared = compare(arguments.a, arguments.b)
+    if arguments.json:
+        outcomes = [{"a": a, "b": b, "pairs": count} for (a, b), count in compared.outcomes.items()]
+        differences = [_finite(asdict(one)) for one in compared.differences]
+        print_json(
+            {"differences": differences, "outcomes": outcomes, "unpaired": compared.unpaired}
+        )
+        return Ending.DONE
+    print_table(list(saying.comparison_table(compared)), "both sides measured nothing alike")
+    _say(saying.comparison_lines(compared))
+    return Ending.DONE
+
+
+def _replay(arguments: argparse.Namespace) -> int:
+    described = described_in(arguments.folder)
+    with shown_run(described.scenario) as progress:
+        replayed = replay(arguments.folder, progress)
+    if arguments.json:
+        difference = replayed.difference
+        print_json(
+            {
+                "equal": replayed.is_equal,
+                "before": replayed.before,
+                "now": replayed.outcome.trace,
+                "version": replayed.version,
+                "difference": asdict(difference) if difference is not None else None,
+            }
+        )
+    else:
+        _say(saying.replay_lines(replayed, arguments.folder))
+    return Ending.DONE if replayed.is_equal else Ending.FAILED
+
+
+def _shrink(arguments: argparse.Namespace) -> int:
+    source = Path(arguments.source)
+    if source.is_dir():
+        if arguments.seed is not None:
+            raise ScenarioError("the run in a folder has its seed: leave --seed out")
+        described = described_in(source)
+    else:
+        described = load_scenario(arguments.source, arguments.seed)
+    if arguments.out is not None and arguments.out.exists():
+        raise ScenarioError(f"{arguments.out} exists already: name another file")
+    scheme = CACHED if arguments.real_signatures else FAKE
+    with shown_shrinking(described.scenario.name, arguments.seconds) as told:
+        shrunk = shrink(described.scenario, lambda one: play(one, scheme), arguments.seconds, told)
+    text = write_toml(
+        document_of(_failing(described, shrunk.outcome, shrunk.invariant), full=False)
+    )
+    if arguments.out is not None:
+        arguments.out.write_text(text, encoding="utf-8")
+    if arguments.json:
+        extra = {"invariant": shrunk.invariant, "runs": shrunk.runs, "is_least": shrunk.is_least}
+        print_json(_outcome_record(shrunk.outcome) | extra | {"toml": text})
+        return shrunk.outcome.verdict
+    end = "nothing smaller fails" if shrunk.is_least else "time is up"
+    complain(
+        f"{shrunk.invariant} is broken with {size_of(shrunk.outcome.scenario)} "
+        f"(before: {size_of(described.scenario)}); {shrunk.runs} runs, {end}"
+    )
+    print(text if arguments.out is None else f"written to {arguments.out}")
+    return shrunk.outcome.verdict
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    described_in(arguments.folder)
+    report = write_report(arguments.folder)
+    if report is None:
+        raise ScenarioError("this installation makes no reports: install p2pnode[lab]")
+    print(report)
+    return Ending.DONE
+
+
+def _failing(described: Described, outcome: Outcome, invariant: str) -> Described:
+    about = f"Shrunk from {described.scenario.name}: {invariant} is broken."
+    return Described(
+        outcome.scenario, about, Expectation(outcome.verdict, invariant), overlaps=True
+    )
+
+
+def _outcome_record(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "scenario": outcome.scenario.name,
+        "seed": outcome.scenario.seed,
+        "outcome": outcome.verdict.name.lower(),
+        "trace": outcome.trace,
+        "violations": [asdict(one) for one in outcome.violations],
+        "bites": [asdict(one) for one in outcome.bites],
+    }
+
+
+def _worst(unexpected: Sequence[str], count: int) -> Verdict:
+    """Sums up what did not come as expected; some faults may miss, but not in most runs."""
+    for verdict in SEVERITY:
+        if verdict.name.lower() in unexpected:
+            return verdict
+    return Verdict.UNKNOWN if 2 * len(unexpected) > count else Verdict.PASS
+
+
+def _again(arguments: argparse.Namespace, described: Described) -> str:
+    words = ["p2pnode sim run", str(arguments.scenario), f"--seed {described.scenario.seed}"]
+    return " ".join(words + ["--real-signatures"] * arguments.real_signatures)
+
+
+def _finite(record: dict[str, Any]) -> dict[str, Any]:
+    """Writes what is endless as JSON can: as a word."""
+    return {
+        key: saying.figure(one, later=True) if isinstance(one, float) and math.isinf(one) else one
+        for key, one in record.items()
+    }
+
+
+def _warn(described: Described) -> None:
+    for sentence in warnings(described):
+        complain(f"warning: {sentence}")
+
+
+def _say(lines: Iterable[str]) -> None:
+    for line in lines:
+        print(line, flush=True)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Treats a termination like the interrupt key, so that folders say what happened."""
+
+    def interrupt(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="p2pnode sim",
+        description="The protocol in virtual time: one seed is one history.",
+        epilog=f"{EXIT_CODES}\n\n`p2pnode sim swarm --help`: networks drawn from seeds alone",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    listing = _add(commands, "scenarios", _scenarios, "list the scenarios that are shipped")
+    listing.add_argument("--copy", metavar="DIR", type=Path, help="copy their files to change them")
+    one = _add(commands, "run", _run, "run one scenario")
+    one.add_argument("scenario", metavar="NAME|FILE", help="a shipped scenario, or a TOML file")
+    one.add_argument("--out", metavar="DIR", type=Path, help="keep the results in a new folder")
+    one.add_argument("--trace", action="store_true", help="keep everything that happens")
+    many = _add(commands, "sweep", _sweep, "run a scenario under many conditions")
+    many.add_argument("file", metavar="SWEEP.toml", type=Path)
+    many.add_argument("--out", metavar="DIR", type=Path, required=True, help="new, or to go on in")
+    many.add_argument("--processes", type=_count, default=os.cpu_count() or 1, help="all cores")
+    many.add_argument("--hours", type=float, default=HOURS_MAX, help="refuse to take longer")
+    both = _add(commands, "compare", _compare, "compare two runs, or two sweeps, pair by pair")
+    both.add_argument("a", metavar="A", type=Path)
+    both.add_argument("b", metavar="B", type=Path)
+    again = _add(commands, "replay", _replay, "run again, and compare to the bit")
+    again.add_argument("folder", metavar="DIR", type=Path)
+    less = _add(commands, "shrink", _shrink, "make a failing run smaller")
+    less.add_argument("source", metavar="DIR|NAME|FILE", help="a run's folder, or a scenario")
+    less.add_argument("--out", metavar="FILE", type=Path, help="write the smaller scenario there")
+    less.add_argument("--seconds", type=float, default=SHRINK_SECONDS, help="stop after so long")
+    page = _add(commands, "report", _report, "make the report of a results folder")
+    page.add_argument("folder", metavar="DIR", type=Path)
+    for command in (one, less):
+        command.add_argument("--seed", metavar="N", type=int, help="of every draw; the file's own")
+    for command in (one, many, less):
+        command.add_argument(
+            "--real-signatures", action="store_true", help="a hundred times slower"
+        )
+    for command in (listing, one, many, both, again, less):
+        command.add_argument("--json", action="store_true", help="print JSON for programs")
+    return parser
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of processes")
+    return int(text)
+
+
+def _add(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    name: str,
+    handler: Callable[[argparse.Namespace], int],
+    summary: str,
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=summary, description=f"{summary}.", allow_abbrev=False)
+    parser.set_defaults(handler=handler)
+    return parser

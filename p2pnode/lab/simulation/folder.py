@@ -1,0 +1,124 @@
+"""The folder of one run: a manifest that says how far it came, a summary, and perhaps its trace.
+
+The manifest is written before the run begins, so that a folder tells of a crash, too.
+"""
+
+import importlib
+import json
+import os
+import platform
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import p2pnode
+from p2pnode.lab.simulation.library import ScenarioError, complaint
+from p2pnode.lab.simulation.scenario_file import Described, document_of, read_described
+from p2pnode.lab.simulation.schema import Misread
+from p2pnode.toml_text import TomlText
+
+SCHEMA: Final = 1
+MANIFEST: Final = "manifest.json"
+SUMMARY: Final = "summary.json"
+TRACE: Final = "trace.jsonl"
+RUNNING, COMPLETE, INTERRUPTED, CRASHED = "running", "complete", "interrupted", "crashed"
+"""How far a run came; one that is said to run and has no process was killed."""
+
+
+def new_manifest(described: Described, *, real_signatures: bool) -> dict[str, Any]:
+    """Describe a run before it begins."""
+    return {
+        "schema": SCHEMA,
+        "source": "simulator",
+        "state": RUNNING,
+        "version": p2pnode.__version__,
+        "python": platform.python_version(),
+        "seed": described.scenario.seed,
+        "signatures": "real" if real_signatures else "stand-in",
+        "scenario": document_of(described),
+    }
+
+
+def prepare_folder(folder: Path) -> None:
+    """Make a folder for a run; one that an earlier run did not finish is used again.
+
+    Raises:
+        ScenarioError: It holds something else, or cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        names = {path.name for path in folder.iterdir()}
+    except OSError as error:
+        raise ScenarioError(f"{folder}: {error.strerror}: name another folder") from error
+    if not names:
+        return
+    if MANIFEST not in names:
+        raise ScenarioError(f"{folder} holds something else: name an empty folder")
+    if read_manifest(folder).get("state") == COMPLETE:
+        raise ScenarioError(f"{folder} holds a complete run: name another folder")
+
+
+def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Replace the manifest as a whole."""
+    write_json(folder / MANIFEST, manifest)
+
+
+def write_json(path: Path, value: object) -> None:
+    """Replace a file of JSON as a whole; a crash leaves the old one or the new one."""
+    temporary = path.with_suffix(".new")
+    with temporary.open("w", encoding="utf-8") as file:
+        json.dump(value, file, indent=2)
+        file.write("\n")
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Read the manifest of a run.
+
+    Raises:
+        ScenarioError: There is none, or none that this version understands.
+    """
+    manifest = read_json(folder / MANIFEST, "a run's folder")
+    if manifest.get("schema") != SCHEMA:
+        raise ScenarioError(f"{folder / MANIFEST} is of another version than {SCHEMA}")
+    return manifest
+
+
+def read_json(path: Path, what: str) -> dict[str, Any]:
+    """Read a file that holds one JSON object.
+
+    Raises:
+        ScenarioError: There is none.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ScenarioError(f"{path.parent} is not {what}: {path.name} cannot be read") from error
+    if not isinstance(found, dict):
+        raise ScenarioError(f"{path.parent} is not {what}: {path.name} is no JSON object")
+    return found
+
+
+def described_in(folder: Path) -> Described:
+    """Take the scenario out of a run's manifest, exactly as it was run.
+
+    Raises:
+        ScenarioError: There is none.
+    """
+    values = read_manifest(folder).get("scenario")
+    document = TomlText(str(folder / MANIFEST), values if isinstance(values, dict) else {}, {})
+    try:
+        return read_described(document.values)
+    except Misread as error:
+        raise ScenarioError(complaint(document, error)) from error
+
+
+def write_report(folder: Path) -> Path | None:
+    """Make the report of a results folder; None where this installation makes no reports."""
+    try:
+        reports = importlib.import_module("p2pnode.lab.reports")
+    except ModuleNotFoundError:
+        return None
+    return Path(reports.write_report(folder))

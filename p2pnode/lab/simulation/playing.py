@@ -1,0 +1,126 @@
+"""Runs one scenario and leaves a folder that says what came of it, also when nothing did."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from p2pnode.lab.simulation.folder import (
+    COMPLETE,
+    CRASHED,
+    INTERRUPTED,
+    SUMMARY,
+    TRACE,
+    new_manifest,
+    prepare_folder,
+    write_json,
+    write_manifest,
+)
+from p2pnode.lab.simulation.measuring import Measurer, Row, row_of
+from p2pnode.lab.simulation.scenario_file import Described
+from p2pnode.lab.simulation.tracing import write_lines
+from protocol.core import Core
+from protocol.simulator.node import Recorder
+from protocol.simulator.run import Outcome, Progress, Verdict, play
+from protocol.simulator.scheme import CACHED, FAKE
+from protocol.simulator.world import CoreMaker
+from protocol.units import MILLISECOND
+
+VIOLATIONS_MAX: Final = 1_000
+"""So many are listed at most; a broken run breaks the same promise again and again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a run is done, besides what its scenario says.
+
+    Attributes:
+        real_signatures: Whether signatures are real; a hundred times slower.
+        trace: Whether everything that happens is written down.
+        progress: Told the virtual time now and then.
+        make_core: Makes a node's core; a broken one where a test wants to see it caught.
+    """
+
+    real_signatures: bool = False
+    trace: bool = False
+    progress: Progress = lambda _: None
+    make_core: CoreMaker = Core
+
+
+def run_scenario(described: Described, manner: Manner | None = None) -> tuple[Outcome, Row]:
+    """Run a scenario and measure it, without leaving anything behind."""
+    return _play(described, manner or Manner(), [])
+
+
+def run_into(
+    folder: Path, described: Described, manner: Manner | None = None
+) -> tuple[Outcome, Row]:
+    """Run a scenario and leave its results in a folder.
+
+    Raises:
+        ScenarioError: The folder holds something else.
+    """
+    manner = manner or Manner()
+    prepare_folder(folder)
+    manifest = new_manifest(described, real_signatures=manner.real_signatures)
+    with _noted(folder, manifest):
+        begun = time.monotonic()
+        if manner.trace:
+            with (folder / TRACE).open("w", encoding="utf-8") as file:
+                outcome, row = _play(described, manner, [write_lines(file)])
+        else:
+            outcome, row = _play(described, manner, [])
+        write_json(folder / SUMMARY, row)
+        manifest |= {
+            "state": CRASHED if outcome.verdict is Verdict.CRASH else COMPLETE,
+            "outcome": outcome.verdict.name.lower(),
+            "as_expected": is_as_expected(described, outcome),
+            "trace": outcome.trace,
+            "wall_ms": round((time.monotonic() - begun) * 1_000),
+            "virtual_ms": outcome.counts.ended_ns // MILLISECOND,
+            "violations": [
+                {"invariant": one.invariant, "node": one.node, "detail": one.detail}
+                for one in outcome.violations[:VIOLATIONS_MAX]
+            ],
+            "bites": [{"kind": bite.kind, "count": bite.count} for bite in outcome.bites],
+        }
+    return outcome, row
+
+
+def is_as_expected(described: Described, outcome: Outcome) -> bool:
+    """Whether a run came to what its scenario's file says."""
+    expected = described.expectation
+    broken = {violation.invariant for violation in outcome.violations}
+    return outcome.verdict is expected.outcome and (
+        not expected.invariant or expected.invariant in broken
+    )
+
+
+def _play(described: Described, manner: Manner, recorders: list[Recorder]) -> tuple[Outcome, Row]:
+    measurer = Measurer(described.scenario)
+    outcome = play(
+        described.scenario,
+        CACHED if manner.real_signatures else FAKE,
+        make_core=manner.make_core,
+        recorders=(measurer, *recorders),
+        progress=manner.progress,
+    )
+    return outcome, row_of(outcome, measurer)
+
+
+@contextmanager
+def _noted(folder: Path, manifest: dict[str, Any]) -> Iterator[None]:
+    """Writes the manifest before and after, whatever happens between."""
+    write_manifest(folder, manifest)
+    try:
+        yield
+    except KeyboardInterrupt:
+        manifest["state"] = INTERRUPTED
+        raise
+    except BaseException:
+        manifest["state"] = CRASHED
+        raise
+    finally:
+        write_manifest(folder, manifest)

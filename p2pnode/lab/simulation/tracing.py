@@ -1,0 +1,122 @@
+"""The full trace of a run as JSON lines, and the comparison of a run with the trace of another."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields, is_dataclass
+from enum import Enum
+from pathlib import Path
+from typing import IO
+
+import msgspec
+
+from protocol import effects as fx
+from protocol import events as ev
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Where two traces part.
+
+    Attributes:
+        line: Of the first entry that differs; the first line is 1.
+        before: What the older trace has there; empty when it has ended.
+        now: What this run has there; empty when it has ended.
+    """
+
+    line: int
+    before: str
+    now: str
+
+
+@dataclass(slots=True)
+class TraceLines:
+    """A recorder that makes one line of everything that happens.
+
+    Attributes:
+        take: Takes each line.
+    """
+
+    take: Callable[[str], object]
+
+    def event(self, time: int, node: int, event: ev.Event) -> None:
+        """Takes what happened to a node."""
+        self._take("event", time, node, event)
+
+    def effect(self, time: int, node: int, effect: fx.Effect) -> None:
+        """Takes what a node asked for."""
+        self._take("effect", time, node, effect)
+
+    def _take(self, what: str, time: int, node: int, entry: object) -> None:
+        line = {"time_ns": time, "node": node, what: type(entry).__name__}
+        self.take(json.dumps(line | {"fields": _plain(entry)}) + "\n")
+
+
+def write_lines(file: IO[str]) -> TraceLines:
+    """Make a recorder that writes a trace."""
+    return TraceLines(file.write)
+
+
+class Comparison:
+    """Compares a run with an older trace while it happens.
+
+    Args:
+        path: Of the older trace.
+
+    Attributes:
+        difference: The first one; None as long as there is none.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.difference: Difference | None = None
+        self._before: Iterator[str] = _lines(path)
+        self._line = 0
+
+    @property
+    def recorder(self) -> TraceLines:
+        """What to tell of the run."""
+        return TraceLines(self._compare)
+
+    def finish(self) -> None:
+        """Notices that the older trace goes on."""
+        if self.difference is None and (before := next(self._before, "")):
+            self.difference = Difference(self._line + 1, before.rstrip("\n"), "")
+
+    def _compare(self, now: str) -> None:
+        if self.difference is not None:
+            return
+        self._line += 1
+        before = next(self._before, "")
+        if before != now:
+            self.difference = Difference(self._line, before.rstrip("\n"), now.rstrip("\n"))
+
+
+def _lines(path: Path) -> Iterator[str]:
+    with path.open(encoding="utf-8") as file:
+        yield from file
+
+
+def _plain(value: object) -> object:
+    """Turns a value of the protocol into what JSON can say; sets are sorted."""
+    if isinstance(value, set | frozenset):
+        return sorted((_plain(one) for one in value), key=str)
+    if isinstance(value, tuple | list):
+        return [_plain(one) for one in value]
+    if isinstance(value, dict):
+        return {str(_plain(key)): _plain(one) for key, one in value.items()}
+    if isinstance(value, bytes):
+        return value.hex()
+    names = _field_names(value)
+    return {name: _plain(getattr(value, name)) for name in names} if names else _leaf(value)
+
+
+def _field_names(value: object) -> tuple[str, ...]:
+    if isinstance(value, msgspec.Struct):
+        return value.__struct_fields__
+    return tuple(field.name for field in fields(value)) if is_dataclass(value) else ()
+
+
+def _leaf(value: object) -> object:
+    """Turns a value without parts into one that JSON knows; one without fields into nothing."""
+    if isinstance(value, Enum):
+        return value.value
+    return {} if is_dataclass(value) else value

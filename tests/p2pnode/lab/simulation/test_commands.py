@@ -1,0 +1,204 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+
+import pytest
+
+from p2pnode.cli.entry import main as program
+from p2pnode.lab.simulation import commands
+from p2pnode.lab.simulation.commands import main
+from p2pnode.lab.simulation.library import load_scenario, shipped_files
+from p2pnode.lab.simulation.sweeping import read_rows
+from protocol.ledger import committee
+from protocol.units import Weight
+from tests.p2pnode.lab.simulation.builders import text
+from tests.support.sources import ROOT
+
+SWEEP = 'scenario = "base.toml"\nseeds = {seeds}\n[vary]\nworkload.transfers = [0, 1]\n'
+
+
+def written(folder: Path, lines: str = text(fault=""), name: str = "base.toml") -> Path:
+    path = folder / name
+    path.write_text(lines)
+    return path
+
+
+def sweep_file(folder: Path, seeds: int) -> Path:
+    written(folder)
+    return written(folder, SWEEP.format(seeds=seeds), "sweep.toml")
+
+
+def test_help_loads_no_network_library_and_no_terminal_library() -> None:
+    code = (
+        "import sys\n"
+        "from p2pnode.cli.entry import main\n"
+        "main(['sim', 'run', '--help'])\n"
+        "loaded = {name.partition('.')[0] for name in sys.modules}\n"
+        "sys.exit(bool(loaded & {'libp2p', 'rich', 'numpy', 'polars'}))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, "--trace" in done.stdout) == (0, True)
+
+
+def test_the_shipped_scenarios_are_listed_and_copied(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert program(["sim", "scenarios", "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert [one["name"] for one in listed] == [path.stem for path in shipped_files()]
+    assert main(["scenarios"]) == 0
+    assert "split-3-2 (pass)\n    A majority of three" in capsys.readouterr().out
+    assert main(["scenarios", "--copy", str(tmp_path / "mine")]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == len(listed)
+    assert main(["scenarios", "--copy", str(tmp_path / "mine")]) == 2
+
+
+def test_a_run_is_kept_replayed_and_compared(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = str(written(tmp_path, text()))
+    out = str(tmp_path / "run")
+    assert main(["run", path, "--seed", "3", "--out", out, "--trace"]) == 0
+    said = capsys.readouterr().out
+    assert "seed 3: example" in said
+    assert "  as expected: pass" in said
+    assert "recovery_ms" in said
+    assert main(["replay", out]) == 0
+    assert capsys.readouterr().out.startswith("equal: trace ")
+    assert main(["compare", out, out]) == 0
+    assert "1 pairs: pass in A, pass in B" in capsys.readouterr().out
+    assert main(["run", path, "--out", out]) == 2
+    assert "holds a complete run" in capsys.readouterr().err
+
+
+def test_programs_get_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = str(written(tmp_path, text()))
+    out = str(tmp_path / "run")
+    assert main(["run", path, "--out", out, "--json"]) == 0
+    ran = json.loads(capsys.readouterr().out)
+    assert (ran["scenario"], ran["seed"], ran["outcome"]) == ("example", 1, "pass")
+    assert ran["measures"]["unfinished"] == 0
+    assert main(["replay", out, "--json"]) == 0
+    replayed = json.loads(capsys.readouterr().out)
+    assert replayed == {
+        "equal": True,
+        "before": ran["trace"],
+        "now": ran["trace"],
+        "version": replayed["version"],
+        "difference": None,
+    }
+    assert main(["compare", out, out, "--json"]) == 0
+    compared = json.loads(capsys.readouterr().out)
+    assert compared["outcomes"] == [{"a": "pass", "b": "pass", "pairs": 1}]
+
+
+def test_a_broken_promise_has_its_exit_code_and_is_shrunk(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def half(total: Weight, *, churn_profile: bool) -> Weight:
+        return Weight(total // 2)
+
+    monkeypatch.setattr(committee, "quorum_of", half)
+    path = str(written(tmp_path, text(nodes="[nodes]\nmembers = 4\n").replace("3/2", "2/2")))
+    out = str(tmp_path / "run")
+    assert main(["run", path, "--out", out]) == 10
+    assert "NOT as expected: pass" in capsys.readouterr().out
+    less = tmp_path / "less.toml"
+    assert main(["shrink", out, "--seconds", "0", "--out", str(less)]) == 10
+    assert "is broken with 4 nodes" in capsys.readouterr().err
+    described = load_scenario(less)
+    assert described.expectation.outcome == 10
+    assert main(["run", str(less)]) == 10
+    assert "as expected: safety of" in capsys.readouterr().out
+    assert main(["shrink", path, "--seconds", "0", "--json"]) == 10
+    assert json.loads(capsys.readouterr().out)["toml"].startswith('name = "example"')
+    assert main(["shrink", path, "--out", str(less)]) == 2
+    assert main(["shrink", out, "--seed", "4"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "said"),
+    [
+        (["run", "split-3-3"], 2, "did you mean 'split-3-2'?"),
+        (["run", "calm", "--trace"], 2, "--trace needs a folder"),
+        (["run", "calm", "--seed", "-1"], 2, "seed: expected a whole number"),
+        (["replay", "nowhere"], 2, "is not a run's folder"),
+        (["report", "nowhere"], 2, "is not a run's folder"),
+        (["compare", "nowhere", "nowhere"], 2, "holds neither a sweep nor a run"),
+        (["sweep", "gone.toml", "--out", "x"], 2, "No such file"),
+        (["shrink", "calm"], 1, "the run is pass: no promise is broken"),
+    ],
+)
+def test_what_cannot_be_done_is_a_sentence_and_an_exit_code(
+    line: list[str], code: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(line) == code
+    assert said in capsys.readouterr().err
+
+
+def test_a_third_of_dishonest_stake_is_warned_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad = "[[behaviour]]\nkind = 'lying'\nnodes = [0, 1]\n"
+    main(["run", str(written(tmp_path, text(fault=bad)))])
+    assert "warning: 40 % of the stake is dishonest" in capsys.readouterr().err
+
+
+def test_networks_drawn_from_seeds_have_their_own_command_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["swarm", "--seed", "7"]) == 0
+    drawn = capsys.readouterr().out
+    assert main(["run", "swarm", "--seed", "7"]) == 0
+    assert drawn.splitlines()[0] == capsys.readouterr().out.splitlines()[0]
+
+
+def test_a_killed_process_of_a_sweep_is_a_crash(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object) -> None:
+        raise BrokenProcessPool
+
+    monkeypatch.setattr(commands, "run_sweep", killed)
+    assert main(["sweep", str(sweep_file(tmp_path, 1)), "--out", str(tmp_path / "out")]) == 13
+    assert "the same command goes on" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_an_interrupted_sweep_says_so_and_goes_on_with_the_same_command(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    line = [sys.executable, "-m", "p2pnode", "sim", "sweep", str(sweep_file(tmp_path, 200))]
+    line += ["--out", str(out), "--processes", "2"]
+    process = subprocess.Popen(line, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not ((out / "rows.jsonl").exists() and (out / "rows.jsonl").stat().st_size):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    os.kill(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "interrupted: the same command goes on" in said
+    assert json.loads((out / "sweep.json").read_text())["state"] == "interrupted"
+    rows = read_rows(out)
+    assert 1 <= len(rows) < 400
+
+
+@pytest.mark.slow
+def test_a_sweep_prints_a_line_for_each_cell(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = ["sweep", str(sweep_file(tmp_path, 1)), "--out", str(tmp_path / "out")]
+    assert main([*line, "--processes", "1"]) == 0
+    table = capsys.readouterr().out.splitlines()
+    assert table[0].split()[:4] == ["cell", "workload.transfers", "runs", "outcomes"]
+    assert [one.split()[:5] for one in table[1:]] == [
+        ["0", "0", "1", "1", "pass"],
+        ["1", "1", "1", "1", "pass"],
+    ]
+    assert main([*line, "--json"]) == 0
+    assert [row["cell"] for row in json.loads(capsys.readouterr().out)] == [0, 1]

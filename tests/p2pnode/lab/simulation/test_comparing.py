@@ -1,0 +1,94 @@
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+from p2pnode.lab.simulation.comparing import compare, difference
+from p2pnode.lab.simulation.library import ScenarioError, load_scenario
+from p2pnode.lab.simulation.playing import run_into
+from p2pnode.lab.simulation.saying import comparison_lines, comparison_table
+
+
+def write_sweep(folder: Path, values: dict[int, int | None], outcome: str = "pass") -> Path:
+    folder.mkdir()
+    (folder / "sweep.json").write_text("{}")
+    rows = [
+        {
+            "changes": {"x": 1},
+            "seed": seed,
+            "outcome": outcome,
+            "metrics": {"wait_ms": value, "commits": 5},
+        }
+        for seed, value in values.items()
+    ]
+    (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return folder
+
+
+def test_differences_are_taken_pair_by_pair() -> None:
+    found = difference("wait_ms", [(seed, seed + 10) for seed in range(0, 1_000, 50)])
+    assert (found.pairs, found.median, found.low, found.high, found.mean) == (20, 10, 10, 10, 10)
+    assert (found.a, found.b) == (450, 460)
+
+
+def test_an_interval_covers_the_median_and_is_the_same_each_time() -> None:
+    pairs = [(0, value) for value in (1, 2, 3, 4, 5, 6, 7, 8, 90)]
+    found = difference("wait_ms", pairs)
+    assert found.low is not None
+    assert found.high is not None
+    assert 1 <= found.low < found.median == 5 < found.high <= 90
+    assert difference("wait_ms", pairs) == found
+
+
+def test_what_never_happened_is_marked_and_moves_the_median() -> None:
+    pairs = [(1, None)] * 4 + [(None, 1), (None, None), (1, 2)]
+    found = difference("wait_ms", pairs)
+    assert (found.never_a, found.never_b, found.never) == (1, 4, 1)
+    assert (found.median, found.mean) == (math.inf, None)
+    assert found.b == math.inf
+
+
+def test_two_sweeps_are_paired_by_cell_and_seed(tmp_path: Path) -> None:
+    a = write_sweep(tmp_path / "a", {1: 5, 2: 6, 3: 7, 9: 1})
+    b = write_sweep(tmp_path / "b", {1: 15, 2: 16, 3: None}, "liveness")
+    compared = compare(a, b)
+    assert compared.unpaired == 1
+    assert compared.outcomes == {("pass", "liveness"): 3}
+    assert [one.metric for one in compared.differences] == ["wait_ms", "commits"]
+    table = list(comparison_table(compared))
+    assert table[0] == {
+        "measure": "wait_ms",
+        "pairs": "3",
+        "a": "6",
+        "b": "16",
+        "difference": "10",
+        "interval": "-",
+        "mean": "-",
+        "never": "0 in A, 1 in B, 0 in both",
+    }
+    said = list(comparison_lines(compared))
+    assert said[:2] == [
+        "3 pairs: pass in A, liveness in B",
+        "1 runs are on one side only, and left out",
+    ]
+    assert said[-1] == "no intervals: 5 pairs are the least to tell"
+
+
+@pytest.mark.slow
+def test_a_run_is_compared_with_the_same_seed_without_the_fault(tmp_path: Path) -> None:
+    run_into(tmp_path / "calm", load_scenario("calm", 3))
+    run_into(tmp_path / "split", load_scenario("split-3-2", 3))
+    compared = compare(tmp_path / "calm", tmp_path / "split")
+    found = {one.metric: one for one in compared.differences}
+    assert found["silence_ms"].median > 5_000
+    assert found["operations"].median == 0
+    assert "recovery_ms" not in found
+
+
+def test_folders_without_anything_in_common_are_refused(tmp_path: Path) -> None:
+    a = write_sweep(tmp_path / "a", {1: 5})
+    with pytest.raises(ScenarioError, match="nothing can be paired"):
+        compare(a, write_sweep(tmp_path / "b", {2: 5}))
+    with pytest.raises(ScenarioError, match="holds neither a sweep nor a run"):
+        compare(a, tmp_path)

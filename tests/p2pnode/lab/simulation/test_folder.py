@@ -1,0 +1,51 @@
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from p2pnode.lab.simulation.folder import (
+    described_in,
+    new_manifest,
+    read_manifest,
+    write_json,
+    write_manifest,
+    write_report,
+)
+from p2pnode.lab.simulation.library import ScenarioError, load_scenario
+
+DESCRIBED = load_scenario("calm")
+
+
+def test_a_manifest_is_read_as_it_was_written(tmp_path: Path) -> None:
+    manifest = new_manifest(DESCRIBED, real_signatures=True)
+    write_manifest(tmp_path, manifest)
+    assert read_manifest(tmp_path) == manifest
+    assert (manifest["state"], manifest["signatures"]) == ("running", "real")
+    assert described_in(tmp_path) == DESCRIBED
+    assert [path.name for path in tmp_path.iterdir()] == ["manifest.json"]
+
+
+def test_what_is_no_manifest_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ScenarioError, match="is not a run's folder"):
+        read_manifest(tmp_path)
+    write_json(tmp_path / "manifest.json", [])
+    with pytest.raises(ScenarioError, match="is no JSON object"):
+        read_manifest(tmp_path)
+    write_json(tmp_path / "manifest.json", {"schema": 0})
+    with pytest.raises(ScenarioError, match="is of another version"):
+        read_manifest(tmp_path)
+    write_json(tmp_path / "manifest.json", {"schema": 1, "scenario": {"names": 1}})
+    with pytest.raises(ScenarioError, match="unknown key 'names'"):
+        described_in(tmp_path)
+
+
+def test_a_report_is_made_by_whoever_makes_reports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reports = ModuleType("p2pnode.lab.reports")
+    monkeypatch.setattr(
+        reports, "write_report", lambda folder: folder / "report.html", raising=False
+    )
+    monkeypatch.setitem(sys.modules, "p2pnode.lab.reports", reports)
+    assert write_report(tmp_path) == tmp_path / "report.html"

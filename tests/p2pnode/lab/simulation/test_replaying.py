@@ -1,0 +1,65 @@
+from pathlib import Path
+
+import pytest
+
+from p2pnode.lab.simulation.folder import (
+    new_manifest,
+    read_manifest,
+    write_manifest,
+)
+from p2pnode.lab.simulation.library import ScenarioError, parse_scenario
+from p2pnode.lab.simulation.playing import Manner, run_into
+from p2pnode.lab.simulation.replaying import replay
+from p2pnode.lab.simulation.saying import replay_lines
+from tests.p2pnode.lab.simulation.builders import text
+
+DESCRIBED = parse_scenario(text())
+
+
+@pytest.mark.slow
+def test_a_run_is_repeated_to_the_bit_and_a_difference_is_found_where_it_is(
+    tmp_path: Path,
+) -> None:
+    run_into(tmp_path, DESCRIBED, Manner(trace=True))
+    replayed = replay(tmp_path)
+    assert replayed.is_equal
+    assert list(replay_lines(replayed, tmp_path)) == [f"equal: trace {replayed.before}"]
+    lines = (tmp_path / "trace.jsonl").read_text().splitlines()
+    changed = lines[99].replace('"node": ', '"node": 9')
+    (tmp_path / "trace.jsonl").write_text("\n".join([*lines[:99], changed, *lines[100:]]) + "\n")
+    difference = replay(tmp_path).difference
+    assert difference is not None
+    assert (difference.line, difference.before, difference.now) == (100, changed, lines[99])
+
+
+@pytest.mark.slow
+def test_a_trace_that_is_shorter_or_longer_differs_at_its_end(tmp_path: Path) -> None:
+    run_into(tmp_path, DESCRIBED, Manner(trace=True))
+    path = tmp_path / "trace.jsonl"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join([*lines, "more\n"]))
+    longer = replay(tmp_path).difference
+    assert longer is not None
+    assert (longer.line, longer.before, longer.now) == (len(lines) + 1, "more", "")
+    path.write_text("".join(lines[:-1]))
+    shorter = replay(tmp_path).difference
+    assert shorter is not None
+    assert (shorter.line, shorter.before) == (len(lines), "")
+
+
+def test_another_history_is_told_by_its_hash_alone(tmp_path: Path) -> None:
+    run_into(tmp_path, DESCRIBED)
+    assert replay(tmp_path).is_equal
+    write_manifest(tmp_path, read_manifest(tmp_path) | {"trace": "00", "version": "0.0.9"})
+    replayed = replay(tmp_path)
+    assert not replayed.is_equal
+    said = list(replay_lines(replayed, tmp_path))
+    assert said[0] == f"DIFFERENT: trace {replayed.outcome.trace}, was 00"
+    assert said[1] == "  the first run was of version 0.0.9"
+    assert "no full trace" in said[2]
+
+
+def test_a_run_that_did_not_end_cannot_be_compared(tmp_path: Path) -> None:
+    write_manifest(tmp_path, new_manifest(DESCRIBED, real_signatures=False))
+    with pytest.raises(ScenarioError, match="is running and has no trace"):
+        replay(tmp_path)
