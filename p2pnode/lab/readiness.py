@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from p2pnode.calls import ClientError, Record
+import httpx
+
+from p2pnode.calls import ClientError, Endpoint, Record
 from p2pnode.client import Client, find_endpoint
 from p2pnode.lab.processes import Life
 from p2pnode.lab.testnet import LabError, Member
@@ -16,6 +18,7 @@ POLL_SECONDS_PER_NODE = 0.05
 """Asking costs the machine time that a larger network needs for itself."""
 LINKS_WANTED = 4
 """A node dials for so many peers, so a larger network is never connected more than that."""
+METRICS_SECONDS = 5.0
 
 Value = TypeVar("Value")
 
@@ -24,12 +27,21 @@ class NotReady(LabError):  # noqa: N818  named for what happened
     """Nodes did not come as far as they should have in time."""
 
 
+def endpoint_of(member: Member) -> Endpoint:
+    """Where a node serves programs.
+
+    Raises:
+        NodeUnreachable: It does not serve any yet.
+    """
+    # What the environment says is about the operator's own node.
+    place = {key: value for key, value in os.environ.items() if not key.startswith("P2PNODE_")}
+    return find_endpoint(None, member.data_dir, place)
+
+
 @contextmanager
 def client_of(member: Member) -> Iterator[Client]:
     """Talk to a node, as its operator would."""
-    # What the environment says is about the operator's own node.
-    place = {key: value for key, value in os.environ.items() if not key.startswith("P2PNODE_")}
-    endpoint = find_endpoint(None, member.data_dir, place)
+    endpoint = endpoint_of(member)
     with Client(endpoint.address, endpoint.token) as client:
         yield client
 
@@ -43,6 +55,21 @@ def status_of(member: Member) -> Record | None:
             return client.status()
     except ClientError:
         return None
+
+
+def metrics_of(member: Member) -> dict[str, float] | None:
+    """A node's counters by name, without the prefix that all have; None when it does not answer."""
+    if member.life is not Life.RUNNING:
+        return None
+    try:
+        endpoint = endpoint_of(member)
+        headers = {"Authorization": f"Bearer {endpoint.token}"}
+        url = f"http://{endpoint.address}/metrics"
+        answer = httpx.get(url, headers=headers, timeout=METRICS_SECONDS, trust_env=False)
+    except (ClientError, httpx.HTTPError):
+        return None
+    lines = [line.split(" ") for line in answer.text.splitlines() if not line.startswith("#")]
+    return {name.removeprefix("p2pnode_"): float(value) for name, value in lines}
 
 
 def wait_for(

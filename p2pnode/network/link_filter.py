@@ -71,7 +71,7 @@ class LinkShaper:
         attempts = max(self._losses(rule.loss) for _ in range(-(-size_bytes // _PACKET_BYTES) or 1))
         if attempts:
             self.counters.add("faults_lost", attempts)
-        return _RETRANSMISSION_SECONDS * (2**attempts - 1)
+        return _RETRANSMISSION_SECONDS * ((1 << attempts) - 1)
 
     def _losses(self, share: float) -> int:
         """How often in a row one packet is lost."""
