@@ -95,14 +95,18 @@ def make_hosts(owner: ProcessId, nodes: int) -> Hosts:
 
 def remove_hosts(owner: ProcessId) -> None:
     """Remove all namespaces of an owner; devices and rules inside go with them."""
+    # The kernel takes a namespace's devices away a while later; this one is in everybody's sight.
+    with suppress(LabError):
+        run(["ip", "link", "delete", _watcher(owner)])
     remove([name for name, process in _ours() if process == owner])
 
 
 def remove_stale() -> list[str]:
     """Remove the namespaces whose owners are gone, and name them."""
-    stale = [name for name, process in _ours() if life_of(process) is Life.GONE]
-    remove(stale)
-    return stale
+    stale = [(name, process) for name, process in _ours() if life_of(process) is Life.GONE]
+    for _, process in stale:
+        remove_hosts(process)
+    return [name for name, _ in stale]
 
 
 def remove(names: Iterable[str]) -> None:
@@ -145,7 +149,7 @@ def batch(lines: Iterable[str], namespace: str | None = None) -> None:
 
 
 def _make(hosts: Hosts) -> None:
-    hub, watcher = hosts.name(HUB), f"p2pn{hosts.owner.pid}"
+    hub, watcher = hosts.name(HUB), _watcher(hosts.owner)
     batch(f"netns add {hosts.name(part)}" for part in (HUB, *range(hosts.nodes)))
     batch([f"link add {watcher} type veth peer name watcher netns {hub}"])
     ports = [f"port{node}" for node in range(hosts.nodes)]
@@ -159,6 +163,11 @@ def _make(hosts: Hosts) -> None:
         address = f"addr add {hosts.watched_address(node)}/24 dev eth0"
         batch(["link set lo up", address, "link set eth0 up"], hosts.name(node))
     batch([f"addr add 10.{hosts.block}.1.{WATCHER}/24 dev {watcher}", f"link set {watcher} up"])
+
+
+def _watcher(owner: ProcessId) -> str:
+    """The one device in this machine's own network; the kernel takes 15 letters."""
+    return f"p2pn{owner.pid}"
 
 
 def _ours() -> list[tuple[str, ProcessId]]:

@@ -119,28 +119,33 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
+def enter(namespace: int) -> None:
+    """Take this thread into another network namespace, named by an open file.
+
+    Raises:
+        OSError: It may not go there.
+    """
+    library = ctypes.CDLL(None, use_errno=True)
+    if library.setns(namespace, _CLONE_NEWNET):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
 def _open_devices(ports: Sequence[tuple[str, str]]) -> list[int]:
     """Make a tunnel device in each namespace; they vanish with this process."""
     home = os.open("/proc/self/ns/net", os.O_RDONLY)
     devices = []
     for name, address in ports:
         inside = os.open(f"/run/netns/{name}", os.O_RDONLY)
-        _enter(inside)
+        enter(inside)
         os.close(inside)
         device = os.open(TUN_DEVICE, os.O_RDWR | os.O_NONBLOCK)
         fcntl.ioctl(device, _TUNSETIFF, struct.pack("16sH", DEVICE.encode(), _IFF_TUN | _IFF_NO_PI))
         devices.append(device)
-        _enter(home)
+        enter(home)
         batch([f"addr add {address}/24 dev {DEVICE}", f"link set {DEVICE} up"], name)
     os.close(home)
     return devices
-
-
-def _enter(namespace: int) -> None:
-    library = ctypes.CDLL(None, use_errno=True)
-    if library.setns(namespace, _CLONE_NEWNET):
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
 
 
 if __name__ == "__main__":
