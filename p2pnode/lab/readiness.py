@@ -68,7 +68,12 @@ def metrics_of(member: Member) -> dict[str, float] | None:
         answer = httpx.get(url, headers=headers, timeout=METRICS_SECONDS, trust_env=False)
     except (ClientError, httpx.HTTPError):
         return None
-    lines = [line.split(" ") for line in answer.text.splitlines() if not line.startswith("#")]
+    return read_metrics(answer.text)
+
+
+def read_metrics(text: str) -> dict[str, float]:
+    """Read what a node serves for Prometheus; names lose the prefix that all have."""
+    lines = [line.split(" ") for line in text.splitlines() if not line.startswith("#")]
     return {name.removeprefix("p2pnode_"): float(value) for name, value in lines}
 
 

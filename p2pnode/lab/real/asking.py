@@ -10,7 +10,7 @@ from p2pnode.lab.processes import Life
 from p2pnode.lab.readiness import endpoint_of
 from p2pnode.lab.real.shape import JOB_FILE
 from p2pnode.lab.real.watch import Clock
-from p2pnode.lab.testnet import LabNetwork, Member
+from p2pnode.lab.testnet import LabNetwork, Member, load
 from protocol.messages import Offer, Payload, StakeDeposit, Transfer
 from protocol.simulator.scenario import Scenario
 from protocol.simulator.workload import Request, requests_of
@@ -51,7 +51,9 @@ async def ask_all(
             await trio.sleep(max(0, planned_ns - clock.now()) / SECOND)
             row = Asked(planned_ns, clock.now(), request.node, type(request.payload).__name__)
             asked.append(row)
-            nursery.start_soon(_ask, testnet.member(request.node), request, row)
+            # Which process runs is on the disk, and changes with every restart.
+            member = load(testnet.folder).member(request.node)
+            nursery.start_soon(_ask, member, request, row)
 
 
 async def _ask(member: Member, request: Request, row: Asked) -> None:

@@ -1,4 +1,4 @@
-"""Follows the facts of every node, through crashes and pauses, for as long as a run lasts."""
+"""Follows facts and counters of every node, through crashes and pauses, while a run lasts."""
 
 import json
 
@@ -6,12 +6,13 @@ import httpx
 import trio
 
 from p2pnode.calls import ClientError
-from p2pnode.lab.readiness import endpoint_of
+from p2pnode.lab.readiness import endpoint_of, read_metrics
 from p2pnode.lab.real.watch import Watch
 from p2pnode.lab.testnet import Member
 
 RETRY_SECONDS = 0.1
 CONNECT_SECONDS = 2.0
+SAMPLE_SECONDS = 2.0
 MARK = "data: "
 
 
@@ -25,6 +26,20 @@ async def collect(member: Member, watch: Watch) -> None:
                 await _follow(client, member, watch)
             except (ClientError, httpx.HTTPError):
                 await trio.sleep(RETRY_SECONDS)
+
+
+async def sample(member: Member, watch: Watch) -> None:
+    """Ask one node for its counters again and again, for ever."""
+    async with httpx.AsyncClient(timeout=SAMPLE_SECONDS, trust_env=False) as client:
+        while True:
+            try:
+                endpoint = endpoint_of(member)
+                headers = {"Authorization": f"Bearer {endpoint.token}"}
+                answer = await client.get(f"http://{endpoint.address}/metrics", headers=headers)
+                watch.sample(member.node, read_metrics(answer.text))
+            except (ClientError, httpx.HTTPError):
+                pass  # a gap in the samples says that the node did not answer
+            await trio.sleep(SAMPLE_SECONDS)
 
 
 async def _follow(client: httpx.AsyncClient, member: Member, watch: Watch) -> None:

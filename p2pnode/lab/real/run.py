@@ -18,7 +18,7 @@ from p2pnode.lab.readiness import wait_until_ready
 from p2pnode.lab.real.asking import Asked, ask_all
 from p2pnode.lab.real.checks import Recovery, compare_stores, conflicts, recovery_of
 from p2pnode.lab.real.choice import Choice, hosts_for, make_wires
-from p2pnode.lab.real.collecting import collect
+from p2pnode.lab.real.collecting import collect, sample
 from p2pnode.lab.real.founding import found_shape
 from p2pnode.lab.real.recording import (
     FAULTS,
@@ -131,6 +131,7 @@ async def _run(
     async with trio.open_nursery() as following:
         for member in testnet.members:
             following.start_soon(collect, member, watch)
+            following.start_soon(sample, member, watch)
         async with trio.open_nursery() as acting:
             acting.start_soon(timeline.run)
             acting.start_soon(ask_all, scenario, testnet, watch.clock, course.asked)
@@ -144,13 +145,16 @@ async def _run(
 
 
 def _is_done(watch: Watch, asked: Sequence[Asked], quiet_index: int) -> bool:
-    """Whether everybody has gone on, and all that was asked for is final where it was asked."""
+    """Whether everybody has gone on, and all that was asked for is final.
+
+    Any node may say so: one that crashed may have become final in silence, and be right.
+    """
     has_moved = all(watch.reached(node) > quiet_index for node in range(watch.nodes))
     wanted = [row for row in asked if row.operation]
     jobs = [row.operation for row in wanted if row.kind == "Offer"]
     return (
         has_moved
-        and all(row.operation in watch.final for row in wanted)
+        and all(row.operation in watch.ended for row in wanted)
         and all(job in watch.settled for job in jobs)
     )
 

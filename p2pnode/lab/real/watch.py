@@ -27,6 +27,14 @@ class Commit:
     operations: int
 
 
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A node's counters at one time."""
+
+    time_ns: int
+    counters: Mapping[str, float]
+
+
 @dataclass(slots=True)
 class Clock:
     """Scenario time.
@@ -62,7 +70,9 @@ class Watch:
         commits: By node and index; the first time that each was applied.
         seen: When the node that was asked had signed each operation, and which node that was.
         final: When that node knew each operation to be final, with effect or without.
+        ended: When any node first knew each operation to be final.
         settled: When any node knew each job to have ended.
+        samples: Each node's counters, every few seconds.
         missed: Facts that a node could not pass on in time.
         gaps: How often the stream of a node broke.
     """
@@ -73,7 +83,9 @@ class Watch:
     commits: list[dict[int, Commit]] = field(default_factory=list)
     seen: dict[str, tuple[int, int]] = field(default_factory=dict)
     final: dict[str, int] = field(default_factory=dict)
+    ended: dict[str, int] = field(default_factory=dict)
     settled: dict[str, int] = field(default_factory=dict)
+    samples: list[list[Sample]] = field(default_factory=list)
     missed: int = 0
     gaps: int = 0
     _files: list[IO[str]] = field(default_factory=list)
@@ -82,6 +94,7 @@ class Watch:
         self.folder.mkdir(parents=True, exist_ok=True)
         for node in range(self.nodes):
             self.commits.append({})
+            self.samples.append([])
             self._files.append((self.folder / f"node-{node}.jsonl").open("w"))
         return self
 
@@ -106,6 +119,7 @@ class Watch:
             case {"fact": "operation_seen", "identifier": str() as identifier}:
                 self.seen[identifier] = (time_ns, node)
             case {"fact": "operation_applied" | "operation_failed", "identifier": str() as one}:
+                self.ended.setdefault(one, time_ns)
                 if one in self.seen and self.seen[one][1] == node:
                     self.final.setdefault(one, time_ns)
             case {"fact": "settled", "job": str() as job}:
@@ -118,6 +132,12 @@ class Watch:
         self.gaps += not is_open
         name = "stream_opened" if is_open else "stream_broken"
         self._write(node, {"time_ns": self.clock.now(), "node": node, "fact": name})
+
+    def sample(self, node: int, counters: Mapping[str, float]) -> None:
+        """Take a node's counters as they are now."""
+        time_ns = self.clock.now()
+        self.samples[node].append(Sample(time_ns, counters))
+        self._write(node, {"time_ns": time_ns, "node": node, "fact": "counters", **counters})
 
     def reached(self, node: int) -> int:
         """The highest commit that a node has applied."""

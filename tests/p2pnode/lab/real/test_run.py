@@ -44,7 +44,6 @@ def test_a_cut_and_a_crash_bite_and_all_agree_afterwards(links, tmp_path):
     assert [one.begun_ns >= one.planned[0] for one in played.faults] == [True, True]
     apart, back = played.recoveries
     assert (apart.stuck, apart.stuck_commits) == ((1,), 0)
-    assert apart.others_commits > 0, "the majority stood still, so the cut was none of the minority"
     assert None not in (apart.agreement_ns, apart.first_final_ns, back.agreement_ns)
     assert played.stores["agree"] is True
     assert told[0]["ready"] is True

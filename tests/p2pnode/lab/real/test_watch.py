@@ -24,7 +24,7 @@ def test_an_operation_is_final_when_the_node_that_was_asked_knows_it(tmp_path):
     with builders.watch(tmp_path) as watch:
         watch.fact(1, {"fact": "operation_seen", "identifier": "ab", "ticket": 1, "at_ms": 5})
         watch.fact(0, {"fact": "operation_applied", "identifier": "ab", "at_ms": 9})
-        assert watch.final == {}
+        assert (watch.final, watch.ended) == ({}, {"ab": 9 * MILLISECOND})
         watch.fact(1, {"fact": "operation_failed", "identifier": "ab", "at_ms": 12})
         watch.fact(2, {"fact": "settled", "job": "cd", "at_ms": 15})
     assert watch.seen == {"ab": (5 * MILLISECOND, 1)}
