@@ -20,7 +20,6 @@ from p2pnode.lab.testnet import LabError
 
 MANIFEST = "manifest.json"
 NODES, REQUESTS, FAULTS, LEDGERS = "nodes", "requests.jsonl", "faults.jsonl", "ledgers"
-VERSION = 1
 
 
 def claim_folder(folder: Path) -> None:
@@ -47,7 +46,7 @@ def write_lines(path: Path, rows: Iterable[object]) -> None:
 
 
 def as_json(value: object) -> object:
-    """Make any value of a scenario or a check fit for JSON; bytes become digits."""
+    """Make any value fit for JSON: bytes become digits, a dataclass in a list names its class."""
     plain: object
     match value:
         case Enum():
@@ -59,10 +58,17 @@ def as_json(value: object) -> object:
         case Mapping():
             plain = {str(key): as_json(one) for key, one in value.items()}
         case list() | tuple():
-            plain = [as_json(one) for one in value]
+            plain = [
+                _kind_of(one) | part if isinstance(part, dict) else part
+                for one in value
+                for part in (as_json(one),)
+            ]
         case _ if is_dataclass(value):
-            parts = {one.name: as_json(getattr(value, one.name)) for one in fields(value)}
-            plain = {"kind": type(value).__name__} | parts
+            plain = {one.name: as_json(getattr(value, one.name)) for one in fields(value)}
         case _:
             plain = value
     return plain
+
+
+def _kind_of(value: object) -> dict[str, object]:
+    return {"class": type(value).__name__} if is_dataclass(value) else {}

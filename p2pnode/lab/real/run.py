@@ -25,19 +25,20 @@ from p2pnode.lab.real.recording import (
     LEDGERS,
     NODES,
     REQUESTS,
-    VERSION,
+    as_json,
     claim_folder,
     write_lines,
     write_manifest,
 )
 from p2pnode.lab.real.shape import Shape, rules_of
+from p2pnode.lab.real.tables import Seen, write_tables
 from p2pnode.lab.real.timeline import FaultNote, Timeline
 from p2pnode.lab.real.watch import Watch, start_clock
 from p2pnode.lab.real.wires import Wires
 from p2pnode.lab.testnet import LabError, LabNetwork, load
 from p2pnode.storage import layout
 from protocol.simulator.run import Verdict
-from protocol.units import SECOND
+from protocol.units import MILLISECOND, SECOND
 
 READY_SECONDS = 30.0
 READY_SECONDS_PER_NODE = 6.0
@@ -59,6 +60,7 @@ class Played:
         recoveries: How the network came back from each fault.
         stores: Whether the ledgers that the nodes left behind agree.
         watch: Everything that the nodes reported.
+        ended_ns: When it was over, in scenario time.
     """
 
     verdict: Verdict
@@ -68,6 +70,7 @@ class Played:
     stores: dict[str, object]
     asked: tuple[Asked, ...]
     watch: Watch
+    ended_ns: int
 
 
 @dataclass(slots=True)
@@ -76,6 +79,7 @@ class _Course:
 
     asked: list[Asked] = field(default_factory=list)
     is_done: bool = False
+    ended_ns: int = 0
 
 
 def play_shape(shape: Shape, choice: Choice, folder: Path, out: Path, tell: Tell) -> Played:
@@ -104,7 +108,7 @@ def play_shape(shape: Shape, choice: Choice, folder: Path, out: Path, tell: Tell
             ending.callback(_end, folder)
             played = _play(shape, testnet, wires, out, tell)
         played = _with_stores(played, testnet, out)
-    _write(shape, choice, played, out, time.monotonic() - begun)
+        _write(Finished(shape, choice, testnet, time.monotonic() - begun), played, out)
     return played
 
 
@@ -141,6 +145,7 @@ async def _run(
             while not _is_done(watch, course.asked, quiet_index):  # noqa: ASYNC110
                 await trio.sleep(PATIENCE_SECONDS)
             course.is_done = True
+        course.ended_ns = watch.clock.now()
         following.cancel_scope.cancel()
 
 
@@ -192,6 +197,7 @@ def _judge(shape: Shape, watch: Watch, timeline: Timeline, course: _Course) -> P
         {},
         tuple(course.asked),
         watch,
+        course.ended_ns,
     )
 
 
@@ -212,38 +218,58 @@ def _end(folder: Path) -> None:
         running.end(load(folder))
 
 
-def _write(shape: Shape, choice: Choice, played: Played, out: Path, seconds: float) -> None:
-    watch = played.watch
-    write_lines(out / REQUESTS, played.asked)
+def _write(run: "Finished", played: Played, out: Path) -> None:
     faults = zip(played.faults, played.recoveries, strict=True)
+    write_lines(out / REQUESTS, played.asked)
     write_lines(out / FAULTS, ({"fault": one, "recovery": two} for one, two in faults))
-    terms = shape.scenario.parameters
-    write_manifest(
-        out,
-        {
-            "version": VERSION,
-            "source": "processes",
-            "program": __version__,
-            "scenario": shape.scenario,
-            "seed": shape.scenario.seed,
-            "links": choice.links,
-            "wires": choice.wires,
-            "links_reason": choice.reason,
-            "pace": {
-                "asked_round_ms": shape.asked_round_ms,
-                "round_ms": terms.minimum_round_ms,
-                "idle_round_ms": terms.idle_round_ms,
-                "nodes": shape.scenario.nodes,
-                "cores": os.cpu_count(),
-            },
-            "notes": shape.notes,
-            "outcome": played.verdict.name.lower(),
-            "reasons": played.reasons,
+    manifest = as_json(_manifest(run, played))
+    assert isinstance(manifest, dict)
+    scenario = run.shape.scenario
+    seen = Seen(scenario, run.testnet, out / NODES, played.asked, played.faults, played.ended_ns)
+    trouble = write_tables(seen, out, manifest)
+    if trouble:
+        write_manifest(out, manifest | {"tables": trouble})
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A run that is over, as its manifest describes it."""
+
+    shape: Shape
+    choice: Choice
+    testnet: LabNetwork
+    seconds: float
+
+
+def _manifest(run: Finished, played: Played) -> dict[str, object]:
+    scenario, watch = run.shape.scenario, played.watch
+    return {
+        "source": "processes",
+        "name": scenario.name,
+        "scenario": scenario,
+        "seed": scenario.seed,
+        "version": __version__,
+        "commit": "",
+        "trace": "",
+        "outcome": played.verdict.name.lower(),
+        "violations": [{"name": "processes", "node": -1, "detail": one} for one in played.reasons],
+        "nodes": scenario.nodes,
+        "honest": scenario.honest,
+        "virtual_ms": played.ended_ns / MILLISECOND,
+        "wall_ms": run.seconds * 1_000,
+        "dropped": {},
+        "processes": {
+            "links": run.choice.links,
+            "wires": run.choice.wires,
+            "links_reason": run.choice.reason,
+            "asked_round_ms": run.shape.asked_round_ms,
+            "round_ms": scenario.parameters.minimum_round_ms,
+            "cores": os.cpu_count(),
+            "notes": run.shape.notes,
             "stores": played.stores,
             "commits": [watch.reached(node) for node in range(watch.nodes)],
             "facts_missed": watch.missed,
             "streams_broken": watch.gaps,
             "clock": asdict(watch.clock),
-            "wall_seconds": round(seconds, 1),
         },
-    )
+    }

@@ -17,7 +17,7 @@ def test_a_whole_scenario_becomes_json_with_the_names_of_its_faults(tmp_path):
     assert read["stakes"] == [5_000] * 4
     assert read["behaviours"] == [[1, "lying"]]
     assert read["parameters"]["minimum_round_ms"] == minimal().minimum_round_ms
-    crash = {"kind": "Crash", "start_ns": SECOND, "end_ns": 2 * SECOND, "node": 1}
+    crash = {"class": "Crash", "start_ns": SECOND, "end_ns": 2 * SECOND, "node": 1}
     assert read["faults"] == [crash]
     assert list(tmp_path.iterdir()) == [tmp_path / MANIFEST]
 

@@ -54,8 +54,8 @@ def test_a_cut_and_a_crash_bite_and_all_agree_afterwards(links, tmp_path):
 def check_folder(out, links):
     manifest = json.loads((out / "manifest.json").read_text())
     assert (manifest["source"], manifest["outcome"]) == ("processes", "pass")
-    assert manifest["links"] == links.value
-    assert manifest["pace"]["round_ms"] >= 250
+    assert manifest["processes"]["links"] == links.value
+    assert manifest["processes"]["round_ms"] >= 250
     assert len(manifest["scenario"]["faults"]) == 2
     faults = [json.loads(line) for line in (out / "faults.jsonl").read_text().splitlines()]
     assert [row["fault"]["kind"] for row in faults] == ["Partition", "Crash"]
