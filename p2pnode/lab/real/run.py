@@ -1,6 +1,7 @@
 """Plays a scenario on real node processes, from founding to verdict, and leaves nothing running."""
 
 import os
+import signal
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
@@ -79,6 +80,7 @@ class _Course:
 
     asked: list[Asked] = field(default_factory=list)
     is_done: bool = False
+    is_interrupted: bool = False
     ended_ns: int = 0
 
 
@@ -125,6 +127,8 @@ def _play(shape: Shape, testnet: LabNetwork, wires: Wires, out: Path, tell: Tell
     with Watch(clock, out / NODES, nodes) as watch:
         timeline = Timeline(shape.scenario, testnet, wires, clock)
         trio.run(_run, shape, testnet, watch, timeline, course)
+    if course.is_interrupted:
+        raise KeyboardInterrupt
     return _judge(shape, watch, timeline, course)
 
 
@@ -133,6 +137,7 @@ async def _run(
 ) -> None:
     scenario = shape.scenario
     async with trio.open_nursery() as following:
+        following.start_soon(_heed_signals, following.cancel_scope, course)
         for member in testnet.members:
             following.start_soon(collect, member, watch)
             following.start_soon(sample, member, watch)
@@ -147,6 +152,14 @@ async def _run(
             course.is_done = True
         course.ended_ns = watch.clock.now()
         following.cancel_scope.cancel()
+
+
+async def _heed_signals(scope: trio.CancelScope, course: _Course) -> None:
+    """End everything in order; a signal's own exception would come in the middle of anything."""
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
+        async for _ in signals:
+            course.is_interrupted = True
+            scope.cancel()
 
 
 def _is_done(watch: Watch, asked: Sequence[Asked], quiet_index: int) -> bool:
