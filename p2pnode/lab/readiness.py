@@ -1,5 +1,6 @@
 """Waits for nodes of a local network, through the interface that any program uses."""
 
+import functools
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -18,7 +19,7 @@ POLL_SECONDS_PER_NODE = 0.05
 """Asking costs the machine time that a larger network needs for itself."""
 LINKS_WANTED = 4
 """A node dials for so many peers, so a larger network is never connected more than that."""
-METRICS_SECONDS = 5.0
+ANSWER_SECONDS = 5.0
 
 Value = TypeVar("Value")
 
@@ -59,22 +60,39 @@ def status_of(member: Member) -> Record | None:
 
 def metrics_of(member: Member) -> dict[str, float] | None:
     """A node's counters by name, without the prefix that all have; None when it does not answer."""
-    if member.life is not Life.RUNNING:
-        return None
-    try:
-        endpoint = endpoint_of(member)
-        headers = {"Authorization": f"Bearer {endpoint.token}"}
-        url = f"http://{endpoint.address}/metrics"
-        answer = httpx.get(url, headers=headers, timeout=METRICS_SECONDS, trust_env=False)
-    except (ClientError, httpx.HTTPError):
-        return None
-    return read_metrics(answer.text)
+    answer = _answer(member, "/metrics")
+    return None if answer is None else read_metrics(answer.text)
+
+
+def peers_of(member: Member) -> list[Record]:
+    """The connected peers of a node; none when it does not answer."""
+    answer = _answer(member, "/v1/peers")
+    return [] if answer is None else list(answer.json())
 
 
 def read_metrics(text: str) -> dict[str, float]:
     """Read what a node serves for Prometheus; names lose the prefix that all have."""
     lines = [line.split(" ") for line in text.splitlines() if not line.startswith("#")]
     return {name.removeprefix("p2pnode_"): float(value) for name, value in lines}
+
+
+def _answer(member: Member, path: str) -> httpx.Response | None:
+    if member.life is not Life.RUNNING:
+        return None
+    try:
+        endpoint = endpoint_of(member)
+        headers = {"Authorization": f"Bearer {endpoint.token}"}
+        answer = _http().get(f"http://{endpoint.address}{path}", headers=headers)
+        answer.raise_for_status()
+    except (ClientError, httpx.HTTPError):
+        return None
+    return answer
+
+
+@functools.cache
+def _http() -> httpx.Client:
+    """One for all nodes and threads: to make one takes longer than what is asked by it."""
+    return httpx.Client(trust_env=False, timeout=ANSWER_SECONDS)
 
 
 def wait_for(

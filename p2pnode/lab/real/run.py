@@ -84,6 +84,16 @@ class _Course:
     ended_ns: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Finished:
+    """A run that is over, as its manifest describes it."""
+
+    shape: Shape
+    choice: Choice
+    testnet: LabNetwork
+    seconds: float
+
+
 def play_shape(shape: Shape, choice: Choice, folder: Path, out: Path, tell: Tell) -> Played:
     """Play a scenario.
 
@@ -110,7 +120,7 @@ def play_shape(shape: Shape, choice: Choice, folder: Path, out: Path, tell: Tell
             ending.callback(_end, folder)
             played = _play(shape, testnet, wires, out, tell)
         played = _with_stores(played, testnet, out)
-        _write(Finished(shape, choice, testnet, time.monotonic() - begun), played, out)
+        _write(_Finished(shape, choice, testnet, time.monotonic() - begun), played, out)
     return played
 
 
@@ -217,13 +227,14 @@ def _judge(shape: Shape, watch: Watch, timeline: Timeline, course: _Course) -> P
 def _with_stores(played: Played, testnet: LabNetwork, out: Path) -> Played:
     """Add what the nodes' own stores say, which outweighs what they said themselves."""
     stores = compare_stores(testnet, out / LEDGERS)
-    if stores["agree"]:
+    if stores["agree"] and stores["audited"]:
         return replace(played, stores=stores)
-    verdict = Verdict.SAFETY if stores["agree"] is False else Verdict.UNKNOWN
-    reasons = (f"the stores: {stores['difference']}", *played.reasons)
+    is_broken = False in (stores["agree"], stores["audited"])
+    verdict = Verdict.SAFETY if is_broken else Verdict.UNKNOWN
+    reason = f"the stores: {stores['difference'] or stores['first_bad']}"
     if played.verdict is Verdict.SAFETY:
         verdict = played.verdict
-    return replace(played, stores=stores, verdict=verdict, reasons=reasons)
+    return replace(played, stores=stores, verdict=verdict, reasons=(reason, *played.reasons))
 
 
 def _end(folder: Path) -> None:
@@ -231,7 +242,7 @@ def _end(folder: Path) -> None:
         running.end(load(folder))
 
 
-def _write(run: "Finished", played: Played, out: Path) -> None:
+def _write(run: _Finished, played: Played, out: Path) -> None:
     faults = zip(played.faults, played.recoveries, strict=True)
     write_lines(out / REQUESTS, played.asked)
     write_lines(out / FAULTS, ({"fault": one, "recovery": two} for one, two in faults))
@@ -244,17 +255,7 @@ def _write(run: "Finished", played: Played, out: Path) -> None:
         write_manifest(out, manifest | {"tables": trouble})
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """A run that is over, as its manifest describes it."""
-
-    shape: Shape
-    choice: Choice
-    testnet: LabNetwork
-    seconds: float
-
-
-def _manifest(run: Finished, played: Played) -> dict[str, object]:
+def _manifest(run: _Finished, played: Played) -> dict[str, object]:
     scenario, watch = run.shape.scenario, played.watch
     return {
         "source": "processes",

@@ -110,6 +110,11 @@ def needs_a_switch(scenario: Scenario) -> bool:
     return bool(rules_of(scenario, bursts))
 
 
+def longest_delay_ns(conditions: Conditions) -> int:
+    """How long a message of before a cut may still be on its way, but for a rare tail."""
+    return 4 * max(delay.high_ns for delay in (conditions.delay, *dict(conditions.slow).values()))
+
+
 def _paced(terms: Parameters, nodes: int, cores: int) -> Parameters:
     """The machine's pace, or the scenario's own where that is slower."""
     machine = paced(terms, nodes, cores)
@@ -178,8 +183,3 @@ def _delayed(delay: Delay, loss_ppm: int, *, is_closed: bool) -> LinkRule:
 
 def _all_pairs(nodes: int) -> list[Pair]:
     return [(a, b) for a in range(nodes) for b in range(nodes) if a != b]
-
-
-def longest_delay_ns(conditions: Conditions) -> int:
-    """How long a message of before a cut may still be on its way, but for a rare tail."""
-    return 4 * max(delay.high_ns for delay in (conditions.delay, *dict(conditions.slow).values()))

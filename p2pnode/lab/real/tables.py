@@ -44,6 +44,22 @@ class Seen:
     ended_ns: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Happening:
+    """What a collector is told.
+
+    Attributes:
+        place: Among happenings of one time.
+        door: Name of the collector's method.
+        words: What it takes besides the time.
+    """
+
+    time_ns: int
+    place: int
+    door: str
+    words: tuple[Any, ...]
+
+
 def write_tables(seen: Seen, out: Path, manifest: Mapping[str, object]) -> str:
     """Write tables, summary and manifest; returns why that was not possible, or an empty text.
 
@@ -73,40 +89,42 @@ def write_tables(seen: Seen, out: Path, manifest: Mapping[str, object]) -> str:
 
 def _tell(collector: Any, seen: Seen) -> None:  # noqa: ANN401  of a package that may be missing
     """Tell a collector everything that happened, in the order of time."""
-    rows = sorted(_rows(seen.nodes), key=lambda row: row["time_ns"])
-    tickets: dict[str, int] = {}
-    happenings: list[tuple[int, int, str, Any]] = [
-        (START_NS, node, "started", None) for node in range(len(seen.testnet.members))
+    rows = list(_rows(seen.nodes))
+    happenings = [*_lives(seen), *_requests(seen, rows)]
+    happenings += [
+        _Happening(max(0, row["time_ns"]), 2, "record", (row["node"], row)) for row in rows
     ]
-    for number, asked in enumerate(seen.asked, start=1):
-        tickets[asked.operation or str(number)] = number
-        happenings.append((asked.asked_ns, asked.node, "request", (number, asked.kind)))
+    happenings.sort(key=lambda one: (one.time_ns, one.place))
+    for one in happenings:
+        getattr(collector, one.door)(one.time_ns, *one.words)
+
+
+def _lives(seen: Seen) -> Iterator[_Happening]:
+    """When nodes were up."""
+    for node in range(len(seen.testnet.members)):
+        yield _Happening(START_NS, 0, "started", (node,))
     for note in seen.faults:
         if note.kind == "Crash" and note.begun_ns is not None:
-            happenings.append((note.begun_ns, note.nodes[0], "stopped", None))
+            yield _Happening(note.begun_ns, 3, "stopped", note.nodes)
             if note.ended_ns is not None:
-                happenings.append((note.ended_ns, note.nodes[0], "started", None))
-    for row in rows:
-        # A restarted node numbers its requests anew, and facts are cut to milliseconds.
-        if row["fact"] == "operation_seen":
-            row["ticket"] = tickets.get(row["identifier"], 0)
-        happenings.append((max(0, row["time_ns"]), row["node"], "record", row))
-    order = {"started": 0, "request": 1, "record": 2, "stopped": 3}
-    happenings.sort(key=lambda one: (one[0], order[one[2]]))
-    for time_ns, node, kind, detail in happenings:
-        _hand_over(collector, kind, (time_ns, node), detail)
+                yield _Happening(note.ended_ns, 0, "started", note.nodes)
 
 
-def _hand_over(collector: Any, kind: str, place: tuple[int, int], detail: Any) -> None:  # noqa: ANN401  as above
-    match kind:
-        case "started":
-            collector.started(*place)
-        case "stopped":
-            collector.stopped(*place)
-        case "request":
-            collector.request(*place, *detail)
-        case _:
-            collector.record(*place, detail)
+def _requests(seen: Seen, rows: Sequence[dict[str, Any]]) -> Iterator[_Happening]:
+    """When users asked for operations, under tickets that no restart gives again."""
+    signed = {row["identifier"]: row for row in rows if row["fact"] == "operation_seen"}
+    for number, asked in enumerate(seen.asked, start=1):
+        time_ns, answer = asked.asked_ns, signed.get(asked.operation)
+        if answer is not None:
+            answer["ticket"] = number
+            # Facts are cut to milliseconds, so that an answer may seem to come before its question.
+            time_ns = max(0, min(time_ns, answer["time_ns"]))
+        yield _Happening(time_ns, 1, "request", (asked.node, number, _lower(asked.kind)))
+
+
+def _lower(kind: str) -> str:
+    """The name of a class as facts and tables write it: `StakeDeposit` is `stake_deposit`."""
+    return "".join(f"_{one.lower()}" if one.isupper() else one for one in kind).lstrip("_")
 
 
 def _rows(folder: Path) -> Iterator[dict[str, Any]]:

@@ -1,24 +1,23 @@
 """Makes a scenario's faults happen to real processes, on schedule, and says whether they bit."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
 import trio
 
-from p2pnode.calls import ClientError
 from p2pnode.lab import running
 from p2pnode.lab.processes import Life
-from p2pnode.lab.readiness import client_of
-from p2pnode.lab.real.shape import pairs_of, rules_of
+from p2pnode.lab.readiness import peers_of
+from p2pnode.lab.real.shape import longest_delay_ns, pairs_of, rules_of
 from p2pnode.lab.real.watch import Clock
 from p2pnode.lab.real.wires import WireCounts, Wires, newly_counted
 from p2pnode.lab.testnet import LabError, LabNetwork, load
 from protocol.simulator.network import Pair
 from protocol.simulator.scenario import Crash, Fault, LossBurst, Pause, Scenario
-from protocol.units import SECOND
+from protocol.units import MILLISECOND, SECOND
 
-SETTLE_SECONDS = 0.5
+SETTLE_NS = 500 * MILLISECOND
 """After which every part has seen a change of the links and taken what was on its way."""
 
 
@@ -47,6 +46,21 @@ class FaultNote:
     trouble: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """Something to be done about one fault at a time.
+
+    Attributes:
+        starts: Whether it starts a process. The kernel ends a child with the thread that started
+            it, and threads for a while of waiting do not live as long as a node.
+    """
+
+    time_ns: int
+    number: int
+    act: Callable[[], None]
+    starts: bool = False
+
+
 @dataclass(slots=True)
 class Timeline:
     """The faults of one run.
@@ -68,29 +82,38 @@ class Timeline:
         """Begin and end everything at its time."""
         faults = self.scenario.faults
         self.notes += [_planned(fault) for fault in faults]
-        settle_ns = round(SETTLE_SECONDS * SECOND)
         steps: list[_Step] = []
         async with trio.open_nursery() as looking:
             for number, fault in enumerate(faults):
                 begin, end = fault.start_ns, fault.end_ns
                 steps.append(_Step(begin, number, partial(self._begin, number, fault)))
-                steps.append(_Step(end, number, partial(self._end, number, fault)))
+                undo = partial(self._end, number, fault)
+                steps.append(_Step(end, number, undo, starts=isinstance(fault, Crash)))
                 # Looking takes time of its own, and must not put off what it looks at.
-                looks = [_Step(begin - settle_ns, number, partial(self._count, number))]
-                if pairs_of(fault) and end - begin > 2 * settle_ns:
-                    look = partial(self._look, number, fault)
-                    looks += [
-                        _Step(time, number, look) for time in (begin + settle_ns, end - settle_ns)
-                    ]
-                for step in looks:
+                for step in self._looks(number, fault):
                     looking.start_soon(self._do, step)
             for step in sorted(steps, key=lambda one: one.time_ns):
                 await self._do(step)
 
-    async def _do(self, step: "_Step") -> None:
+    def _looks(self, number: int, fault: Fault) -> Iterator[_Step]:
+        """When to see what a fault of the links has done."""
+        if isinstance(fault, Crash | Pause):
+            return
+        begin, end = fault.start_ns, fault.end_ns
+        yield _Step(begin - SETTLE_NS, number, partial(self._count, number))
+        settled = begin + SETTLE_NS + longest_delay_ns(self.scenario.conditions)
+        if pairs_of(fault) and settled < end - SETTLE_NS:
+            look = partial(self._look, number, fault)
+            yield _Step(settled, number, look)
+            yield _Step(end - SETTLE_NS, number, look)
+
+    async def _do(self, step: _Step) -> None:
         await trio.sleep(max(0, step.time_ns - self.clock.now()) / SECOND)
         try:
-            await trio.to_thread.run_sync(step.act)
+            if step.starts:
+                step.act()
+            else:
+                await trio.to_thread.run_sync(step.act)
         except LabError as error:
             self.notes[step.number].trouble = str(error)
 
@@ -150,21 +173,13 @@ class Timeline:
         sources: dict[int, list[str]] = {}
         for source, target in pairs:
             sources.setdefault(target, []).append(members[source].account)
+        running_members = load(self.testnet.folder).members
         for target, accounts in sources.items():
-            for peer in _peers_of(load(self.testnet.folder), target):
+            for peer in peers_of(running_members[target]):
                 if peer["account"] in accounts:
                     link = (float(str(peer["connected_since"])), int(str(peer["bytes_in"])))
                     found[target, str(peer["account"])] = link
         return found
-
-
-@dataclass(frozen=True, slots=True)
-class _Step:
-    """Something to be done about one fault at a time."""
-
-    time_ns: int
-    number: int
-    act: Callable[[], None]
 
 
 def _planned(fault: Fault) -> FaultNote:
@@ -173,17 +188,6 @@ def _planned(fault: Fault) -> FaultNote:
     else:
         nodes = tuple(sorted({node for pair in pairs_of(fault) for node in pair}))
     return FaultNote(type(fault).__name__, nodes, (fault.start_ns, fault.end_ns))
-
-
-def _peers_of(testnet: LabNetwork, node: int) -> list[dict[str, object]]:
-    member = testnet.member(node)
-    if member.life is not Life.RUNNING:
-        return []
-    try:
-        with client_of(member) as client:
-            return client.peers()
-    except ClientError:
-        return []
 
 
 def _growth(

@@ -9,6 +9,7 @@ from p2pnode.lab.readiness import (
     NotReady,
     last_words,
     metrics_of,
+    peers_of,
     read_metrics,
     status_of,
     wait_for,
@@ -41,4 +42,5 @@ def test_counters_are_read_without_their_prefix_and_comments() -> None:
 
 def test_a_node_that_does_not_serve_has_no_counters(tmp_path: Path) -> None:
     assert metrics_of(builders.member(tmp_path)) is None
+    assert peers_of(builders.member(tmp_path)) == []
     assert metrics_of(builders.member(tmp_path, process=identify(os.getpid()))) is None

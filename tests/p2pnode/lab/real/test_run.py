@@ -46,7 +46,7 @@ def test_a_cut_and_a_crash_bite_and_all_agree_afterwards(links, tmp_path):
     apart, back = played.recoveries
     assert (apart.stuck, apart.stuck_commits) == ((1,), 0)
     assert None not in (apart.agreement_ns, apart.first_final_ns, back.agreement_ns)
-    assert played.stores["agree"] is True
+    assert (played.stores["agree"], played.stores["audited"]) == (True, True)
     assert told[0]["ready"] is True
     check_folder(out, links)
     assert {member.life for member in load(tmp_path / "net").members} == {Life.GONE}
