@@ -140,10 +140,9 @@ def _blocks(testnet: LabNetwork) -> Iterator[bytes]:
     known: set[bytes] = set()
     for member in testnet.members:
         with open_readonly(member.data_dir, stored_digest) as journal:
-            for _, block in journal.blocks():
-                if block.digest not in known:
-                    known.add(block.digest)
-                    yield block.raw
+            held = {block.digest: block.raw for _, block in journal.blocks()}
+        yield from (raw for digest, raw in held.items() if digest not in known)
+        known |= held.keys()
 
 
 def _record(note: FaultNote) -> FaultRecord:

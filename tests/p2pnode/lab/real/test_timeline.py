@@ -1,13 +1,19 @@
 """Faults on schedule, with wires that only remember what they were told."""
 
+import subprocess
+import threading
+from functools import partial
+
 import trio
 
+from p2pnode.lab import running
+from p2pnode.lab.processes import Life, identify
 from p2pnode.lab.real.shape import rules_of
 from p2pnode.lab.real.timeline import Timeline
 from p2pnode.lab.real.watch import start_clock
 from p2pnode.lab.real.wires import WireCounts
-from p2pnode.lab.testnet import save
-from protocol.simulator.scenario import LossBurst, Partition, Pause
+from p2pnode.lab.testnet import load, save, with_process
+from protocol.simulator.scenario import Crash, LossBurst, Partition, Pause
 from protocol.units import MILLISECOND
 from tests.p2pnode.lab import builders as networks
 from tests.p2pnode.lab.real.builders import scenario
@@ -31,9 +37,9 @@ class FakeWires:
         """Nothing to take away."""
 
 
-def played(folder, *faults):
+def played(folder, *faults, process=None):
     base, wires = scenario(faults=faults), FakeWires()
-    testnet = networks.network(folder)
+    testnet = with_process(networks.network(folder), 1, process)
     save(testnet)
     timeline = Timeline(base, testnet, wires, start_clock(0))
     trio.run(timeline.run)
@@ -66,3 +72,25 @@ def test_a_node_that_does_not_run_cannot_be_paused_and_that_is_no_bite(tmp_path)
     (note,) = timeline.notes
     assert (note.count, note.begun_ns, note.trouble) == (0, None, "node 1 does not run")
     assert wires.told == []
+
+
+def test_a_crash_kills_and_the_restart_comes_from_the_thread_that_outlives_the_run(
+    tmp_path, monkeypatch
+):
+    # The kernel would end a node together with a short-lived thread that had started it.
+    restarted = []
+    monkeypatch.setattr(
+        running,
+        "restart",
+        lambda folder, node: restarted.append((node, threading.current_thread())),
+    )
+    with subprocess.Popen(["sleep", "60"]) as sleeper:
+        reap = threading.Thread(target=partial(sleeper.wait, 30))
+        reap.start()
+        process = identify(sleeper.pid)
+        timeline, _ = played(tmp_path, Crash(*after(10, 60), 1), process=process)
+        reap.join()
+    (note,) = timeline.notes
+    assert (note.count, note.trouble) == (1, "")
+    assert load(tmp_path).member(1).life is Life.GONE
+    assert restarted == [(1, threading.main_thread())]
