@@ -1,11 +1,12 @@
 """Asks the nodes for what a scenario's workload draws, at the drawn times."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import trio
 
-from p2pnode.calls import ClientError, Refused
+from p2pnode.calls import ClientError, Refused, read_spec
 from p2pnode.client import AsyncClient
+from p2pnode.job_file import JobSpec
 from p2pnode.lab.processes import Life
 from p2pnode.lab.readiness import endpoint_of
 from p2pnode.lab.real.shape import JOB_FILE
@@ -19,6 +20,8 @@ from protocol.units import SECOND, AccountId
 
 ASK_SECONDS = 60.0
 """A node that is paused answers when it goes on."""
+JOB_DEADLINE_MS = 30_000
+"""Time enough for the example on a busy machine, and little enough to replace a lost executor."""
 
 
 @dataclass(slots=True)
@@ -56,6 +59,17 @@ async def ask_all(
             nursery.start_soon(_ask, member, request, row)
 
 
+def job_of(offer: Offer) -> JobSpec:
+    """The example's job with the trust that an offer asks for."""
+    return replace(
+        read_spec(JOB_FILE),
+        replicas=offer.replicas,
+        replicas_max=offer.replicas_max,
+        tolerated_error_ppm=offer.tolerated_error_ppm,
+        deadline_ms=JOB_DEADLINE_MS,
+    )
+
+
 async def _ask(member: Member, request: Request, row: Asked) -> None:
     if member.life is Life.GONE:
         row.trouble = "the node was down"
@@ -78,6 +92,6 @@ async def _operation(client: AsyncClient, payload: Payload) -> str:
         case StakeDeposit(amount=amount):
             return str((await client.stake(amount))["operation"])
         case Offer():
-            return (await client.submit(JOB_FILE)).id
+            return (await client.submit(job_of(payload))).id
         case _:
             raise AssertionError(f"no workload asks for {type(payload).__name__}")

@@ -163,7 +163,7 @@ def _notes(scenario: Scenario, terms: Parameters) -> Iterator[str]:
     if asked != used:
         yield f"a round lasts {used} ms instead of {asked} ms, for this machine's sake"
     if scenario.workload.jobs:
-        yield "every job is the example that estimates pi, at the drawn time and node"
+        yield "every job is the example that estimates pi, with the drawn replicas and trust"
     if scenario.conditions.loss_ppm or any(isinstance(one, LossBurst) for one in scenario.faults):
         yield "a lost packet is sent again by TCP, so that messages come late and none vanishes"
     if scenario.sync_ns:
