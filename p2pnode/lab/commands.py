@@ -15,6 +15,7 @@ from typing import Final
 
 from p2pnode.genesis import PRESETS
 from p2pnode.lab import founding, running
+from p2pnode.lab.links import Links
 from p2pnode.lab.processes import Life, identify
 from p2pnode.lab.readiness import NotReady, last_words, status_of, wait_for, wait_until_ready
 from p2pnode.lab.testnet import (
@@ -30,6 +31,7 @@ from p2pnode.lab.testnet import (
 
 DONE, FAILED, BAD_INPUT, TIMED_OUT, INTERRUPTED = 0, 1, 2, 4, 130
 """Exit codes, as everywhere in the command line."""
+NODES = 5
 READY_SECONDS = 30.0
 READY_SECONDS_PER_NODE = 6.0
 WATCH_SECONDS = 0.5
@@ -68,6 +70,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def up(arguments: argparse.Namespace) -> int:
     """Run a network until interrupted, or leave it running."""
+    if arguments.shape is not None:
+        return _up_shape(arguments)
     begun = time.monotonic()
     folder = arguments.data_dir or default_folder(os.environ)
     # Whatever is refused here is not this command's to take down.
@@ -94,9 +98,18 @@ def prepare(folder: Path, plan: founding.Plan, *, detach: bool) -> LabNetwork:
     Raises:
         LabError: A network runs there already, or the folder holds another one.
     """
+    return occupy(folder, lambda: founding.found(folder, plan, os.cpu_count() or 1), detach=detach)
+
+
+def occupy(folder: Path, make: Callable[[], LabNetwork], *, detach: bool) -> LabNetwork:
+    """Take a folder for a network that is made in it, and note whose it is.
+
+    Raises:
+        LabError: A network runs there already, or the folder holds another one.
+    """
     with changing(folder):
         _refuse_occupied(folder)
-        testnet = founding.found(folder, plan, os.cpu_count() or 1)
+        testnet = make()
         owner = None if detach else identify(os.getpid())
         is_temporary = folder == default_folder(os.environ)
         testnet = replace(testnet, owner=owner, temporary=is_temporary)
@@ -122,7 +135,7 @@ def announce(testnet: LabNetwork, begun: float) -> None:
 
 def take_down(folder: Path) -> None:
     """End a network; nothing is left of a temporary one."""
-    with suppress(LabError), _undisturbed(), changing(folder):
+    with suppress(LabError), undisturbed(), changing(folder):
         testnet = load(folder)
         running.end(testnet)
         save(replace(testnet, owner=None))
@@ -141,7 +154,7 @@ def stop_on_signals() -> None:
 
 
 @contextmanager
-def _undisturbed() -> Iterator[None]:
+def undisturbed() -> Iterator[None]:
     """Ignore signals for a while: half of a network is nobody's wish."""
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
@@ -155,6 +168,15 @@ def _undisturbed() -> Iterator[None]:
 def print_line(record: object) -> None:
     """Print one JSON value on a line of its own, at once."""
     print(json.dumps(record), flush=True)
+
+
+def _up_shape(arguments: argparse.Namespace) -> int:
+    from p2pnode.lab.real.commands import up_shape  # noqa: PLC0415  it takes the simulator along
+
+    plain = ("liars", "colluding", "detach", "allow_artefact")
+    if given := [name for name in plain if getattr(arguments, name)]:
+        raise Misplanned(f"--{given[0].replace('_', '-')} does not go with --shape")
+    return up_shape(arguments, arguments.data_dir or default_folder(os.environ))
 
 
 def _refuse_occupied(folder: Path) -> None:
@@ -248,12 +270,13 @@ def _loaded(arguments: argparse.Namespace) -> LabNetwork:
 
 
 def _plan(arguments: argparse.Namespace) -> founding.Plan:
-    if not 1 <= arguments.nodes <= founding.NODES_MAX:
+    nodes = NODES if arguments.nodes is None else arguments.nodes
+    if not 1 <= nodes <= founding.NODES_MAX:
         raise Misplanned(f"--nodes takes 1 to {founding.NODES_MAX}")
-    if not 0 <= arguments.liars < arguments.nodes:
+    if not 0 <= arguments.liars < nodes:
         raise Misplanned("at least one node has to be honest")
     return founding.Plan(
-        nodes=arguments.nodes,
+        nodes=nodes,
         liars=arguments.liars,
         colluding=arguments.colluding,
         preset=arguments.preset,
@@ -317,7 +340,7 @@ def _groups(text: str) -> list[list[int]]:
 
 
 def _add_up(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--nodes", type=int, default=5, help="how many; 5 by default")
+    parser.add_argument("--nodes", type=int, help=f"how many; {NODES} by default")
     parser.add_argument("--liars", type=int, default=0, help="how many alter their results")
     parser.add_argument("--colluding", action="store_true", help="all liars tell the same lie")
     parser.add_argument("--detach", action="store_true", help="leave it running and return")
@@ -328,6 +351,17 @@ def _add_up(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         help="let it run on the nodes; the examples' artefacts by default",
+    )
+
+    shaped = parser.add_argument_group("playing a scenario instead")
+    shaped.add_argument("--shape", metavar="SCENARIO", help="file, or name of a built-in one")
+    shaped.add_argument("--seed", type=int, help="another one than the scenario's; 1 by default")
+    shaped.add_argument("--out", metavar="DIR", type=Path, help="where the results go")
+    shaped.add_argument(
+        "--links",
+        choices=[kind.value for kind in Links],
+        default=Links.AUTO.value,
+        help="namespaces of the kernel, where they can be had, or a shaper inside the nodes",
     )
 
 

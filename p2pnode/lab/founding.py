@@ -96,7 +96,7 @@ def found(folder: Path, plan: Plan, cores: int) -> LabNetwork:
         )
         members.append(member)
         network = network_of(genesis).hex()
-        data_folder.config.write_text(_config(member, members[0], network, plan.artefacts))
+        write_config(member, members[0], network, plan.artefacts)
     return LabNetwork(
         folder=folder,
         network=network,
@@ -104,6 +104,20 @@ def found(folder: Path, plan: Plan, cores: int) -> LabNetwork:
         members=tuple(members),
         colluding=plan.colluding,
     )
+
+
+def write_config(member: Member, first: Member, network: str, artefacts: tuple[str, ...]) -> None:
+    """Write what one node reads at its start; JSON's texts and lists are TOML's, too."""
+    chosen: dict[str, object] = {
+        "listen": [member.address.partition("/p2p/")[0]],
+        "bootstrap": [] if member == first else [first.address],
+        "api": member.api,
+        "network": network,
+        "allow_artefact": list(artefacts),
+        "log_format": "json",
+    }
+    lines = [f"{key} = {json.dumps(value)}\n" for key, value in chosen.items()]
+    prepare_data_folder(member.data_dir).config.write_text("".join(lines))
 
 
 def example_artefacts(examples: Path = EXAMPLES) -> tuple[str, ...]:
@@ -153,16 +167,3 @@ def _write_genesis(path: Path, roots: list[Path], terms: Parameters) -> None:
         seeds = load_or_create_seeds(prepare_data_folder(root).key)
         founders.append(Founder(account_of(seeds.signing), vrf.public_key(seeds.randomness)))
     write_genesis(path, make_genesis("laboratory", terms, founders, founders[0].account))
-
-
-def _config(member: Member, first: Member, network: str, artefacts: tuple[str, ...]) -> str:
-    """Write what one node reads at its start; JSON's texts and lists are TOML's, too."""
-    chosen: dict[str, object] = {
-        "listen": [member.address.partition("/p2p/")[0]],
-        "bootstrap": [] if member == first else [first.address],
-        "api": member.api,
-        "network": network,
-        "allow_artefact": list(artefacts),
-        "log_format": "json",
-    }
-    return "".join(f"{key} = {json.dumps(value)}\n" for key, value in chosen.items())

@@ -1,6 +1,6 @@
 """The faults of one node's links, in a file of its data folder that may change while it runs.
 
-JSON: for each peer id an object with any of `cut`, `delay_ms` and `loss`. The filter itself looks
+JSON: for each peer id an object with any of the fields of `LinkRule`. The filter itself looks
 at the file, at most every tenth of a second, because it is asked at every read and write anyway.
 """
 

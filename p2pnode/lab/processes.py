@@ -74,6 +74,8 @@ def life_of(process: ProcessId | None) -> Life:
 def spawn(command: Sequence[str], log: Path, environment: Mapping[str, str]) -> ProcessId:
     """Start a program in a session of its own, which no terminal's interrupt key reaches.
 
+    One that lives only with this process is ended with the very thread that starts it here.
+
     Raises:
         RuntimeError: It ended before it could be recognised.
     """

@@ -1,12 +1,15 @@
 """Waits for nodes of a local network, through the interface that any program uses."""
 
+import functools
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from p2pnode.calls import ClientError, Record
+import httpx
+
+from p2pnode.calls import ClientError, Endpoint, Record
 from p2pnode.client import Client, find_endpoint
 from p2pnode.lab.processes import Life
 from p2pnode.lab.testnet import LabError, Member
@@ -16,6 +19,7 @@ POLL_SECONDS_PER_NODE = 0.05
 """Asking costs the machine time that a larger network needs for itself."""
 LINKS_WANTED = 4
 """A node dials for so many peers, so a larger network is never connected more than that."""
+ANSWER_SECONDS = 5.0
 
 Value = TypeVar("Value")
 
@@ -24,12 +28,21 @@ class NotReady(LabError):  # noqa: N818  named for what happened
     """Nodes did not come as far as they should have in time."""
 
 
+def endpoint_of(member: Member) -> Endpoint:
+    """Where a node serves programs.
+
+    Raises:
+        NodeUnreachable: It does not serve any yet.
+    """
+    # What the environment says is about the operator's own node.
+    place = {key: value for key, value in os.environ.items() if not key.startswith("P2PNODE_")}
+    return find_endpoint(None, member.data_dir, place)
+
+
 @contextmanager
 def client_of(member: Member) -> Iterator[Client]:
     """Talk to a node, as its operator would."""
-    # What the environment says is about the operator's own node.
-    place = {key: value for key, value in os.environ.items() if not key.startswith("P2PNODE_")}
-    endpoint = find_endpoint(None, member.data_dir, place)
+    endpoint = endpoint_of(member)
     with Client(endpoint.address, endpoint.token) as client:
         yield client
 
@@ -43,6 +56,43 @@ def status_of(member: Member) -> Record | None:
             return client.status()
     except ClientError:
         return None
+
+
+def metrics_of(member: Member) -> dict[str, float] | None:
+    """A node's counters by name, without the prefix that all have; None when it does not answer."""
+    answer = _answer(member, "/metrics")
+    return None if answer is None else read_metrics(answer.text)
+
+
+def peers_of(member: Member) -> list[Record]:
+    """The connected peers of a node; none when it does not answer."""
+    answer = _answer(member, "/v1/peers")
+    return [] if answer is None else list(answer.json())
+
+
+def read_metrics(text: str) -> dict[str, float]:
+    """Read what a node serves for Prometheus; names lose the prefix that all have."""
+    lines = [line.split(" ") for line in text.splitlines() if not line.startswith("#")]
+    return {name.removeprefix("p2pnode_"): float(value) for name, value in lines}
+
+
+def _answer(member: Member, path: str) -> httpx.Response | None:
+    if member.life is not Life.RUNNING:
+        return None
+    try:
+        endpoint = endpoint_of(member)
+        headers = {"Authorization": f"Bearer {endpoint.token}"}
+        answer = _http().get(f"http://{endpoint.address}{path}", headers=headers)
+        answer.raise_for_status()
+    except (ClientError, httpx.HTTPError):
+        return None
+    return answer
+
+
+@functools.cache
+def _http() -> httpx.Client:
+    """One for all nodes and threads: to make one takes longer than what is asked by it."""
+    return httpx.Client(trust_env=False, timeout=ANSWER_SECONDS)
 
 
 def wait_for(

@@ -118,7 +118,9 @@ def _living(testnet: LabNetwork, node: int) -> ProcessId:
 
 
 def _spawn(testnet: LabNetwork, member: Member) -> ProcessId:
-    command = [sys.executable, "-m", "p2pnode.lab.node", "--data-dir", str(member.data_dir)]
+    inside = ["ip", "netns", "exec", member.namespace] if member.namespace else []
+    module = "p2pnode.lab.node"
+    command = [*inside, sys.executable, "-m", module, "--data-dir", str(member.data_dir)]
     if member.liar:
         command.append("--liar")
         command += ["--colluding"] if testnet.colluding else []

@@ -12,7 +12,7 @@ from typing import Any
 from p2pnode.lab.processes import Life, ProcessId, life_of, parse_process
 
 STATE_NAME = "testnet.json"
-STATE_VERSION = 1
+STATE_VERSION = 2
 
 
 class LabError(Exception):
@@ -32,6 +32,8 @@ class Member:
     api: str
     data_dir: Path
     liar: bool
+    namespace: str = ""
+    """The network namespace of its process; empty for this machine's own."""
     process: ProcessId | None = None
     """The last process that was started for it."""
 
@@ -156,6 +158,7 @@ def _row(member: Member) -> dict[str, Any]:
         "api": member.api,
         "data_dir": str(member.data_dir),
         "liar": member.liar,
+        "namespace": member.namespace,
         "process": str(member.process) if member.process else None,
     }
 
@@ -169,6 +172,7 @@ def _member(row: Mapping[str, Any]) -> Member:
         api=row["api"],
         data_dir=Path(row["data_dir"]),
         liar=row["liar"],
+        namespace=row["namespace"],
         process=_process(row["process"]),
     )
 

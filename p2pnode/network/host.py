@@ -146,7 +146,7 @@ def _build(settings: NetworkSettings, host: IHost, gate: Gate, nursery: trio.Nur
     counters = Counters()
     guard = Guard(counters)
     events = Events(counters)
-    shaper = LinkShaper(nursery)
+    shaper = LinkShaper(nursery, counters)
     swarm = cast(Swarm, host.get_network())
     own = account_of_id(host.get_id())
     links = Links(

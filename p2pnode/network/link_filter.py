@@ -2,10 +2,10 @@
 
 A rule shapes what this node writes to a peer and, when it cuts, also what it reads. It works below
 everything else, on the bytes of the encrypted connection, and so behaves as a network under TCP
-does: nothing is torn out of the stream, a cut holds bytes back until it heals or the connection is
-given up, and a lost packet is one that comes a retransmission later. Only the writer's side delays,
-so two nodes with the same rule see a round trip of twice the delay. A connection costs nothing
-extra while no filter was ever set.
+does: nothing is torn out of the stream, and a cut holds bytes back until it heals or the connection
+is given up. A lost packet is one that comes a retransmission later, and what was written after it
+waits for it, too. Two nodes with the same rule see a round trip of twice the delay. A connection
+costs nothing extra while no filter was ever set.
 """
 
 import random
@@ -15,10 +15,15 @@ from typing import Any
 
 import trio
 
+from p2pnode.network.counters import Counters
 from p2pnode.network.framing import STREAM_FAILURES
 from p2pnode.network.link_rules import UNTOUCHED, LinkFilter, LinkRule
 
 _RETRANSMISSION_SECONDS = 0.2
+"""What TCP waits at least before it sends again; doubled each time, as in RFC 6298."""
+_RETRANSMISSIONS_MAX = 6
+_PACKET_BYTES = 1_400
+"""A write is lost in part when one of its packets is."""
 _POLL_SECONDS = 0.05
 _HELD_LIMIT_BYTES = 1024 * 1024
 
@@ -26,14 +31,18 @@ _HELD_LIMIT_BYTES = 1024 * 1024
 class LinkShaper:
     """Applies one filter to any number of connections."""
 
-    def __init__(self, nursery: trio.Nursery) -> None:
+    def __init__(self, nursery: trio.Nursery, counters: Counters) -> None:
         self.filter: LinkFilter | None = None
+        self.counters = counters
         self._nursery = nursery
         self._random = random.Random()  # noqa: S311 - faults need no secrecy
 
     def is_cut(self, account: bytes) -> bool:
         """Whether dials to this peer, and connections from it, are to be refused."""
-        return self.filter is not None and self.filter(account).cut
+        if self.filter is None or not is_closed(self.filter(account)):
+            return False
+        self.counters.add("faults_cut")
+        return True
 
     def attach(self, session: Any, account: bytes) -> None:  # noqa: ANN401  any session
         """Put the filter between one encrypted session and whatever uses it."""
@@ -49,10 +58,32 @@ class LinkShaper:
         """The rule for a peer at this moment."""
         return UNTOUCHED if self.filter is None else self.filter(account)
 
-    def extra_seconds(self, rule: LinkRule) -> float:
-        """How much later than at once a write under this rule arrives."""
-        lost = rule.loss > 0 and self._random.random() < rule.loss
-        return rule.delay_ms / 1000 + (_RETRANSMISSION_SECONDS if lost else 0.0)
+    def seconds_on_the_way(self, rule: LinkRule, size_bytes: int) -> float:
+        """How long a write travels under this rule, once the link has taken it."""
+        extra_ms = self._random.uniform(0, rule.jitter_ms) if rule.jitter_ms else 0.0
+        if rule.tail_ms:
+            extra_ms += self._random.expovariate(1 / rule.tail_ms)
+        return (rule.delay_ms + extra_ms) / 1000 + self._seconds_of_loss(rule, size_bytes)
+
+    def _seconds_of_loss(self, rule: LinkRule, size_bytes: int) -> float:
+        if not rule.loss:
+            return 0.0
+        attempts = max(self._losses(rule.loss) for _ in range(-(-size_bytes // _PACKET_BYTES) or 1))
+        if attempts:
+            self.counters.add("faults_lost", attempts)
+        return _RETRANSMISSION_SECONDS * ((1 << attempts) - 1)
+
+    def _losses(self, share: float) -> int:
+        """How often in a row one packet is lost."""
+        losses = 0
+        while losses < _RETRANSMISSIONS_MAX and self._random.random() < share:
+            losses += 1
+        return losses
+
+
+def is_closed(rule: LinkRule) -> bool:
+    """Whether nothing that this node writes gets through."""
+    return rule.cut or rule.mute
 
 
 class _ShapedLine:
@@ -71,6 +102,7 @@ class _ShapedLine:
         self._read = read
         self._held: deque[tuple[float, bytes]] = deque()
         self._held_bytes = 0
+        self._free_at = 0.0
         self._changed = trio.Event()
         self._broken: BaseException | None = None
 
@@ -84,7 +116,9 @@ class _ShapedLine:
             return
         while self._held_bytes > _HELD_LIMIT_BYTES and self._broken is None:  # noqa: ASYNC110
             await trio.sleep(_POLL_SECONDS)
-        self._held.append((trio.current_time() + self._shaper.extra_seconds(rule), data))
+        if is_closed(rule):
+            self._shaper.counters.add("faults_cut")
+        self._held.append((self._due(rule, len(data)), data))
         self._held_bytes += len(data)
         self._wake()
         await trio.lowlevel.checkpoint()
@@ -93,7 +127,10 @@ class _ShapedLine:
         """The next bytes of the session, not before the link is whole."""
         while self._shaper.rule(self._account).cut:  # noqa: ASYNC110
             await trio.sleep(_POLL_SECONDS)
-        return await self._read(count)
+        data = await self._read(count)
+        while self._shaper.rule(self._account).cut:  # noqa: ASYNC110
+            await trio.sleep(_POLL_SECONDS)
+        return data
 
     async def run(self) -> None:
         """Send what is held, each piece at its time, until the session breaks."""
@@ -103,12 +140,18 @@ class _ShapedLine:
                 continue
             due, data = self._held[0]
             await trio.sleep_until(due)
-            while self._shaper.rule(self._account).cut:  # noqa: ASYNC110
+            while is_closed(self._shaper.rule(self._account)):  # noqa: ASYNC110
                 await trio.sleep(_POLL_SECONDS)
             if not await self._send(data):
                 return
             self._held.popleft()
             self._held_bytes -= len(data)
+
+    def _due(self, rule: LinkRule, size_bytes: int) -> float:
+        """When a write arrives: first it waits until the link has taken all before it."""
+        begins = max(trio.current_time(), self._free_at)
+        self._free_at = begins + (8 * size_bytes / rule.rate_bps if rule.rate_bps else 0.0)
+        return self._free_at + self._shaper.seconds_on_the_way(rule, size_bytes)
 
     async def _send(self, data: bytes) -> bool:
         try:

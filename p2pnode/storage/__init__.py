@@ -31,7 +31,7 @@ from p2pnode.storage.errors import (
 from p2pnode.storage.folder import DataFolder, default_root, layout, prepare_data_folder
 from p2pnode.storage.journal import Journal, open_journal
 from p2pnode.storage.journal_reader import JournalReader, open_readonly
-from p2pnode.storage.keys import NodeSeeds, load_or_create_seeds
+from p2pnode.storage.keys import NodeSeeds, create_seeds, load_or_create_seeds
 from p2pnode.storage.lock import locked
 from p2pnode.storage.records import (
     FinalCommit,
@@ -75,6 +75,7 @@ __all__ = [
     "WrongAccount",
     "WrongNetwork",
     "artifact_digest",
+    "create_seeds",
     "default_root",
     "layout",
     "load_or_create_seeds",

@@ -39,16 +39,18 @@ def load_or_create_seeds(path: Path) -> NodeSeeds:
     with disk_errors():
         with suppress(FileNotFoundError):
             return _load(path)
-        _create(path)
+        create_seeds(
+            path, NodeSeeds(secrets.token_bytes(SEED_BYTES), secrets.token_bytes(SEED_BYTES))
+        )
         return _load(path)
 
 
-def _create(path: Path) -> None:
-    """Writes new secrets under a temporary name first: no crash leaves half a key behind.
+def create_seeds(path: Path, seeds: NodeSeeds) -> None:
+    """Writes secrets under a temporary name first: no crash leaves half a key behind.
 
     A link, unlike a rename, never replaces a key that another process made meanwhile.
     """
-    content = _HEADER + secrets.token_bytes(2 * SEED_BYTES)
+    content = _HEADER + seeds.signing + seeds.randomness
     temporary = path.with_name(f"{path.name}.{os.getpid()}.new")
     temporary.unlink(missing_ok=True)
     write_new(temporary, content + _checksum(content))

@@ -1,5 +1,6 @@
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,8 @@ from tests.p2pnode.lab import builders
 
 def test_the_state_survives_the_file(tmp_path: Path) -> None:
     testnet = with_process(builders.network(tmp_path, owner=ProcessId(1, 2)), 2, ProcessId(34, 56))
+    apart = tuple(replace(member, namespace=f"lab-{member.node}") for member in testnet.members)
+    testnet = replace(testnet, members=apart)
     save(testnet)
     assert load(tmp_path) == testnet
 

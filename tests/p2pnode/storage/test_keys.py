@@ -5,7 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from p2pnode.storage import DamagedData, KeyFileExposed, load_or_create_seeds
+from p2pnode.storage import (
+    DamagedData,
+    KeyFileExposed,
+    NodeSeeds,
+    create_seeds,
+    load_or_create_seeds,
+)
 
 
 def test_seeds_are_made_once_and_stay(tmp_path: Path) -> None:
@@ -15,6 +21,14 @@ def test_seeds_are_made_once_and_stay(tmp_path: Path) -> None:
     assert seeds.signing != seeds.randomness
     assert [path.name for path in tmp_path.iterdir()] == ["key"]
     assert load_or_create_seeds(tmp_path / "other") != seeds
+
+
+def test_chosen_seeds_are_kept_and_never_replace_others(tmp_path: Path) -> None:
+    chosen = NodeSeeds(b"s" * 32, b"r" * 32)
+    create_seeds(tmp_path / "key", chosen)
+    create_seeds(tmp_path / "key", NodeSeeds(b"x" * 32, b"y" * 32))
+    assert load_or_create_seeds(tmp_path / "key") == chosen
+    assert [path.name for path in tmp_path.iterdir()] == ["key"]
 
 
 def test_the_key_file_is_private_and_the_seeds_are_not_shown(tmp_path: Path) -> None:

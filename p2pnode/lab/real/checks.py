@@ -1,0 +1,155 @@
+"""Judges a real network by what its nodes reported, and at last by their stores themselves."""
+
+import json
+from collections.abc import Sequence
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+
+from p2pnode.cli.groups import run_group
+from p2pnode.lab.real.shape import longest_delay_ns
+from p2pnode.lab.real.timeline import SETTLE_NS, FaultNote
+from p2pnode.lab.real.watch import Watch
+from p2pnode.lab.testnet import LabNetwork
+from protocol.ledger.committee import quorum_of
+from protocol.simulator.scenario import Crash, Fault, Partition, Pause, Scenario
+from protocol.units import Weight
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """How a network came back from one fault; times are nanoseconds after its end.
+
+    Attributes:
+        kind: Class of the fault.
+        stuck: Nodes that must not have finalised anything meanwhile, for want of a quorum.
+        stuck_commits: What they finalised all the same, once the fault had settled.
+        others_commits: What the rest finalised meanwhile.
+        first_final_ns: Until all nodes concerned had finalised something new.
+        agreement_ns: Until every node had all that any node knew at the end of the fault.
+    """
+
+    kind: str
+    stuck: tuple[int, ...]
+    stuck_commits: int
+    others_commits: int
+    first_final_ns: int | None
+    agreement_ns: int | None
+
+
+def conflicts(watch: Watch) -> list[str]:
+    """Name every commit that two nodes reported differently."""
+    known: dict[int, tuple[str, str, int]] = {}
+    found = []
+    for node, commits in enumerate(watch.commits):
+        for index, commit in commits.items():
+            told = (commit.digest, commit.state_digest)
+            first = known.setdefault(index, (*told, node))
+            if first[:2] != told:
+                found.append(f"nodes {first[2]} and {node} differ at commit {index}")
+    return found
+
+
+def recovery_of(fault: Fault, note: FaultNote, scenario: Scenario, watch: Watch) -> Recovery | None:
+    """Judge how a network came through one fault; None when it was never in effect."""
+    if note.begun_ns is None or note.ended_ns is None:
+        return None
+    stuck = _stuck(fault, scenario)
+    since = note.begun_ns + SETTLE_NS + longest_delay_ns(scenario.conditions)
+    meanwhile = [_between(watch, node, since, note.ended_ns) for node in range(scenario.nodes)]
+    others = [node for node in range(scenario.nodes) if node not in stuck]
+    concerned = stuck or note.nodes or others
+    return Recovery(
+        note.kind,
+        stuck,
+        sum(meanwhile[node] for node in stuck),
+        max((meanwhile[node] for node in others), default=0),
+        _first_final_ns(watch, concerned, note.ended_ns),
+        agreement_ns(watch, note.ended_ns),
+    )
+
+
+def agreement_ns(watch: Watch, moment_ns: int) -> int | None:
+    """Time from a moment until every node had applied all that any had applied by then."""
+    known = [
+        index
+        for commits in watch.commits
+        for index, commit in commits.items()
+        if commit.time_ns <= moment_ns
+    ]
+    target = max(known, default=0)
+    reached = [_reached_ns(watch, node, target) for node in range(watch.nodes)]
+    times = [time_ns for time_ns in reached if time_ns is not None]
+    if len(times) < watch.nodes:
+        return None
+    return max(0, max(times) - moment_ns)
+
+
+def compare_stores(testnet: LabNetwork, folder: Path) -> dict[str, object]:
+    """Export the ledger of every node, which must have ended, compare and audit the exports."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files = []
+    for member in testnet.members:
+        out = folder / f"node-{member.node}.ledger"
+        options = ["export", "--data-dir", str(member.data_dir), "--out", str(out), "--json"]
+        with redirect_stdout(StringIO()):
+            if run_group("ledger", options):
+                text = f"node {member.node} has no whole ledger"
+                return {"agree": None, "difference": text, "audited": None}
+        files.append(str(out))
+    # The first is derived again from nothing; the others need only be equal to it.
+    audit = _asked("audit", files[0])
+    found = _asked("compare", *files) if len(files) > 1 else {"agree": True}
+    names = ("agree", "common_index", "state_digest", "difference")
+    return {name: found.get(name) for name in names} | {
+        "audited": audit["ok"],
+        "first_bad": audit["first_bad"],
+    }
+
+
+def _asked(command: str, *files: str) -> dict[str, object]:
+    with redirect_stdout(StringIO()) as output:
+        run_group("ledger", [command, *files, "--json"])
+    return dict(json.loads(output.getvalue()))
+
+
+def _stuck(fault: Fault, scenario: Scenario) -> tuple[int, ...]:
+    """Nodes that a fault leaves without a quorum, or that do nothing meanwhile."""
+    if isinstance(fault, Crash | Pause):
+        return (fault.node,)
+    if not isinstance(fault, Partition):
+        return ()
+    total = Weight(sum(scenario.stakes))
+    quorum = quorum_of(total, churn_profile=scenario.parameters.churn_profile)
+    found: list[int] = []
+    for group in fault.groups:
+        if _weight(scenario, group) < quorum:
+            found += group
+    return tuple(sorted(found))
+
+
+def _weight(scenario: Scenario, nodes: Sequence[int]) -> int:
+    return sum(scenario.stakes[node] for node in nodes if node < len(scenario.stakes))
+
+
+def _between(watch: Watch, node: int, since_ns: int, until_ns: int) -> int:
+    times = [commit.time_ns for commit in watch.commits[node].values()]
+    return sum(since_ns < time_ns < until_ns for time_ns in times)
+
+
+def _first_final_ns(watch: Watch, nodes: Sequence[int], moment_ns: int) -> int | None:
+    firsts = []
+    for node in nodes:
+        times = [commit.time_ns for commit in watch.commits[node].values()]
+        later = [time_ns - moment_ns for time_ns in times if time_ns >= moment_ns]
+        if not later:
+            return None
+        firsts.append(min(later))
+    return max(firsts, default=None)
+
+
+def _reached_ns(watch: Watch, node: int, target: int) -> int | None:
+    """When a node had applied a commit or, if nobody was told of that one, a later one."""
+    times = [one.time_ns for index, one in watch.commits[node].items() if index >= target]
+    return min(times, default=None)

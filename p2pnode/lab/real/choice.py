@@ -1,0 +1,76 @@
+"""Chooses what lies between the nodes of a real network, and makes it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from p2pnode.lab.links import Links
+from p2pnode.lab.processes import ProcessId
+from p2pnode.lab.real.bridge import BridgeWires
+from p2pnode.lab.real.namespaces import (
+    TUN_DEVICE,
+    Hosts,
+    make_hosts,
+    remove_hosts,
+    remove_stale,
+    why_impossible,
+)
+from p2pnode.lab.real.shape import Shape, needs_a_switch
+from p2pnode.lab.real.switch import SwitchWires
+from p2pnode.lab.real.wires import ShaperWires, Wires
+from p2pnode.lab.testnet import LabError, LabNetwork
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What was chosen.
+
+    Attributes:
+        links: Namespaces or the shaper.
+        wires: Which of the three it comes to.
+        reason: Why, for people.
+    """
+
+    links: Links
+    wires: str
+    reason: str
+
+
+def choose(asked: Links, shape: Shape) -> Choice:
+    """Choose namespaces where they can be had, unless somebody asks for the shaper.
+
+    Raises:
+        LabError: Namespaces were asked for and cannot be made.
+    """
+    if asked is Links.SHAPER:
+        return Choice(Links.SHAPER, "shaper", "asked for")
+    wires = "switch" if needs_a_switch(shape.scenario) else "bridge"
+    missing = why_impossible()
+    if missing is None and wires == "switch" and not TUN_DEVICE.exists():
+        missing = f"needs {TUN_DEVICE} for links that delay"
+    if missing is None:
+        return Choice(Links.NAMESPACES, wires, "the rights and tools are here")
+    if asked is Links.NAMESPACES:
+        raise LabError(f"no namespaces here: {missing}; choose --links shaper")
+    return Choice(Links.SHAPER, "shaper", f"namespaces: {missing}")
+
+
+@contextmanager
+def hosts_for(choice: Choice, owner: ProcessId, nodes: int) -> Iterator[Hosts | None]:
+    """Have namespaces for the length of a block, and clear away what dead owners left."""
+    if choice.links is Links.SHAPER:
+        yield None
+        return
+    remove_stale()
+    try:
+        yield make_hosts(owner, nodes)
+    finally:
+        remove_hosts(owner)
+
+
+def make_wires(choice: Choice, hosts: Hosts | None, testnet: LabNetwork, folder: Path) -> Wires:
+    """Make what was chosen."""
+    if hosts is None:
+        return ShaperWires(testnet)
+    return SwitchWires(hosts, folder) if choice.wires == "switch" else BridgeWires(hosts)

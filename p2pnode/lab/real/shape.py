@@ -1,0 +1,185 @@
+"""What of a scenario real processes can play, at which pace, and what is refused and why."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import MISSING, Field, dataclass, fields, replace
+
+from p2pnode.lab.founding import EXAMPLES, NODES_MAX, paced
+from p2pnode.lab.testnet import LabError
+from p2pnode.network import LinkRule
+from protocol.parameters import Parameters
+from protocol.simulator.network import Conditions, Delay, Law, Pair, between_groups
+from protocol.simulator.scenario import (
+    Behaviour,
+    Crash,
+    Cut,
+    Fault,
+    LossBurst,
+    Partition,
+    Pause,
+    Scenario,
+)
+from protocol.units import MILLISECOND
+
+JOB_FILE = EXAMPLES / "01_wasm" / "job.toml"
+"""Every job of a workload is this one: the simulator's own are about artefacts that nobody has."""
+MILLION = 1_000_000
+
+_PLAYABLE = (Partition, Cut, LossBurst, Crash, Pause)
+_BEHAVIOURS = (Behaviour.HONEST, Behaviour.LYING)
+_KNOWN = frozenset(
+    (
+        *("name", "seed", "stakes", "conditions", "workload", "safety_ns", "observers"),
+        *("parameters", "faults", "behaviours", "skews_ns", "twins", "liveness_ns", "sync_ns"),
+        *("delay", "loss_ppm", "duplicate_ppm", "slow"),
+        *("transfers", "jobs", "span_ns"),
+    )
+)
+"""Fields of a scenario, its links and its workload that are dealt with here."""
+
+
+class Unplayable(LabError):  # noqa: N818  named for what is wrong
+    """Real processes cannot do all that a scenario asks for; the text names everything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A scenario as processes play it.
+
+    Attributes:
+        scenario: With the pace of this machine.
+        asked_round_ms: The pace that the scenario asked for.
+        notes: What is different on real processes, in sentences.
+    """
+
+    scenario: Scenario
+    asked_round_ms: int
+    notes: tuple[str, ...]
+
+    @property
+    def liars(self) -> tuple[int, ...]:
+        """Nodes that alter their results."""
+        return tuple(node for node, kind in self.scenario.behaviours if kind is Behaviour.LYING)
+
+
+def shape_of(scenario: Scenario, cores: int) -> Shape:
+    """Translate a scenario.
+
+    Raises:
+        Unplayable: It asks for what processes cannot do.
+    """
+    refused = tuple(_refused(scenario))
+    if refused:
+        raise Unplayable("not possible on real processes: " + "; ".join(refused))
+    terms = _paced(scenario.parameters, scenario.nodes, cores)
+    return Shape(
+        replace(scenario, parameters=terms),
+        scenario.parameters.minimum_round_ms,
+        tuple(_notes(scenario, terms)),
+    )
+
+
+def rules_of(scenario: Scenario, active: Sequence[Fault] = ()) -> dict[Pair, LinkRule]:
+    """The rule of every directed pair that is not whole while these faults are active."""
+    slow = dict(scenario.conditions.slow)
+    loss_ppm = scenario.conditions.loss_ppm
+    loss_ppm += sum(fault.ppm for fault in active if isinstance(fault, LossBurst))
+    closed = frozenset(pair for fault in active for pair in pairs_of(fault))
+    found = {}
+    for pair in _all_pairs(scenario.nodes):
+        delay = slow.get(pair, scenario.conditions.delay)
+        rule = _delayed(delay, min(MILLION, loss_ppm), is_closed=pair in closed)
+        if rule != LinkRule():
+            found[pair] = rule
+    return found
+
+
+def pairs_of(fault: Fault) -> tuple[Pair, ...]:
+    """The directed pairs that a fault closes."""
+    match fault:
+        case Partition(groups=groups):
+            return between_groups(groups)
+        case Cut(pairs=pairs):
+            return pairs
+        case _:
+            return ()
+
+
+def needs_a_switch(scenario: Scenario) -> bool:
+    """Whether links do more than being whole or cut."""
+    bursts = [fault for fault in scenario.faults if isinstance(fault, LossBurst)]
+    return bool(rules_of(scenario, bursts))
+
+
+def longest_delay_ns(conditions: Conditions) -> int:
+    """How long a message of before a cut may still be on its way, but for a rare tail."""
+    return 4 * max(delay.high_ns for delay in (conditions.delay, *dict(conditions.slow).values()))
+
+
+def _paced(terms: Parameters, nodes: int, cores: int) -> Parameters:
+    """The machine's pace, or the scenario's own where that is slower."""
+    machine = paced(terms, nodes, cores)
+    return machine if machine.minimum_round_ms > terms.minimum_round_ms else terms
+
+
+def _refused(scenario: Scenario) -> Iterator[str]:
+    if scenario.nodes > NODES_MAX:
+        yield f"{scenario.nodes} nodes, since one machine runs at most {NODES_MAX}"
+    if scenario.twins:
+        yield "twins, since links are told apart by the keys of their ends"
+    if any(scenario.skews_ns):
+        yield "clocks that are off, since a node has no option for it"
+    if scenario.conditions.duplicate_ppm:
+        yield "duplicated messages, since TCP removes every copy"
+    for behaviour in sorted(kind.value for _, kind in scenario.behaviours):
+        if Behaviour(behaviour) not in _BEHAVIOURS:
+            yield f"a node that is {behaviour}"
+    for kind in sorted({type(fault).__name__ for fault in _unplayable(scenario)}):
+        yield f"the fault {kind}"
+    if scenario.workload.jobs and not JOB_FILE.is_file():
+        yield "jobs, since the installed package has no examples"
+    for part in (scenario, scenario.conditions, scenario.workload):
+        yield from _unknown(part)
+
+
+def _unplayable(scenario: Scenario) -> list[Fault]:
+    return [fault for fault in scenario.faults if not isinstance(fault, _PLAYABLE)]
+
+
+def _unknown(value: object) -> Iterator[str]:
+    """Name what was set and would be left out in silence."""
+    for field in fields(value):  # type: ignore[arg-type]  # always a dataclass
+        if field.name not in _KNOWN and getattr(value, field.name) != _default(field):
+            yield f"{field.name} of {type(value).__name__}"
+
+
+def _default(field: "Field[object]") -> object:
+    if field.default_factory is not MISSING:
+        return field.default_factory()
+    return field.default
+
+
+def _notes(scenario: Scenario, terms: Parameters) -> Iterator[str]:
+    asked, used = scenario.parameters.minimum_round_ms, terms.minimum_round_ms
+    if asked != used:
+        yield f"a round lasts {used} ms instead of {asked} ms, for this machine's sake"
+    if scenario.workload.jobs:
+        yield "every job is the example that estimates pi, with the drawn replicas and trust"
+    if scenario.conditions.loss_ppm or any(isinstance(one, LossBurst) for one in scenario.faults):
+        yield "a lost packet is sent again by TCP, so that messages come late and none vanishes"
+    if scenario.sync_ns:
+        yield "writes take what this machine's disk takes"
+
+
+def _delayed(delay: Delay, loss_ppm: int, *, is_closed: bool) -> LinkRule:
+    spread_ms = (delay.high_ns - delay.low_ns) / MILLISECOND
+    return LinkRule(
+        mute=is_closed,
+        delay_ms=delay.low_ns / MILLISECOND,
+        jitter_ms=spread_ms if delay.law is Law.UNIFORM else 0,
+        tail_ms=spread_ms if delay.law is Law.LONG_TAILED else 0,
+        loss=loss_ppm / MILLION,
+    )
+
+
+def _all_pairs(nodes: int) -> list[Pair]:
+    return [(a, b) for a in range(nodes) for b in range(nodes) if a != b]

@@ -1,0 +1,202 @@
+"""Makes a scenario's faults happen to real processes, on schedule, and says whether they bit."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+
+import trio
+
+from p2pnode.lab import running
+from p2pnode.lab.processes import Life
+from p2pnode.lab.readiness import peers_of
+from p2pnode.lab.real.shape import longest_delay_ns, pairs_of, rules_of
+from p2pnode.lab.real.watch import Clock
+from p2pnode.lab.real.wires import WireCounts, Wires, newly_counted
+from p2pnode.lab.testnet import LabError, LabNetwork, load
+from protocol.simulator.network import Pair
+from protocol.simulator.scenario import Crash, Fault, LossBurst, Pause, Scenario
+from protocol.units import MILLISECOND, SECOND
+
+SETTLE_NS = 500 * MILLISECOND
+"""After which every part has seen a change of the links and taken what was on its way."""
+
+
+@dataclass(slots=True)
+class FaultNote:
+    """One fact about what was planned and what came of it; times are scenario time.
+
+    Attributes:
+        kind: Class of the fault.
+        planned: Its begin and end.
+        begun_ns: When it had been put into effect.
+        ended_ns: When it had been undone.
+        count: How much it did, in its own measure; 0 when it never bit.
+        passed_bytes: What closed links still carried once the fault had settled; None where
+            nothing was closed, or not for long enough to look.
+        trouble: Why it could not be put into effect.
+    """
+
+    kind: str
+    nodes: tuple[int, ...]
+    planned: tuple[int, int]
+    begun_ns: int | None = None
+    ended_ns: int | None = None
+    count: int = 0
+    passed_bytes: int | None = None
+    trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """Something to be done about one fault at a time.
+
+    Attributes:
+        starts: Whether it starts a process. The kernel ends a child with the thread that started
+            it, and threads for a while of waiting do not live as long as a node.
+    """
+
+    time_ns: int
+    number: int
+    act: Callable[[], None]
+    starts: bool = False
+
+
+@dataclass(slots=True)
+class Timeline:
+    """The faults of one run.
+
+    Attributes:
+        notes: One for each fault, in the scenario's order.
+    """
+
+    scenario: Scenario
+    testnet: LabNetwork
+    wires: Wires
+    clock: Clock
+    notes: list[FaultNote] = field(default_factory=list)
+    _active: list[Fault] = field(default_factory=list)
+    _before: dict[int, dict[str, WireCounts]] = field(default_factory=dict)
+    _carried: dict[int, dict[tuple[int, str], tuple[float, int]]] = field(default_factory=dict)
+
+    async def run(self) -> None:
+        """Begin and end everything at its time."""
+        faults = self.scenario.faults
+        self.notes += [_planned(fault) for fault in faults]
+        steps: list[_Step] = []
+        async with trio.open_nursery() as looking:
+            for number, fault in enumerate(faults):
+                begin, end = fault.start_ns, fault.end_ns
+                steps.append(_Step(begin, number, partial(self._begin, number, fault)))
+                undo = partial(self._end, number, fault)
+                steps.append(_Step(end, number, undo, starts=isinstance(fault, Crash)))
+                # Looking takes time of its own, and must not put off what it looks at.
+                for step in self._looks(number, fault):
+                    looking.start_soon(self._do, step)
+            for step in sorted(steps, key=lambda one: one.time_ns):
+                await self._do(step)
+
+    def _looks(self, number: int, fault: Fault) -> Iterator[_Step]:
+        """When to see what a fault of the links has done."""
+        if isinstance(fault, Crash | Pause):
+            return
+        begin, end = fault.start_ns, fault.end_ns
+        yield _Step(begin - SETTLE_NS, number, partial(self._count, number))
+        settled = begin + SETTLE_NS + longest_delay_ns(self.scenario.conditions)
+        if pairs_of(fault) and settled < end - SETTLE_NS:
+            look = partial(self._look, number, fault)
+            yield _Step(settled, number, look)
+            yield _Step(end - SETTLE_NS, number, look)
+
+    async def _do(self, step: _Step) -> None:
+        await trio.sleep(max(0, step.time_ns - self.clock.now()) / SECOND)
+        try:
+            if step.starts:
+                step.act()
+            else:
+                await trio.to_thread.run_sync(step.act)
+        except LabError as error:
+            self.notes[step.number].trouble = str(error)
+
+    def _count(self, number: int) -> None:
+        self._before[number] = dict(self.wires.counts())
+
+    def _begin(self, number: int, fault: Fault) -> None:
+        note = self.notes[number]
+        match fault:
+            case Crash(node=node):
+                # The state on the disk knows of restarts since this network was loaded.
+                testnet = load(self.testnet.folder)
+                was_alive = testnet.member(node).life is not Life.GONE
+                running.kill(testnet, node)
+                note.count = int(was_alive and testnet.member(node).life is Life.GONE)
+            case Pause(node=node):
+                testnet = load(self.testnet.folder)
+                running.pause(testnet, node)
+            case _:
+                self._active.append(fault)
+                self.wires.apply(rules_of(self.scenario, self._active))
+        note.begun_ns = self.clock.now()
+
+    def _look(self, number: int, fault: Fault) -> None:
+        """See what closed links have carried, once soon after the begin and once before the end."""
+        now = self._bytes_over(pairs_of(fault))
+        if fault not in self._active:
+            return
+        earlier = self._carried.setdefault(number, now)
+        if earlier is not now:
+            self.notes[number].passed_bytes = _growth(earlier, now)
+
+    def _end(self, number: int, fault: Fault) -> None:
+        note = self.notes[number]
+        match fault:
+            case Crash(node=node):
+                if load(self.testnet.folder).member(node).life is Life.GONE:
+                    running.restart(self.testnet.folder, node)
+            case Pause(node=node):
+                testnet = load(self.testnet.folder)
+                note.count = int(testnet.member(node).life is Life.PAUSED)
+                running.resume(testnet, node)
+            case _ if fault in self._active:
+                self._active.remove(fault)
+                self.wires.apply(rules_of(self.scenario, self._active))
+                note.ended_ns = self.clock.now()
+                met = newly_counted(self._before.get(number, {}), self.wires.counts())
+                note.count = met.lost if isinstance(fault, LossBurst) else met.cut
+            case _:
+                return
+        note.ended_ns = note.ended_ns or self.clock.now()
+
+    def _bytes_over(self, pairs: Iterable[Pair]) -> dict[tuple[int, str], tuple[float, int]]:
+        """What each closed link has brought its target: since when, and how many bytes."""
+        found = {}
+        members = self.testnet.members
+        sources: dict[int, list[str]] = {}
+        for source, target in pairs:
+            sources.setdefault(target, []).append(members[source].account)
+        running_members = load(self.testnet.folder).members
+        for target, accounts in sources.items():
+            for peer in peers_of(running_members[target]):
+                if peer["account"] in accounts:
+                    link = (float(str(peer["connected_since"])), int(str(peer["bytes_in"])))
+                    found[target, str(peer["account"])] = link
+        return found
+
+
+def _planned(fault: Fault) -> FaultNote:
+    if isinstance(fault, Crash | Pause):
+        nodes: tuple[int, ...] = (fault.node,)
+    else:
+        nodes = tuple(sorted({node for pair in pairs_of(fault) for node in pair}))
+    return FaultNote(type(fault).__name__, nodes, (fault.start_ns, fault.end_ns))
+
+
+def _growth(
+    before: dict[tuple[int, str], tuple[float, int]],
+    after: dict[tuple[int, str], tuple[float, int]],
+) -> int:
+    """Bytes that came meanwhile; a link that was made meanwhile counts with all it carried."""
+    grown = 0
+    for key, (since, size_bytes) in after.items():
+        then = before.get(key)
+        grown += size_bytes - (then[1] if then is not None and then[0] == since else 0)
+    return grown

@@ -1,0 +1,71 @@
+"""A scenario on real processes: a node is cut off and crashes meanwhile; all agree at the end."""
+
+import importlib.util
+import json
+import os
+from dataclasses import replace
+
+import pytest
+
+from p2pnode.lab.links import Links
+from p2pnode.lab.processes import Life
+from p2pnode.lab.real.choice import choose
+from p2pnode.lab.real.run import play_shape
+from p2pnode.lab.real.shape import shape_of
+from p2pnode.lab.testnet import load
+from protocol.simulator.run import Verdict
+from protocol.simulator.scenario import Crash, Partition, Workload
+from protocol.units import MILLISECOND, SECOND
+from tests.p2pnode.lab.real.builders import UNIFORM, scenario
+from tests.support.namespaces import needs_namespaces
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(150)]
+
+SPLIT = Partition(1_600 * MILLISECOND, 4_600 * MILLISECOND, ((0, 2, 3), (1,)))
+CRASH = Crash(3 * SECOND, 3_300 * MILLISECOND, 1)
+SCENARIO = replace(
+    scenario(conditions=UNIFORM, workload=Workload(4, 0, 4 * SECOND), faults=(SPLIT, CRASH)),
+    safety_ns=5 * SECOND,
+    liveness_ns=60 * SECOND,
+)
+
+
+@pytest.mark.parametrize(
+    "links", [Links.SHAPER, pytest.param(Links.NAMESPACES, marks=needs_namespaces())]
+)
+def test_a_cut_and_a_crash_bite_and_all_agree_afterwards(links, tmp_path):
+    shape = shape_of(SCENARIO, os.cpu_count() or 1)
+    out, told = tmp_path / "out", []
+    played = play_shape(shape, choose(links, shape), tmp_path / "net", out, told.append)
+    assert (played.verdict, played.reasons) == (Verdict.PASS, ())
+    split, crash = played.faults
+    assert split.count > 0, "the cut met no traffic"
+    assert split.passed_bytes in (0, None)
+    assert crash.count == 1, "the node was not alive before"
+    assert [one.begun_ns >= one.planned[0] for one in played.faults] == [True, True]
+    apart, back = played.recoveries
+    assert (apart.stuck, apart.stuck_commits) == ((1,), 0)
+    assert None not in (apart.agreement_ns, apart.first_final_ns, back.agreement_ns)
+    assert (played.stores["agree"], played.stores["audited"]) == (True, True)
+    assert told[0]["ready"] is True
+    check_folder(out, links)
+    assert {member.life for member in load(tmp_path / "net").members} == {Life.GONE}
+
+
+def check_folder(out, links):
+    made = importlib.util.find_spec("p2pnode.lab.results") and importlib.util.find_spec("polars")
+    assert (out / "operations.csv").is_file() is (made is not None)
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert (manifest["source"], manifest["outcome"]) == ("processes", "pass")
+    assert manifest["processes"]["links"] == links.value
+    assert manifest["processes"]["round_ms"] >= 250
+    assert len(manifest["scenario"]["faults"]) == 2
+    faults = [json.loads(line) for line in (out / "faults.jsonl").read_text().splitlines()]
+    assert [row["fault"]["kind"] for row in faults] == ["Partition", "Crash"]
+    requests = [json.loads(line) for line in (out / "requests.jsonl").read_text().splitlines()]
+    assert [row["kind"] for row in requests] == ["Transfer"] * 4
+    for node in range(4):
+        facts = (out / "nodes" / f"node-{node}.jsonl").read_text().splitlines()
+        kinds = {json.loads(line)["fact"] for line in facts}
+        assert {"stream_opened", "commit_applied", "block_proposed"} <= kinds
+        assert (out / "ledgers" / f"node-{node}.ledger").is_file()

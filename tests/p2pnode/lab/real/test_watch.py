@@ -1,0 +1,42 @@
+import json
+
+from p2pnode.lab.real.watch import Clock
+from protocol.simulator.scenario import START_NS
+from protocol.units import MILLISECOND, SECOND
+from tests.p2pnode.lab.real import builders
+
+
+def rows_of(folder, node):
+    return [json.loads(line) for line in (folder / f"node-{node}.jsonl").read_text().splitlines()]
+
+
+def test_facts_are_kept_by_line_with_the_time_of_the_scenario(tmp_path):
+    with builders.watch(tmp_path, nodes=2) as watch:
+        watch.clock = Clock(0, 40 * SECOND - START_NS)
+        watch.fact(1, builders.commit(3, 41_500))
+    assert rows_of(tmp_path, 0) == []
+    (row,) = rows_of(tmp_path, 1)
+    assert (row["time_ns"], row["node"], row["index"]) == (START_NS + 1_500 * MILLISECOND, 1, 3)
+    assert watch.reached(1) == 3
+
+
+def test_an_operation_is_final_when_the_node_that_was_asked_knows_it(tmp_path):
+    with builders.watch(tmp_path) as watch:
+        watch.fact(1, {"fact": "operation_seen", "identifier": "ab", "ticket": 1, "at_ms": 5})
+        watch.fact(0, {"fact": "operation_applied", "identifier": "ab", "at_ms": 9})
+        assert (watch.final, watch.ended) == ({}, {"ab": 9 * MILLISECOND})
+        watch.fact(1, {"fact": "operation_failed", "identifier": "ab", "at_ms": 12})
+        watch.fact(2, {"fact": "settled", "job": "cd", "at_ms": 15})
+    assert watch.seen == {"ab": (5 * MILLISECOND, 1)}
+    assert watch.final == {"ab": 12 * MILLISECOND}
+    assert watch.settled == {"cd": 15 * MILLISECOND}
+
+
+def test_what_was_missed_is_counted_and_said(tmp_path):
+    with builders.watch(tmp_path) as watch:
+        watch.stream(2, is_open=True)
+        watch.fact(2, builders.commit(1, 5) | {"missed": 7})
+        watch.stream(2, is_open=False)
+    assert (watch.missed, watch.gaps) == (7, 1)
+    names = [row["fact"] for row in rows_of(tmp_path, 2)]
+    assert names == ["stream_opened", "commit_applied", "stream_broken"]
