@@ -1,9 +1,9 @@
 """Holds the simulator against real processes: `python -m p2pnode.lab.real.calibration`.
 
 The same nodes, keys, links, pace and requests, once in virtual time and once for real; then what
-came of it side by side. The simulated processor costs nothing here, unless the scenario says
-otherwise: the difference is the price of real computation and of the transport. A machine that does
-other work meanwhile measures that work.
+came of it side by side. The simulated processor costs what was measured of single functions
+(`protocol.simulator.costs.MEASURED`); nothing is fitted to the run. A machine that does other work
+meanwhile measures that work.
 """
 
 import argparse
@@ -24,6 +24,7 @@ from p2pnode.lab.real.watch import Sample
 from protocol import effects as fx
 from protocol import events as ev
 from protocol.parameters import local
+from protocol.simulator.costs import MEASURED
 from protocol.simulator.network import Conditions, Delay, Law
 from protocol.simulator.run import play
 from protocol.simulator.scenario import START_NS, Scenario, Workload
@@ -225,6 +226,7 @@ def _scenario(arguments: argparse.Namespace) -> Scenario:
         stakes=(5_000,) * arguments.nodes,
         conditions=Conditions(Delay(Law.CONSTANT, delay_ns, delay_ns)),
         parameters=local(),
+        costs=MEASURED,
         workload=Workload(arguments.transfers, 0, span_ns),
         safety_ns=START_NS + START_SPREAD_NS + span_ns + AFTER_NS,
     )

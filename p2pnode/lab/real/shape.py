@@ -7,9 +7,11 @@ from p2pnode.lab.founding import EXAMPLES, NODES_MAX, paced
 from p2pnode.lab.testnet import LabError
 from p2pnode.network import LinkRule
 from protocol.parameters import Parameters
-from protocol.simulator.network import Conditions, Delay, Law, Pair, between_groups
+from protocol.simulator.cuts import between_groups
+from protocol.simulator.network import Conditions, Delay, Law, Pair
 from protocol.simulator.scenario import (
     Behaviour,
+    Clog,
     Crash,
     Cut,
     Fault,
@@ -17,6 +19,7 @@ from protocol.simulator.scenario import (
     Partition,
     Pause,
     Scenario,
+    SlowLink,
 )
 from protocol.units import MILLISECOND
 
@@ -24,14 +27,16 @@ JOB_FILE = EXAMPLES / "01_wasm" / "job.toml"
 """Every job of a workload is this one: the simulator's own are about artefacts that nobody has."""
 MILLION = 1_000_000
 
-_PLAYABLE = (Partition, Cut, LossBurst, Crash, Pause)
+_PLAYABLE = (Partition, Cut, Clog, SlowLink, LossBurst, Crash, Pause)
 _BEHAVIOURS = (Behaviour.HONEST, Behaviour.LYING)
 _KNOWN = frozenset(
     (
         *("name", "seed", "stakes", "conditions", "workload", "safety_ns", "observers"),
         *("parameters", "faults", "behaviours", "skews_ns", "twins", "liveness_ns", "sync_ns"),
-        *("delay", "loss_ppm", "duplicate_ppm", "slow"),
-        *("transfers", "jobs", "span_ns"),
+        *("delay", "loss_ppm", "duplicate_ppm", "slow", "lossy", "narrow"),
+        *("regions", "region_delays_ns", "costs"),
+        *("transfers", "jobs", "span_ns", "arrivals", "replicas", "spares"),
+        *("tolerated_errors_ppm", "sync_delay"),
     )
 )
 """Fields of a scenario, its links and its workload that are dealt with here."""
@@ -80,14 +85,15 @@ def shape_of(scenario: Scenario, cores: int) -> Shape:
 
 def rules_of(scenario: Scenario, active: Sequence[Fault] = ()) -> dict[Pair, LinkRule]:
     """The rule of every directed pair that is not whole while these faults are active."""
-    slow = dict(scenario.conditions.slow)
-    loss_ppm = scenario.conditions.loss_ppm
-    loss_ppm += sum(fault.ppm for fault in active if isinstance(fault, LossBurst))
+    loss_ppm = sum(fault.ppm for fault in active if isinstance(fault, LossBurst))
     closed = frozenset(pair for fault in active for pair in pairs_of(fault))
+    slowed = [fault for fault in active if isinstance(fault, SlowLink)]
     found = {}
     for pair in _all_pairs(scenario.nodes):
-        delay = slow.get(pair, scenario.conditions.delay)
-        rule = _delayed(delay, min(MILLION, loss_ppm), is_closed=pair in closed)
+        rule = _lasting(scenario.conditions, pair, loss_ppm)
+        rule = replace(rule, mute=pair in closed)
+        for fault in slowed:
+            rule = _slower(rule, fault) if pair in fault.pairs else rule
         if rule != LinkRule():
             found[pair] = rule
     return found
@@ -98,7 +104,7 @@ def pairs_of(fault: Fault) -> tuple[Pair, ...]:
     match fault:
         case Partition(groups=groups):
             return between_groups(groups)
-        case Cut(pairs=pairs):
+        case Cut(pairs=pairs) | Clog(pairs=pairs):
             return pairs
         case _:
             return ()
@@ -106,13 +112,18 @@ def pairs_of(fault: Fault) -> tuple[Pair, ...]:
 
 def needs_a_switch(scenario: Scenario) -> bool:
     """Whether links do more than being whole or cut."""
-    bursts = [fault for fault in scenario.faults if isinstance(fault, LossBurst)]
+    bursts = [fault for fault in scenario.faults if isinstance(fault, LossBurst | SlowLink)]
     return bool(rules_of(scenario, bursts))
 
 
 def longest_delay_ns(conditions: Conditions) -> int:
     """How long a message of before a cut may still be on its way, but for a rare tail."""
-    return 4 * max(delay.high_ns for delay in (conditions.delay, *dict(conditions.slow).values()))
+    regions = max((one for row in conditions.region_delays_ns for one in row), default=0)
+    return regions + 4 * max(delay.high_ns for delay in _delays(conditions))
+
+
+def _delays(conditions: Conditions) -> tuple[Delay, ...]:
+    return (conditions.delay, *dict(conditions.slow).values())
 
 
 def _paced(terms: Parameters, nodes: int, cores: int) -> Parameters:
@@ -128,6 +139,8 @@ def _refused(scenario: Scenario) -> Iterator[str]:
         yield "twins, since links are told apart by the keys of their ends"
     if any(scenario.skews_ns):
         yield "clocks that are off, since a node has no option for it"
+    if any(delay.law in (Law.NORMAL, Law.LOGNORMAL) for delay in _delays(scenario.conditions)):
+        yield "delays with another law than constant, uniform and long-tailed"
     if scenario.conditions.duplicate_ppm:
         yield "duplicated messages, since TCP removes every copy"
     for behaviour in sorted(kind.value for _, kind in scenario.behaviours):
@@ -135,6 +148,9 @@ def _refused(scenario: Scenario) -> Iterator[str]:
             yield f"a node that is {behaviour}"
     for kind in sorted({type(fault).__name__ for fault in _unplayable(scenario)}):
         yield f"the fault {kind}"
+    for fault in scenario.faults:
+        if isinstance(fault, SlowLink) and fault.capacity and len(fault.pairs) > 1:
+            yield "a speed that several links share"
     if scenario.workload.jobs and not JOB_FILE.is_file():
         yield "jobs, since the installed package has no examples"
     for part in (scenario, scenario.conditions, scenario.workload):
@@ -166,18 +182,33 @@ def _notes(scenario: Scenario, terms: Parameters) -> Iterator[str]:
         yield "every job is the example that estimates pi, with the drawn replicas and trust"
     if scenario.conditions.loss_ppm or any(isinstance(one, LossBurst) for one in scenario.faults):
         yield "a lost packet is sent again by TCP, so that messages come late and none vanishes"
+    if any(isinstance(one, Clog) for one in scenario.faults):
+        yield "a clogged link is cut, and its connection ends when it is silent for too long"
     if scenario.sync_ns:
         yield "writes take what this machine's disk takes"
 
 
-def _delayed(delay: Delay, loss_ppm: int, *, is_closed: bool) -> LinkRule:
+def _lasting(conditions: Conditions, pair: Pair, more_loss_ppm: int) -> LinkRule:
+    """What a link is like while no other fault changes it."""
+    delay = dict(conditions.slow).get(pair, conditions.delay)
     spread_ms = (delay.high_ns - delay.low_ns) / MILLISECOND
+    loss_ppm = conditions.loss_ppm + dict(conditions.lossy).get(pair, 0) + more_loss_ppm
+    narrow = dict(conditions.narrow).get(pair)
     return LinkRule(
-        mute=is_closed,
-        delay_ms=delay.low_ns / MILLISECOND,
+        delay_ms=(delay.low_ns + conditions.base_ns(pair)) / MILLISECOND,
         jitter_ms=spread_ms if delay.law is Law.UNIFORM else 0,
         tail_ms=spread_ms if delay.law is Law.LONG_TAILED else 0,
-        loss=loss_ppm / MILLION,
+        loss=min(MILLION, loss_ppm) / MILLION,
+        rate_bps=narrow.rate_bps if narrow is not None else 0,
+    )
+
+
+def _slower(rule: LinkRule, fault: SlowLink) -> LinkRule:
+    rates = [rule.rate_bps, fault.capacity.rate_bps if fault.capacity is not None else 0]
+    return replace(
+        rule,
+        delay_ms=rule.delay_ms + fault.extra_ns / MILLISECOND,
+        rate_bps=min((rate for rate in rates if rate), default=0),
     )
 
 

@@ -14,7 +14,7 @@ from p2pnode.lab.real.watch import Clock
 from p2pnode.lab.real.wires import WireCounts, Wires, newly_counted
 from p2pnode.lab.testnet import LabError, LabNetwork, load
 from protocol.simulator.network import Pair
-from protocol.simulator.scenario import Crash, Fault, LossBurst, Pause, Scenario
+from protocol.simulator.scenario import Crash, Fault, LossBurst, Pause, Scenario, SlowLink
 from protocol.units import MILLISECOND, SECOND
 
 SETTLE_NS = 500 * MILLISECOND
@@ -102,7 +102,7 @@ class Timeline:
         begin, end = fault.start_ns, fault.end_ns
         yield _Step(begin - SETTLE_NS, number, partial(self._count, number))
         settled = begin + SETTLE_NS + longest_delay_ns(self.scenario.conditions)
-        if pairs_of(fault) and settled < end - SETTLE_NS:
+        if _watched_pairs(fault) and settled < end - SETTLE_NS:
             look = partial(self._look, number, fault)
             yield _Step(settled, number, look)
             yield _Step(end - SETTLE_NS, number, look)
@@ -139,12 +139,16 @@ class Timeline:
 
     def _look(self, number: int, fault: Fault) -> None:
         """See what closed links have carried, once soon after the begin and once before the end."""
-        now = self._bytes_over(pairs_of(fault))
+        now = self._bytes_over(_watched_pairs(fault))
         if fault not in self._active:
             return
         earlier = self._carried.setdefault(number, now)
         if earlier is not now:
-            self.notes[number].passed_bytes = _growth(earlier, now)
+            grown = _growth(earlier, now)
+            if isinstance(fault, SlowLink):
+                self.notes[number].count = grown
+            else:
+                self.notes[number].passed_bytes = grown
 
     def _end(self, number: int, fault: Fault) -> None:
         note = self.notes[number]
@@ -160,8 +164,9 @@ class Timeline:
                 self._active.remove(fault)
                 self.wires.apply(rules_of(self.scenario, self._active))
                 note.ended_ns = self.clock.now()
-                met = newly_counted(self._before.get(number, {}), self.wires.counts())
-                note.count = met.lost if isinstance(fault, LossBurst) else met.cut
+                if not isinstance(fault, SlowLink):
+                    met = newly_counted(self._before.get(number, {}), self.wires.counts())
+                    note.count = met.lost if isinstance(fault, LossBurst) else met.cut
             case _:
                 return
         note.ended_ns = note.ended_ns or self.clock.now()
@@ -182,11 +187,16 @@ class Timeline:
         return found
 
 
+def _watched_pairs(fault: Fault) -> tuple[Pair, ...]:
+    """The links whose traffic says whether a fault of them bit: closed ones, or slow ones."""
+    return fault.pairs if isinstance(fault, SlowLink) else pairs_of(fault)
+
+
 def _planned(fault: Fault) -> FaultNote:
     if isinstance(fault, Crash | Pause):
         nodes: tuple[int, ...] = (fault.node,)
     else:
-        nodes = tuple(sorted({node for pair in pairs_of(fault) for node in pair}))
+        nodes = tuple(sorted({node for pair in _watched_pairs(fault) for node in pair}))
     return FaultNote(type(fault).__name__, nodes, (fault.start_ns, fault.end_ns))
 
 

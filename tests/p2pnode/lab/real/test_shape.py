@@ -6,13 +6,16 @@ from p2pnode.lab.real.shape import Unplayable, needs_a_switch, rules_of, shape_o
 from p2pnode.network import LinkRule
 from protocol.parameters import minimal, with_pace
 from protocol.simulator.network import Conditions, Delay, Law
+from protocol.simulator.queue import Capacity
 from protocol.simulator.scenario import (
     Behaviour,
     ClockJump,
+    Clog,
     Crash,
     Cut,
     LossBurst,
     Partition,
+    SlowLink,
     StaleDisk,
     StoreFailure,
     Workload,
@@ -116,3 +119,31 @@ def test_only_links_that_delay_or_lose_need_a_switch():
     assert not needs_a_switch(scenario(faults=(Partition(1, 2, ((0,), (1,))),)))
     assert needs_a_switch(scenario(faults=(LossBurst(1, 2, 5),)))
     assert needs_a_switch(scenario(conditions=UNIFORM))
+
+
+def test_slow_and_clogged_links_add_delay_speed_and_cuts():
+    slow = SlowLink(SECOND, 2 * SECOND, ((0, 1),), 40 * MILLISECOND, Capacity(64_000))
+    clog = Clog(SECOND, 2 * SECOND, ((1, 0),))
+    base = scenario(members=2, faults=(slow, clog))
+    assert rules_of(base, [slow, clog]) == {
+        (0, 1): LinkRule(delay_ms=40, rate_bps=64_000),
+        (1, 0): LinkRule(mute=True),
+    }
+    assert needs_a_switch(base)
+    shared = replace(slow, pairs=((0, 1), (1, 0)))
+    with pytest.raises(Unplayable, match="a speed that several links share"):
+        shape_of(scenario(faults=(shared,)), 2)
+
+
+def test_regions_lossy_and_narrow_links_are_what_they_are():
+    conditions = replace(
+        INSTANT,
+        lossy=(((0, 1), 50_000),),
+        narrow=(((1, 0), Capacity(8_000)),),
+        regions=(0, 1),
+        region_delays_ns=((0, 5 * MILLISECOND), (7 * MILLISECOND, 0)),
+    )
+    assert rules_of(scenario(members=2, conditions=conditions)) == {
+        (0, 1): LinkRule(delay_ms=5, loss=0.05),
+        (1, 0): LinkRule(delay_ms=7, rate_bps=8_000),
+    }
