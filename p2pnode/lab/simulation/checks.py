@@ -39,11 +39,13 @@ def check(described: Described) -> None:
     _check_nodes(scenario)
     _check_links(scenario)
     _check_times(scenario)
-    for place, fault in enumerate(scenario.faults):
-        path = ("fault", str(place))
-        _check_fault(fault, scenario, path)
+    places = described.places or tuple(range(len(scenario.faults)))
+    for place, fault in zip(places, scenario.faults, strict=True):
+        _check_fault(fault, scenario, ("fault", str(place)))
     if not described.overlaps:
-        for (_, first), (place, second) in combinations(enumerate(scenario.faults), 2):
+        for (_, first), (place, second) in combinations(
+            zip(places, scenario.faults, strict=True), 2
+        ):
             if (sentence := _contradiction(first, second)) is not None:
                 raise Misread(("fault", str(place)), f"{sentence}; 'overlaps = true' allows it")
 
