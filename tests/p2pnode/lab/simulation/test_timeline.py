@@ -65,7 +65,7 @@ def test_a_contradiction_between_repeated_faults_names_their_table() -> None:
     [
         ('{ every = "1 s" }', "say how long each is with 'for'"),
         ('{ every = "1 s", gap = "1 s", for = "1 s" }', "how often with 'every' or 'gap'"),
-        ('{ evry = "1 s", for = "1 s" }', "did you mean 'every'?"),
+        ('{ everys = "1 s", for = "1 s" }', "did you mean 'every'?"),
         ('{ every = "0 s", for = "1 s" }', "times are above 0"),
         ('{ every = "1 ms", for = "1 ms" }', "there are 1000 repeats at most"),
         ('{ every = "1 s", for = "2 s" }', "each is longer than the time to the next"),
