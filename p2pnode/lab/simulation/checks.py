@@ -21,10 +21,11 @@ from protocol.simulator.scenario import (
     Pause,
     Scenario,
     StaleDisk,
+    TornWrite,
     Workload,
 )
 
-STOPPING: Final = (Crash, Pause, StaleDisk)
+STOPPING: Final = (Crash, Pause, TornWrite, StaleDisk)
 """Faults during which a node does not run; of the last one, only the end counts."""
 
 
@@ -38,11 +39,13 @@ def check(described: Described) -> None:
     _check_nodes(scenario)
     _check_links(scenario)
     _check_times(scenario)
-    for place, fault in enumerate(scenario.faults):
-        path = ("fault", str(place))
-        _check_fault(fault, scenario, path)
+    places = described.places or tuple(range(len(scenario.faults)))
+    for place, fault in zip(places, scenario.faults, strict=True):
+        _check_fault(fault, scenario, ("fault", str(place)))
     if not described.overlaps:
-        for (_, first), (place, second) in combinations(enumerate(scenario.faults), 2):
+        for (_, first), (place, second) in combinations(
+            zip(places, scenario.faults, strict=True), 2
+        ):
             if (sentence := _contradiction(first, second)) is not None:
                 raise Misread(("fault", str(place)), f"{sentence}; 'overlaps = true' allows it")
 
@@ -96,10 +99,23 @@ def _check_links(scenario: Scenario) -> None:
     for delay in (conditions.delay, *(delay for _, delay in conditions.slow)):
         if delay.law is not Law.CONSTANT and delay.low_ns > delay.high_ns:
             raise Misread(("links", "delay"), "'low' is above 'high'")
+    if conditions.reorder_ppm and not conditions.reorder_ns:
+        raise Misread(("links", "reorder"), "say with 'reorder_longest' how long is the longest")
+    _check_regions(scenario)
     for name in (*BY_PAIR, *BY_NODE):
         for key, _ in getattr(conditions, name, ()):
             for node in key if isinstance(key, tuple) else (key,):
                 _check_node(node, scenario.nodes, ("links", name))
+
+
+def _check_regions(scenario: Scenario) -> None:
+    regions, delays = scenario.conditions.regions, scenario.conditions.region_delays_ns
+    if len(regions) > scenario.nodes:
+        raise Misread(("links", "regions"), f"there are {scenario.nodes} nodes only")
+    if any(len(row) != len(delays) for row in delays):
+        raise Misread(("links", "region_delays"), "expected as many columns as rows")
+    if delays and max(regions, default=0) >= len(delays):
+        raise Misread(("links", "regions"), f"{len(delays)} regions have delays; they count from 0")
 
 
 def _check_times(scenario: Scenario) -> None:

@@ -15,10 +15,11 @@ from typing import Any, Final
 
 from p2pnode.cli.endings import Ending
 from p2pnode.cli.output import complain, print_json, print_record, print_table
+from p2pnode.lab.results import BadFolder, MissingExtra
 from p2pnode.lab.simulation import saying
 from p2pnode.lab.simulation.checks import warnings
 from p2pnode.lab.simulation.comparing import compare
-from p2pnode.lab.simulation.folder import described_in, write_report
+from p2pnode.lab.simulation.folder import described_in
 from p2pnode.lab.simulation.library import (
     DRAWN,
     ScenarioError,
@@ -57,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with _interruptible():
             return int(arguments.handler(arguments))
-    except ScenarioError as error:
+    except (ScenarioError, MissingExtra) as error:
         complain(str(error))
         return Ending.BAD_INPUT
     except NothingBroken as error:
@@ -107,7 +108,9 @@ def _run(arguments: argparse.Namespace) -> int:
         else:
             outcome, row = run_into(arguments.out, described, manner)
     as_expected = is_as_expected(described, outcome)
-    report = write_report(arguments.out) if arguments.out is not None else None
+    report = arguments.out
+    if arguments.out is not None and not arguments.no_report:
+        report = _write_report(arguments.out)
     if arguments.json:
         print_json(_outcome_record(outcome) | {"as_expected": as_expected, "measures": row})
         return outcome.verdict
@@ -115,7 +118,7 @@ def _run(arguments: argparse.Namespace) -> int:
     print(saying.expectation_line(described, as_expected))
     print_record(saying.measures(row))
     if arguments.out is not None:
-        print(f"results are in {report or arguments.out}")
+        print(f"results are in {report}")
     return outcome.verdict
 
 
@@ -203,12 +206,16 @@ def _shrink(arguments: argparse.Namespace) -> int:
 
 
 def _report(arguments: argparse.Namespace) -> int:
-    described_in(arguments.folder)
-    report = write_report(arguments.folder)
-    if report is None:
-        raise ScenarioError("this installation makes no reports: install p2pnode[lab]")
-    print(report)
+    try:
+        print(_write_report(arguments.folder))
+    except BadFolder as error:
+        raise ScenarioError(str(error)) from error
     return Ending.DONE
+
+
+def _write_report(folder: Path) -> Path:
+    """Imports what draws only where something is drawn."""
+    return Path(importlib.import_module("p2pnode.lab.reports").write_report(folder))
 
 
 def _failing(described: Described, outcome: Outcome, invariant: str) -> Described:
@@ -289,6 +296,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("scenario", metavar="NAME|FILE", help="a shipped scenario, or a TOML file")
     one.add_argument("--out", metavar="DIR", type=Path, help="keep the results in a new folder")
     one.add_argument("--trace", action="store_true", help="keep everything that happens")
+    one.add_argument("--no-report", action="store_true", help="without plots, which take seconds")
     many = _add(commands, "sweep", _sweep, "run a scenario under many conditions")
     many.add_argument("file", metavar="SWEEP.toml", type=Path)
     many.add_argument("--out", metavar="DIR", type=Path, required=True, help="new, or to go on in")

@@ -137,9 +137,8 @@ def read_side(folder: Path) -> Side:
     key = ("{}", int(manifest["seed"]))
     if "outcome" not in manifest:
         raise ScenarioError(f"the run in {folder} is {manifest['state']}: run it again first")
-    return Side(
-        {key: read_json(folder / SUMMARY, "a run's folder")}, {key: str(manifest["outcome"])}
-    )
+    summary = read_json(folder / SUMMARY, "a run's folder")
+    return Side({key: summary.get("measures", {})}, {key: str(manifest["outcome"])})
 
 
 def difference(name: str, pairs: Sequence[tuple[int | None, int | None]]) -> Difference:

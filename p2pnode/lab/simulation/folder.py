@@ -3,7 +3,6 @@
 The manifest is written before the run begins, so that a folder tells of a crash, too.
 """
 
-import importlib
 import json
 import os
 import platform
@@ -12,12 +11,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import p2pnode
+from p2pnode.lab.results import SCHEMA_VERSION
 from p2pnode.lab.simulation.library import ScenarioError, complaint
 from p2pnode.lab.simulation.scenario_file import Described, document_of, read_described
 from p2pnode.lab.simulation.schema import Misread
 from p2pnode.toml_text import TomlText
 
-SCHEMA: Final = 1
 MANIFEST: Final = "manifest.json"
 SUMMARY: Final = "summary.json"
 TRACE: Final = "trace.jsonl"
@@ -28,7 +27,7 @@ RUNNING, COMPLETE, INTERRUPTED, CRASHED = "running", "complete", "interrupted", 
 def new_manifest(described: Described, *, real_signatures: bool) -> dict[str, Any]:
     """Describe a run before it begins."""
     return {
-        "schema": SCHEMA,
+        "schema_version": SCHEMA_VERSION,
         "source": "simulator",
         "state": RUNNING,
         "version": p2pnode.__version__,
@@ -81,8 +80,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         ScenarioError: There is none, or none that this version understands.
     """
     manifest = read_json(folder / MANIFEST, "a run's folder")
-    if manifest.get("schema") != SCHEMA:
-        raise ScenarioError(f"{folder / MANIFEST} is of another version than {SCHEMA}")
+    if manifest.get("schema_version") != SCHEMA_VERSION:
+        raise ScenarioError(f"{folder / MANIFEST} is of another version than {SCHEMA_VERSION}")
     return manifest
 
 
@@ -113,12 +112,3 @@ def described_in(folder: Path) -> Described:
         return read_described(document.values)
     except Misread as error:
         raise ScenarioError(complaint(document, error)) from error
-
-
-def write_report(folder: Path) -> Path | None:
-    """Make the report of a results folder; None where this installation makes no reports."""
-    try:
-        reports = importlib.import_module("p2pnode.lab.reports")
-    except ModuleNotFoundError:
-        return None
-    return Path(reports.write_report(folder))

@@ -1,21 +1,29 @@
 """Runs one scenario and leaves a folder that says what came of it, also when nothing did."""
 
+import importlib.util
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
+from p2pnode.lab.results import (
+    Collector,
+    counterfactual,
+    manifest_of,
+    missing,
+    summary_of,
+    tables_of,
+    write_folder,
+)
 from p2pnode.lab.simulation.folder import (
     COMPLETE,
     CRASHED,
     INTERRUPTED,
-    SUMMARY,
     TRACE,
     new_manifest,
     prepare_folder,
-    write_json,
     write_manifest,
 )
 from p2pnode.lab.simulation.measuring import Measurer, Row, row_of
@@ -26,10 +34,6 @@ from protocol.simulator.node import Recorder
 from protocol.simulator.run import Outcome, Progress, Verdict, play
 from protocol.simulator.scheme import CACHED, FAKE
 from protocol.simulator.world import CoreMaker
-from protocol.units import MILLISECOND
-
-VIOLATIONS_MAX: Final = 1_000
-"""So many are listed at most; a broken run breaks the same promise again and again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,31 +65,31 @@ def run_into(
 
     Raises:
         ScenarioError: The folder holds something else.
+        MissingExtra: Tables cannot be written here; nothing was run.
     """
+    if importlib.util.find_spec("polars") is None:
+        raise missing("polars", "keeping results")
     manner = manner or Manner()
     prepare_folder(folder)
     manifest = new_manifest(described, real_signatures=manner.real_signatures)
     with _noted(folder, manifest):
         begun = time.monotonic()
+        collector = Collector(described.scenario)
         if manner.trace:
             with (folder / TRACE).open("w", encoding="utf-8") as file:
-                outcome, row = _play(described, manner, [write_lines(file)])
+                outcome, row = _play(described, manner, [collector, write_lines(file)])
         else:
-            outcome, row = _play(described, manner, [])
-        write_json(folder / SUMMARY, row)
-        manifest |= {
+            outcome, row = _play(described, manner, [collector])
+        found = manifest_of(collector, outcome, round((time.monotonic() - begun) * 1_000))
+        manifest |= found | {
+            "scenario": manifest["scenario"],  # as a scenario file, which reads as an equal value
             "state": CRASHED if outcome.verdict is Verdict.CRASH else COMPLETE,
-            "outcome": outcome.verdict.name.lower(),
             "as_expected": is_as_expected(described, outcome),
-            "trace": outcome.trace,
-            "wall_ms": round((time.monotonic() - begun) * 1_000),
-            "virtual_ms": outcome.counts.ended_ns // MILLISECOND,
-            "violations": [
-                {"invariant": one.invariant, "node": one.node, "detail": one.detail}
-                for one in outcome.violations[:VIOLATIONS_MAX]
-            ],
             "bites": [{"kind": bite.kind, "count": bite.count} for bite in outcome.bites],
         }
+        tables = tables_of(collector, outcome)
+        without = counterfactual(described.scenario) if described.scenario.faults else None
+        write_folder(folder, manifest, summary_of(tables, without) | {"measures": row}, tables)
     return outcome, row
 
 

@@ -4,6 +4,7 @@ The file's tables are arranged for people; `PLACES` says where each field of a `
 field without a place has a key, or a table, of its own name.
 """
 
+import dataclasses
 import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
@@ -17,18 +18,19 @@ from p2pnode.lab.simulation.schema import (
     Path,
     Slot,
     as_table,
+    as_tables,
     check_keys,
     has_no_default,
     is_default,
     key_of,
     kind_of,
-    read_record,
     read_value,
     write_record,
     write_value,
 )
 from p2pnode.lab.simulation.stakes import read_stakes
-from p2pnode.lab.simulation.units import TIME, read_quantity, write_quantity
+from p2pnode.lab.simulation.timeline import read_faults
+from p2pnode.lab.simulation.units import TIME, write_quantity
 from p2pnode.toml_text import nearest
 from protocol.parameters import Parameters
 from protocol.simulator.run import Verdict
@@ -48,9 +50,6 @@ PLACES: Final[Mapping[str, Path]] = {
 
 READ_APART: Final = ("name", "seed", "stakes", "parameters", "faults", "behaviours")
 """Fields with readers of their own."""
-
-FAULTS: Final[Mapping[str, type]] = {kind_of(one): one for one in typing.get_args(Fault)}
-"""Every fault that the simulator has, by its kind in a file."""
 
 NODE_KEYS: Final = ("members", "stakes")
 NAME_CHARACTERS_MAX: Final = 64
@@ -78,12 +77,14 @@ class Described:
     Attributes:
         about: What it shows, and what is expected.
         overlaps: Whether its faults may contradict one another.
+        places: Of each fault's table in the file, of which one may stand for several.
     """
 
     scenario: Scenario
     about: str = ""
     expectation: Expectation = Expectation()
     overlaps: bool = False
+    places: tuple[int, ...] = dataclasses.field(default=(), compare=False)
 
 
 def read_described(document: Mapping[str, object], seed: int | None = None) -> Described:
@@ -115,12 +116,14 @@ def read_described(document: Mapping[str, object], seed: int | None = None) -> D
     for field, path in _placed():
         _check_section(document, path)
         values |= _placed_value(document, field.name, count)
-    values["faults"] = tuple(_faults(document.get("fault", []), count))
+    faults = list(read_faults(document.get("fault", []), count, seed))
+    values["faults"] = tuple(fault for fault, _ in faults)
     return Described(
         Scenario(**values),
         _text(document, "about", None) if "about" in document else "",
         _expectation(document.get("expect", {})),
         bool(read_value(bool, document.get("overlaps", False), Slot(("overlaps",), "", 0))),
+        tuple(place for _, place in faults),
     )
 
 
@@ -216,16 +219,8 @@ def _text(document: Mapping[str, object], key: str, longest: int | None) -> str:
     return text.strip() if key == "about" else text
 
 
-def _items(value: object, key: str) -> Iterator[tuple[Mapping[str, object], Path]]:
-    if not isinstance(value, list):
-        raise Misread((key,), f"write [[{key}]], with two brackets, for each")
-    for place, item in enumerate(value):
-        path = (key, str(place))
-        yield as_table(item, path), path
-
-
 def _behaviours(value: object) -> Iterator[tuple[int, Behaviour]]:
-    for table, path in _items(value, "behaviour"):
+    for table, path in as_tables(value, "behaviour"):
         check_keys(table, ("kind", "nodes"), path)
         for key in ("kind", "nodes"):
             if key not in table:
@@ -234,37 +229,6 @@ def _behaviours(value: object) -> Iterator[tuple[int, Behaviour]]:
         nodes = read_value(tuple[int, ...], table["nodes"], Slot((*path, "nodes"), "nodes", 0))
         for node in typing.cast("tuple[int, ...]", nodes):
             yield node, typing.cast("Behaviour", kind)
-
-
-def _faults(value: object, nodes: int) -> Iterator[Fault]:
-    for table, path in _items(value, "fault"):
-        kind = table.get("kind")
-        if kind not in FAULTS:
-            raise Misread((*path, "kind"), f"unknown kind {kind!r}: {nearest(str(kind), FAULTS)}")
-        start, end = _window(table, path)
-        rest = {key: one for key, one in table.items() if key not in WINDOW_KEYS}
-        given = {"start_ns": start, "end_ns": end}
-        yield read_record(FAULTS[str(kind)], rest, Slot(path, "", nodes), given)
-
-
-WINDOW_KEYS: Final = ("kind", "at", "for", "until")
-
-
-def _window(table: Mapping[str, object], path: Path) -> tuple[int, int]:
-    """Reads when a fault begins and ends: `at` with `for` or with `until`."""
-    if "at" not in table or ("for" in table) == ("until" in table):
-        raise Misread(path, "a fault has 'at', and either 'for' or 'until'")
-    start = _time(table, "at", path)
-    if "for" in table:
-        return start, start + _time(table, "for", path)
-    return start, _time(table, "until", path)
-
-
-def _time(table: Mapping[str, object], key: str, path: Path) -> int:
-    try:
-        return read_quantity(table[key], TIME)
-    except ValueError as error:
-        raise Misread((*path, key), str(error)) from error
 
 
 def _expectation(value: object) -> Expectation:

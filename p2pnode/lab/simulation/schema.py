@@ -8,7 +8,7 @@ that it is about.
 import re
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from enum import Enum
 from typing import Any, Final, TypeVar
@@ -106,6 +106,19 @@ def as_table(value: object, path: Path) -> Mapping[str, object]:
     if not isinstance(value, Mapping):
         raise Misread(path, f"{value!r} stands where a table with keys is expected")
     return value
+
+
+def as_tables(value: object, key: str) -> Iterator[tuple[Mapping[str, object], Path]]:
+    """Take an array of tables, each with its path.
+
+    Raises:
+        Misread: It is none.
+    """
+    if not isinstance(value, list):
+        raise Misread((key,), f"write [[{key}]], with two brackets, for each")
+    for place, item in enumerate(value):
+        path = (key, str(place))
+        yield as_table(item, path), path
 
 
 def read_record(

@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 import p2pnode
+from p2pnode.lab.results import SCHEMA_VERSION
 from p2pnode.lab.simulation.folder import (
     COMPLETE,
     CRASHED,
     INTERRUPTED,
     RUNNING,
-    SCHEMA,
     read_json,
     write_json,
 )
@@ -154,7 +154,7 @@ def _open_folder(sweep: Sweep, folder: Path, means: Means) -> dict[str, Any]:
             raise ScenarioError(f"{folder} holds another sweep: name another folder")
     elif any(folder.iterdir()):
         raise ScenarioError(f"{folder} holds something else: name an empty folder")
-    return {"schema": SCHEMA, "kind": "sweep", "state": RUNNING, "plan": plan}
+    return {"schema_version": SCHEMA_VERSION, "kind": "sweep", "state": RUNNING, "plan": plan}
 
 
 @contextmanager

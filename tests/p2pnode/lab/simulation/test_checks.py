@@ -9,6 +9,10 @@ from tests.p2pnode.lab.simulation.builders import FAULT, NODES, REST, text
 SLOW = 'slow = [[[0, 7], { law = "constant", low = "1 s" }]]\n'
 
 
+def links(line: str) -> str:
+    return text(rest=REST.replace("[workload]", f"{line}\n[workload]"), fault="")
+
+
 def fault(kind: str, at: str, lasts: str, rest: str = "node = 1") -> str:
     return f'[[fault]]\nkind = "{kind}"\nat = "{at}"\nfor = "{lasts}"\n{rest}\n'
 
@@ -55,6 +59,11 @@ def test_a_fault_that_cannot_be_is_refused_with_its_line(wrong: str, said: str) 
             fault("stale-disk", "2 s", "2 s"),
             fault("crash", "3 s", "2 s"),
             "'stale-disk' and 'crash' stop node 1",
+        ),
+        (
+            fault("torn-write", "2 s", "2 s"),
+            fault("crash", "3 s", "2 s"),
+            "'torn-write' and 'crash' stop node 1",
         ),
         (
             fault("store-failure", "2 s", "2 s"),
@@ -107,6 +116,17 @@ def test_faults_that_can_be_at_one_time_are_not_refused(both: str) -> None:
         (
             text(rest=REST.replace("[workload]", SLOW + "[workload]"), fault=""),
             "line 6: links.slow: there is no node 7",
+        ),
+        (links('reorder = "5 %"'), "line 6: links.reorder: say with 'reorder_longest'"),
+        (links("regions = [0, 0, 0, 0, 0, 0]"), "links.regions: there are 5 nodes only"),
+        (links('region_delays = [["0 s"], ["1 s"]]'), "expected as many columns as rows"),
+        (
+            links('regions = [0, 1]\nregion_delays = [["0 s"]]'),
+            "links.regions: 1 regions have delays; they count from 0",
+        ),
+        (
+            text(rest=REST.replace("jobs = 1", "jobs = 1\nreplicas = [3, 1]")),
+            "workload.replicas: the least is above the most",
         ),
         (text(nodes=NODES + "twins = [7]\n", fault=""), "line 4: nodes.twins: there is no node 7"),
         (text(nodes=NODES + "twins = [1, 1]\n", fault=""), "a node has one twin at most"),

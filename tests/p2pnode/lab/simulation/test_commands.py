@@ -63,7 +63,7 @@ def test_a_run_is_kept_replayed_and_compared(
 ) -> None:
     path = str(written(tmp_path, text()))
     out = str(tmp_path / "run")
-    assert main(["run", path, "--seed", "3", "--out", out, "--trace"]) == 0
+    assert main(["run", path, "--seed", "3", "--out", out, "--trace", "--no-report"]) == 0
     said = capsys.readouterr().out
     assert "seed 3: example" in said
     assert "  as expected: pass" in said
@@ -80,6 +80,7 @@ def test_programs_get_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     path = str(written(tmp_path, text()))
     out = str(tmp_path / "run")
     assert main(["run", path, "--out", out, "--json"]) == 0
+    assert (tmp_path / "run" / "report.html").is_file()
     ran = json.loads(capsys.readouterr().out)
     assert (ran["scenario"], ran["seed"], ran["outcome"]) == ("example", 1, "pass")
     assert ran["measures"]["unfinished"] == 0
@@ -106,7 +107,7 @@ def test_a_broken_promise_has_its_exit_code_and_is_shrunk(
     monkeypatch.setattr(committee, "quorum_of", half)
     path = str(written(tmp_path, text(nodes="[nodes]\nmembers = 4\n").replace("3/2", "2/2")))
     out = str(tmp_path / "run")
-    assert main(["run", path, "--out", out]) == 10
+    assert main(["run", path, "--out", out, "--no-report"]) == 10
     assert "NOT as expected: pass" in capsys.readouterr().out
     less = tmp_path / "less.toml"
     assert main(["shrink", out, "--seconds", "0", "--out", str(less)]) == 10
@@ -128,7 +129,7 @@ def test_a_broken_promise_has_its_exit_code_and_is_shrunk(
         (["run", "calm", "--trace"], 2, "--trace needs a folder"),
         (["run", "calm", "--seed", "-1"], 2, "seed: expected a whole number"),
         (["replay", "nowhere"], 2, "is not a run's folder"),
-        (["report", "nowhere"], 2, "is not a run's folder"),
+        (["report", "nowhere"], 2, "holds no results"),
         (["compare", "nowhere", "nowhere"], 2, "holds neither a sweep nor a run"),
         (["sweep", "gone.toml", "--out", "x"], 2, "No such file"),
         (["shrink", "calm"], 1, "the run is pass: no promise is broken"),

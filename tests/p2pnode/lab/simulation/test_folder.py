@@ -1,6 +1,4 @@
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
@@ -10,7 +8,6 @@ from p2pnode.lab.simulation.folder import (
     read_manifest,
     write_json,
     write_manifest,
-    write_report,
 )
 from p2pnode.lab.simulation.library import ScenarioError, load_scenario
 
@@ -32,20 +29,9 @@ def test_what_is_no_manifest_is_refused(tmp_path: Path) -> None:
     write_json(tmp_path / "manifest.json", [])
     with pytest.raises(ScenarioError, match="is no JSON object"):
         read_manifest(tmp_path)
-    write_json(tmp_path / "manifest.json", {"schema": 0})
+    write_json(tmp_path / "manifest.json", {"schema_version": 0})
     with pytest.raises(ScenarioError, match="is of another version"):
         read_manifest(tmp_path)
-    write_json(tmp_path / "manifest.json", {"schema": 1, "scenario": {"names": 1}})
+    write_json(tmp_path / "manifest.json", {"schema_version": 1, "scenario": {"names": 1}})
     with pytest.raises(ScenarioError, match="unknown key 'names'"):
         described_in(tmp_path)
-
-
-def test_a_report_is_made_by_whoever_makes_reports(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    reports = ModuleType("p2pnode.lab.reports")
-    monkeypatch.setattr(
-        reports, "write_report", lambda folder: folder / "report.html", raising=False
-    )
-    monkeypatch.setitem(sys.modules, "p2pnode.lab.reports", reports)
-    assert write_report(tmp_path) == tmp_path / "report.html"

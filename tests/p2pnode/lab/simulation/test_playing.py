@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from p2pnode.lab.results import read_folder
 from p2pnode.lab.simulation.folder import described_in
 from p2pnode.lab.simulation.library import ScenarioError, parse_scenario
 from p2pnode.lab.simulation.playing import Manner, is_as_expected, run_into, run_scenario
@@ -40,7 +41,9 @@ def test_a_run_leaves_what_is_needed_to_repeat_it(tmp_path: Path) -> None:
     assert (found["trace"], found["as_expected"]) == (outcome.trace, True)
     assert found["bites"] == [{"kind": "Partition", "count": outcome.bites[0].count}]
     assert described_in(tmp_path / "run") == DESCRIBED
-    assert json.loads((tmp_path / "run" / "summary.json").read_text()) == row
+    results = read_folder(tmp_path / "run")
+    assert results.summary["measures"] == row
+    assert results.tables["faults"]["count"] == [outcome.bites[0].count]
     assert run_scenario(DESCRIBED)[0].trace == outcome.trace
 
 
