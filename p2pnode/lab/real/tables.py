@@ -4,7 +4,6 @@ The facts go through the same collector, in the order of time; blocks come from 
 since facts do not carry them. When each node took in each block is known of no real run.
 """
 
-import importlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,15 @@ from typing import Any
 from p2pnode.genesis import read_genesis
 from p2pnode.lab.real.asking import Asked
 from p2pnode.lab.real.timeline import FaultNote
+from p2pnode.lab.results import (
+    Collector,
+    End,
+    MissingExtra,
+    Setup,
+    summary_of,
+    tables_of,
+    write_folder,
+)
 from p2pnode.lab.testnet import LabNetwork
 from p2pnode.storage import layout, open_readonly
 from protocol.ledger.block import stored_digest
@@ -22,7 +30,6 @@ from protocol.simulator.faults import Bite, FaultRecord
 from protocol.simulator.scenario import START_NS, Scenario
 from protocol.units import AccountId
 
-RESULTS = "p2pnode.lab.results"
 OWN_ROWS = frozenset(("counters", "stream_opened", "stream_broken"))
 """What a watch writes beside the facts of nodes."""
 
@@ -65,29 +72,25 @@ def write_tables(seen: Seen, out: Path, manifest: Mapping[str, object]) -> str:
 
     The nodes must have ended, and their folders be there still.
     """
-    try:
-        results: Any = importlib.import_module(RESULTS)
-    except ModuleNotFoundError:
-        return "this version makes no tables of real runs"
     genesis = read_genesis(layout(seen.testnet.members[0].data_dir).genesis)
     accounts = tuple(AccountId(bytes.fromhex(one.account)) for one in seen.testnet.members)
-    setup = results.Setup(genesis, accounts, seen.scenario.honest, REAL)
-    collector = results.Collector(seen.scenario, setup)
+    setup = Setup(genesis, accounts, seen.scenario.honest, REAL)
+    collector = Collector(seen.scenario, setup)
     _tell(collector, seen)
     for raw in _blocks(seen.testnet):
         collector.block(raw)
     bites = tuple(Bite(note.kind, note.count) for note in seen.faults)
-    end = results.End(seen.ended_ns, tuple(map(_record, seen.faults)), bites)
-    tables = results.tables_of(collector, end)
-    summary = results.summary_of(tables)
+    end = End(seen.ended_ns, tuple(map(_record, seen.faults)), bites)
+    tables = tables_of(collector, end)
+    summary = summary_of(tables)
     try:
-        results.write_folder(out, dict(manifest), summary, tables)
-    except results.MissingExtra as missing:
+        write_folder(out, dict(manifest), summary, tables)
+    except MissingExtra as missing:
         return str(missing)
     return ""
 
 
-def _tell(collector: Any, seen: Seen) -> None:  # noqa: ANN401  of a package that may be missing
+def _tell(collector: Collector, seen: Seen) -> None:
     """Tell a collector everything that happened, in the order of time."""
     rows = list(_rows(seen.nodes))
     happenings = [*_lives(seen), *_requests(seen, rows)]
