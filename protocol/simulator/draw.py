@@ -79,7 +79,7 @@ FEATURES: Final[tuple[Feature, ...]] = (*Kind, *Steady, *Doubt, *MISDEEDS, *WORK
 
 MIXED: Final[tuple[Feature, ...]] = (*Kind, *Steady, Doubt.TWIN, *MISDEEDS)
 """What is drawn by itself. An old disk only comes alone: a member that has forgotten a block is
-safe only where that block has reached the others, which no other fault may delay."""
+safe only where the others have taken in that block, which no other fault may delay."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ BEGINNING_NS: Final = 4 * SECOND
 SETTLING_NS: Final = SECOND
 """Nodes get so long to find one another before anything goes wrong."""
 DOWN_NS: Final = 1_500 * MILLISECOND
-"""A node that goes back to an old disk is down so long that what it sent before has arrived. If it
+"""A node that goes back to an old disk is down so long that all have taken in what it sent. If they
 had not, nobody could tell it: it would sign a round twice and lose stake."""
 FLAPPING_NS: Final = 2 * SECOND
 """Period of what comes and goes."""
