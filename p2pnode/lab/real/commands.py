@@ -9,9 +9,9 @@ from pathlib import Path
 from p2pnode.lab.commands import Misplanned, print_line, stop_on_signals, undisturbed
 from p2pnode.lab.links import Links
 from p2pnode.lab.real.choice import choose
-from p2pnode.lab.real.loading import find_scenario
 from p2pnode.lab.real.run import Played, play_shape
 from p2pnode.lab.real.shape import Unplayable, shape_of
+from p2pnode.lab.simulation import ScenarioError, load_scenario
 from p2pnode.lab.testnet import default_folder
 from protocol.units import SECOND
 
@@ -25,13 +25,13 @@ def up_shape(arguments: argparse.Namespace, folder: Path) -> int:
         Misplanned: The scenario cannot be played, or not with these options.
         LabError: Something failed on the way.
     """
-    scenario = find_scenario(arguments.shape, arguments.seed)
+    try:
+        scenario = load_scenario(arguments.shape, arguments.seed).scenario
+        shape = shape_of(scenario, os.cpu_count() or 1)
+    except (ScenarioError, Unplayable) as error:
+        raise Misplanned(str(error)) from error
     if arguments.nodes not in (None, scenario.nodes):
         raise Misplanned(f"the scenario has {scenario.nodes} nodes, not {arguments.nodes}")
-    try:
-        shape = shape_of(scenario, os.cpu_count() or 1)
-    except Unplayable as error:
-        raise Misplanned(str(error)) from error
     choice = choose(Links(arguments.links), shape)
     stamp = time.strftime("%Y%m%d-%H%M%S")
     out = arguments.out or Path(f"{scenario.name}-{scenario.seed}-processes-{stamp}")

@@ -32,6 +32,7 @@ RENAMED: Final[Mapping[tuple[str, str], str]] = {
     ("ReorderBurst", "ppm"): "reorder",
     ("Conditions", "reorder_ns"): "reorder_longest",
     ("SlowLink", "extra_ns"): "extra_delay",
+    ("MeshParameters", "lazy_ppm"): "lazy_share",
 }
 """Keys of fields whose own name says only the unit, or says the same as another one without it."""
 UNITS: Final[Mapping[str, str]] = {"lossy": "lossy_ppm"}

@@ -13,7 +13,8 @@ from p2pnode.lab.real.recording import MANIFEST
         (["--shape", "old-disk"], 2, "not possible on real processes: the fault StaleDisk"),
         (["--shape", "calm", "--liars", "1"], 2, "--liars does not go with --shape"),
         (["--shape", "calm", "--detach"], 2, "--detach does not go with --shape"),
-        (["--shape", "missing.toml"], 1, "no scenario file missing.toml"),
+        (["--shape", "missing.toml"], 2, "missing.toml: No such file"),
+        (["--shape", "clam"], 2, "no scenario is named 'clam': did you mean 'calm'"),
     ],
 )
 def test_what_cannot_be_played_is_refused_before_anything_is_made(
