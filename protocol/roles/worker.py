@@ -236,11 +236,12 @@ class Worker:
             return
         if own is None or identifier in self._running or self._offered is NO_WORK:
             return
+        if (identifier, Decline) in self._sent:
+            return  # this node has given up; the job goes on without it once that is final
         reveal = self._reveals.get(identifier)
         if reveal is None and not self._is_allowed(job):
             # The operator has struck it off the list since the bid; saying so costs nothing.
-            if (identifier, Decline) not in self._sent:
-                answer.operations.append(self._once(Decline(identifier, unavailable=False)))
+            answer.operations.append(self._once(Decline(identifier, unavailable=False)))
         elif reveal is None:
             self._running[identifier] = None
             answer.effects.append(fx.Execute(identifier, job.offer, job.requester))

@@ -324,6 +324,17 @@ def test_a_run_that_cannot_start_is_declined() -> None:
     assert ended == ((None, Decline(story.job, unavailable=True)),)
 
 
+def test_a_declined_job_is_not_run_again_before_the_decline_is_final() -> None:
+    story = Story()
+    (effect,) = story.worker.react(story.ledger.facts).effects
+    assert isinstance(effect, fx.Execute)
+    story.worker.ended(ev.ExecutionImpossible(story.job, unavailable=True), lambda _: SALT)
+    story.ledger.commit()
+    again = story.worker.react(story.ledger.facts)
+    assert story.own in story.ledger.running(story.job)
+    assert (again.effects, again.operations) == ([], [])
+
+
 def test_the_end_of_an_unknown_run_is_passed_over() -> None:
     story = Story()
     event = ev.ExecutionEnded(JobId(bytes(32)), 0, content_digest(b"right"), 1, 0)
