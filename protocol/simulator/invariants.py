@@ -95,7 +95,7 @@ def accountability(_: World, log: Log) -> list[Violation]:
     """One contradiction costs its author stake once, and one job costs an executor once."""
     found = [one for one in log.found if one.invariant == "accountability"]
     for (node, account), count in log.slashes.items():
-        seen = len(log.equivocations.get(account, ()))
+        seen = len(log.proofs.get(account, ()))
         if count > seen:
             detail = f"{account.hex()} slashed {count} times for {seen} contradictions"
             found.append(Violation("accountability", node, detail))

@@ -55,6 +55,7 @@ class Log:
         asked: Operations that honest nodes took on.
         unsettled: Those of them that are not final yet, and the node that took each on.
         equivocations: Rounds for which honest nodes saw two blocks of an account, and who first.
+        proofs: Rounds for which any node found two blocks of an account.
         slashes: How often each node saw an account slashed for two blocks in one round.
         retraced: Jobs whose draw was computed again.
         outvoted: Honest accounts that lost stake where liars were too many to be outvoted.
@@ -71,6 +72,7 @@ class Log:
     asked: int = 0
     unsettled: dict[Digest, int] = field(default_factory=dict)
     equivocations: dict[AccountId, dict[Round, int]] = field(default_factory=dict)
+    proofs: dict[AccountId, dict[Round, None]] = field(default_factory=dict)
     slashes: dict[tuple[int, AccountId], int] = field(default_factory=dict)
     retraced: dict[JobId, None] = field(default_factory=dict)
     outvoted: int = 0
@@ -103,6 +105,12 @@ class Log:
 
     def effect(self, time: int, node: int, effect: fx.Effect) -> None:
         """Checks what an honest node did against all that was done before."""
+        match effect:
+            case fx.Report(fx.EquivocationSeen(account, block_round)):
+                # Two signatures prove it whoever finds them, a dishonest node, too.
+                self.proofs.setdefault(account, {})[block_round] = None
+            case _:
+                pass
         if node not in self._honest:
             return
         self._now = time

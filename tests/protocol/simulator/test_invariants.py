@@ -156,6 +156,17 @@ def test_more_slashes_than_contradictions_are_noticed() -> None:
     ]
 
 
+def test_a_contradiction_counts_whoever_finds_it() -> None:
+    scenario = replace(calm(1), behaviours=((2, Behaviour.SPAMMING),))
+    log = Log(scenario)
+    log.know(ACCOUNTS)
+    log.effect(0, 2, fx.Report(fx.EquivocationSeen(ACCOUNTS[3], Round(4))))
+    log.effect(1, 0, fx.Report(Slashed(ACCOUNTS[3], Credits(5), Fault.EQUIVOCATION, None)))
+    assert log.equivocations == {}
+    assert log.slashes == {(0, ACCOUNTS[3]): 1}
+    assert invariants.accountability(World(scenario), log) == []
+
+
 @pytest.mark.slow
 def test_a_draw_is_retraced_from_its_seed_and_from_the_order_of_leaders() -> None:
     world, log = run(25)
