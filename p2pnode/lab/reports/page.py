@@ -65,6 +65,7 @@ def page(
         *(f"<p>{escape(sentence)}</p>" for sentence in story(reading, outcome)),
         _dropped(manifest),
         _violations(manifest),
+        _promises(manifest),
         "<h2>Faults</h2>",
         _faults(reading),
         "<h2>Requests</h2>",
@@ -125,6 +126,23 @@ def _violations(manifest: Mapping[str, object]) -> str:
         if isinstance(one, dict)
     ]
     return "<h2>What was broken</h2>" + _table(("promise", "node", "what was found"), rows)
+
+
+def _promises(manifest: Mapping[str, object]) -> str:
+    """Says of each promise what the run says of it."""
+    found = manifest.get("checks")
+    if not isinstance(found, list) or not found:
+        return ""
+    rows = [
+        tuple(str(one.get(key, "")) for key in ("name", "result", "reason"))
+        for one in found
+        if isinstance(one, dict)
+    ]
+    note = (
+        '<p class="note">Unknown: nothing in this run could have broken the promise, so that it '
+        "says nothing about it.</p>"
+    )
+    return "<h2>Promises</h2>" + _table(("promise", "this run", "why"), rows) + note
 
 
 def _node(number: object) -> str:

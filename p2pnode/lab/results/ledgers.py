@@ -59,7 +59,8 @@ class Carriage:
     """What it cost to bring blocks around.
 
     Attributes:
-        size_bytes: All bytes that set out on any link.
+        messages: That set out on any link.
+        size_bytes: Their bytes.
         deliveries: Blocks that an honest node took in from another node.
         bytes_per_delivery: Bytes on all links by deliveries; operations and requests included.
         copies_per_delivery: Copies of blocks that came by gossip, by deliveries; below 1 where
@@ -67,6 +68,7 @@ class Carriage:
         lost: Messages that vanished.
     """
 
+    messages: int
     size_bytes: int
     deliveries: int
     bytes_per_delivery: float | None
@@ -116,6 +118,25 @@ def lag_shares(reading: Reading) -> Mapping[int, float]:
     return {lag: _ratio(sum(one >= lag for one in behind), len(behind)) or 0.0 for lag in LAGS}
 
 
+def longest_silence(reading: Reading) -> float:
+    """The longest time in which no new commit became final anywhere, in milliseconds.
+
+    It counts from the first sample, when the nodes had started, until the run's end.
+    """
+    firsts: dict[int, float] = {}
+    for vote in rows_of(reading.tables["votes"]):
+        index, time_ms = vote["commit_index"], cast("float | None", vote["decided_ms"])
+        if index is not None and time_ms is not None:
+            firsts[int(index)] = min(firsts.get(int(index), time_ms), time_ms)
+    samples = [cast("float", time_ms) for time_ms in reading.tables["series"]["time_ms"]]
+    newest, last_ms, longest_ms = 0, min(samples, default=0.0), 0.0
+    for index, time_ms in sorted(firsts.items(), key=lambda one: (one[1], one[0])):
+        if index > newest:
+            longest_ms = max(longest_ms, time_ms - last_ms)
+            newest, last_ms = index, time_ms
+    return round(max(longest_ms, reading.ended_ms - last_ms), 3)
+
+
 def dag_width(reading: Reading) -> Width:
     """Counts the blocks of each round that any honest node took in."""
     widths: dict[int, int] = {}
@@ -138,6 +159,7 @@ def carriage(reading: Reading) -> Carriage:
     last = {row["node"]: row for row in rows_of(reading.tables["series"])}
     copies = sum(cast("int", row["blocks_received"]) for row in last.values())
     return Carriage(
+        sum(cast("int", row["messages"]) for row in links),
         size_bytes,
         deliveries,
         _ratio(size_bytes, deliveries) if links else None,

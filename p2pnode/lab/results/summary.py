@@ -7,7 +7,14 @@ given as `beyond_ms`.
 
 from dataclasses import asdict
 
-from p2pnode.lab.results.ledgers import carriage, dag_width, divergence, lag_shares, stale_blocks
+from p2pnode.lab.results.ledgers import (
+    carriage,
+    dag_width,
+    divergence,
+    lag_shares,
+    longest_silence,
+    stale_blocks,
+)
 from p2pnode.lab.results.reading import Reading, Side, read_tables
 from p2pnode.lab.results.recovery import Recovery, recovery
 from p2pnode.lab.results.rewards import compare_rewards, earnings, gini_of, work
@@ -15,6 +22,7 @@ from p2pnode.lab.results.schema import SCHEMA_VERSION, Tables
 from p2pnode.lab.results.survival import Quantile, Wait, summarise
 from p2pnode.lab.results.waiting import (
     PARTS,
+    WHOLE,
     WITHIN_MS,
     availability,
     finality_waits,
@@ -36,6 +44,7 @@ def summary_of(tables: Tables, without: Tables | None = None) -> dict[str, objec
         "schema_version": SCHEMA_VERSION,
         "ended_ms": reading.ended_ms,
         "commits": _commits(reading),
+        "silence_ms": longest_silence(reading),
         "finality": summarise(finality_waits(reading)).to_json(),
         "sides": [_side(reading, side) for side in reading.sides],
         "provisional_to_final": summarise(provisional_gaps(reading)).to_json(),
@@ -65,7 +74,7 @@ def _side(reading: Reading, side: Side) -> dict[str, object]:
     """Finality and availability of one side, before, during and after the faults."""
     found: dict[str, object] = {"nodes": list(side), "within_ms": WITHIN_MS}
     for part in PARTS if reading.window is not None else ("",):
-        found[part or "whole_run"] = {
+        found[part or WHOLE] = {
             "finality": summarise(finality_waits(reading, side, part)).to_json(),
             "availability": asdict(availability(reading, side, part)),
         }

@@ -38,6 +38,7 @@ def check(described: Described) -> None:
     scenario = described.scenario
     _check_nodes(scenario)
     _check_links(scenario)
+    _check_overlay(scenario)
     _check_times(scenario)
     places = described.places or tuple(range(len(scenario.faults)))
     for place, fault in zip(places, scenario.faults, strict=True):
@@ -116,6 +117,17 @@ def _check_regions(scenario: Scenario) -> None:
         raise Misread(("links", "region_delays"), "expected as many columns as rows")
     if delays and max(regions, default=0) >= len(delays):
         raise Misread(("links", "regions"), f"{len(delays)} regions have delays; they count from 0")
+
+
+def _check_overlay(scenario: Scenario) -> None:
+    overlay = scenario.overlay
+    if overlay is None:
+        return
+    mesh = overlay.mesh
+    if not mesh.low <= mesh.degree <= mesh.high:
+        raise Misread(("overlay", "mesh"), "'degree' is not between 'low' and 'high'")
+    if mesh.window > mesh.history:
+        raise Misread(("overlay", "mesh"), "'window' is longer than 'history': names without texts")
 
 
 def _check_times(scenario: Scenario) -> None:

@@ -20,22 +20,25 @@ from typing import IO, Any, Final
 
 import p2pnode
 from p2pnode.lab.results import SCHEMA_VERSION
-from p2pnode.lab.simulation.folder import (
+from p2pnode.lab.results.folder import (
     COMPLETE,
     CRASHED,
     INTERRUPTED,
+    PARTIAL,
     RUNNING,
-    read_json,
     write_json,
 )
+from p2pnode.lab.simulation.folder import read_json
 from p2pnode.lab.simulation.library import ScenarioError
 from p2pnode.lab.simulation.playing import Manner, is_as_expected, run_scenario
 from p2pnode.lab.simulation.scenario_file import Described
 from p2pnode.lab.simulation.sweep_file import Cell, Sweep
+from protocol.simulator.checks import Result
+from protocol.simulator.run import Outcome
 
 SWEEP: Final = "sweep.json"
 ROWS: Final = "rows.jsonl"
-ROW_BYTES: Final = 1_500
+ROW_BYTES: Final = 2_500
 """What a row takes on the disk at most, as long as no field's name is endless."""
 WINDOW: Final = 4
 """Runs handed to each process ahead of time, so that none has to wait."""
@@ -135,11 +138,17 @@ def play_cell(cell: int, changes: Mapping[str, Any], described: Described, real:
         "changes": dict(changes),
         "outcome": outcome.verdict.name.lower(),
         "as_expected": is_as_expected(described, outcome),
-        "broken": sorted({violation.invariant for violation in outcome.violations}),
+        "broken": _promises(outcome, Result.BROKEN),
+        "unknown": _promises(outcome, Result.UNKNOWN),
         "trace": outcome.trace,
         "wall_ms": round((time.monotonic() - begun) * 1_000),
         "metrics": metrics,
     }
+
+
+def _promises(outcome: Outcome, result: Result) -> list[str]:
+    """Names the promises of which a run says so."""
+    return [check.name for check in outcome.checks if check.result is result]
 
 
 def _open_folder(sweep: Sweep, folder: Path, means: Means) -> dict[str, Any]:
@@ -152,7 +161,7 @@ def _open_folder(sweep: Sweep, folder: Path, means: Means) -> dict[str, Any]:
     if (folder / SWEEP).exists():
         if read_json(folder / SWEEP, "a sweep's folder").get("plan") != plan:
             raise ScenarioError(f"{folder} holds another sweep: name another folder")
-    elif any(folder.iterdir()):
+    elif any(not path.name.endswith(PARTIAL) for path in folder.iterdir()):
         raise ScenarioError(f"{folder} holds something else: name an empty folder")
     return {"schema_version": SCHEMA_VERSION, "kind": "sweep", "state": RUNNING, "plan": plan}
 

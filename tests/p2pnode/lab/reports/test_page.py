@@ -26,6 +26,7 @@ MANIFEST = {
     "version": "1.2",
     "outcome": "safety",
     "trace": "f" * 64,
+    "checks": [{"name": "lottery", "result": "unknown", "reason": "nobody was drawn"}],
     "violations": [{"invariant": "agreement", "node": -1, "detail": "two commits"}],
 }
 
@@ -35,6 +36,7 @@ def test_everything_that_comes_from_data_is_escaped() -> None:
         "name": EVIL,
         "outcome": f'"{EVIL}',
         "version": EVIL,
+        "checks": [{"name": EVIL, "result": EVIL, "reason": EVIL}],
         "violations": [{"invariant": EVIL, "node": EVIL, "detail": EVIL}],
         "rewards": {"without_faults": {"earned_microcredits": {EVIL: 1}}},
     }
@@ -52,6 +54,7 @@ def test_everything_that_comes_from_data_is_escaped() -> None:
 def test_a_page_tells_what_was_broken_and_who_was_paid() -> None:
     text = page(MANIFEST, RUN, [("<svg></svg>", "About this plot.")])
     assert "<td>agreement</td><td>several</td><td>two commits</td>" in text
+    assert "<td>lottery</td><td>unknown</td><td>nobody was drawn</td>" in text
     assert "<td>Partition</td><td>0 | 1</td><td>1.00 s – 2.00 s</td><td>yes</td>" in text
     assert "<td>abababababab</td><td>settled</td><td>accepted</td><td>1, 0</td>" in text
     assert '<td class="number">2.50 s</td>' in text

@@ -67,7 +67,8 @@ def test_a_run_is_kept_replayed_and_compared(
     said = capsys.readouterr().out
     assert "seed 3: example" in said
     assert "  as expected: pass" in said
-    assert "recovery_ms" in said
+    assert "recovery_backlog_ms" in said
+    assert "honest_labels" in said
     assert main(["replay", out]) == 0
     assert capsys.readouterr().out.startswith("equal: trace ")
     assert main(["compare", out, out]) == 0
@@ -83,7 +84,8 @@ def test_programs_get_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert (tmp_path / "run" / "report.html").is_file()
     ran = json.loads(capsys.readouterr().out)
     assert (ran["scenario"], ran["seed"], ran["outcome"]) == ("example", 1, "pass")
-    assert ran["measures"]["unfinished"] == 0
+    assert ran["metrics"]["unfinished"] == 0
+    assert {"name": "agreement", "result": "holds", "reason": ""} in ran["checks"]
     assert main(["replay", out, "--json"]) == 0
     replayed = json.loads(capsys.readouterr().out)
     assert replayed == {
