@@ -11,6 +11,7 @@ from p2pnode.lab.simulation.schema import Misread, key_of, kind_of
 from p2pnode.lab.simulation.targets import BY_NODE, BY_PAIR, nodes_of
 from p2pnode.lab.simulation.units import TIME, write_quantity
 from protocol.simulator.network import Law
+from protocol.simulator.overlay.parameters import Strategy
 from protocol.simulator.run import Verdict
 from protocol.simulator.scenario import (
     START_NS,
@@ -123,6 +124,8 @@ def _check_overlay(scenario: Scenario) -> None:
     overlay = scenario.overlay
     if overlay is None:
         return
+    if overlay.strategy is Strategy.PUSH:
+        raise Misread(("overlay", "strategy"), "rumours are an experiment: they carry no ledger")
     mesh = overlay.mesh
     if not mesh.low <= mesh.degree <= mesh.high:
         raise Misread(("overlay", "mesh"), "'degree' is not between 'low' and 'high'")

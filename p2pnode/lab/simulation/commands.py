@@ -139,6 +139,7 @@ def _sweep(arguments: argparse.Namespace) -> int:
         print_json(rows)
     else:
         print_table(list(saying.sweep_table(rows)), "nothing was run")
+        _say(saying.sweep_lines(rows, arguments.out))
     return _worst([row["outcome"] for row in rows if not row["as_expected"]], len(rows))
 
 

@@ -17,6 +17,7 @@ from p2pnode.lab.results import (
 from p2pnode.lab.simulation.comparing import PAIRS_MIN, Compared, Difference
 from p2pnode.lab.simulation.replaying import Replayed
 from p2pnode.lab.simulation.scenario_file import Described
+from p2pnode.lab.simulation.sweeping import ROWS_CSV
 
 SHOWN_CHARACTERS: Final = 300
 """Of a trace's entry."""
@@ -75,6 +76,18 @@ def sweep_table(rows: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, obje
             if values:
                 record[name] = _over_seeds(name, values, resamples)
         yield record
+
+
+def sweep_lines(rows: Sequence[Mapping[str, Any]], folder: Path) -> Iterator[str]:
+    """Say what the table cannot."""
+    yield "times are medians over seeds, all else means; > t: not before the run's end, at t"
+    seeds = max(Counter(row["cell"] for row in rows).values(), default=0)
+    yield (
+        "[a, b]: 95 % bootstrap interval"
+        if seeds >= PAIRS_MIN
+        else f"no intervals: {PAIRS_MIN} seeds are the least to tell"
+    )
+    yield f"all metrics of all runs are in {folder / ROWS_CSV}"
 
 
 def comparison_table(compared: Compared) -> Iterator[Mapping[str, object]]:

@@ -31,6 +31,7 @@ from p2pnode.lab.results.folder import (
 from p2pnode.lab.simulation.folder import read_json
 from p2pnode.lab.simulation.library import ScenarioError
 from p2pnode.lab.simulation.playing import Manner, is_as_expected, run_scenario
+from p2pnode.lab.simulation.row_file import write_csv
 from p2pnode.lab.simulation.scenario_file import Described
 from p2pnode.lab.simulation.sweep_file import Cell, Sweep
 from protocol.simulator.checks import Result
@@ -38,6 +39,8 @@ from protocol.simulator.run import Outcome
 
 SWEEP: Final = "sweep.json"
 ROWS: Final = "rows.jsonl"
+ROWS_CSV: Final = "rows.csv"
+"""The same for programs that read tables; written once all runs are there."""
 ROW_BYTES: Final = 2_500
 """What a row takes on the disk at most, as long as no field's name is endless."""
 WINDOW: Final = 4
@@ -100,7 +103,9 @@ def run_sweep(sweep: Sweep, folder: Path, means: Means | None = None) -> list[Ro
                 file.flush()
                 os.fsync(file.fileno())
                 rows.append(row)
-    return sorted(rows, key=lambda row: (row["cell"], row["seed"]))
+        rows.sort(key=lambda row: (row["cell"], row["seed"]))
+        write_csv(folder / ROWS_CSV, rows)
+    return rows
 
 
 def check_room(folder: Path, runs: int) -> None:

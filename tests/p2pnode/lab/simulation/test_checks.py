@@ -167,8 +167,10 @@ def test_twins_count_as_dishonest_stake() -> None:
         ("dials = 4\nmesh = { heartbeat = '0 s' }", "overlay.mesh.heartbeat: '0 s' is nothing"),
         ("dials = 4\nmesh = { degree = 20 }", "overlay.mesh: 'degree' is not between"),
         ("dials = 4\nmesh = { window = 9 }", "overlay.mesh: 'window' is longer than 'history'"),
+        ("dials = 4\nstrategy = 'push'", "overlay.strategy: rumours are an experiment"),
         ("dials = 4\nmesh = { lazy = -1 }", "overlay.mesh.lazy: -1 is negative"),
     ],
 )
 def test_an_overlay_that_cannot_be_is_refused(keys: str, said: str) -> None:
-    assert said in refusal(text(fault=f'[overlay]\n{keys}\nstrategy = "gossipsub"\n'))
+    strategy = "" if "strategy" in keys else "strategy = 'gossipsub'\n"
+    assert said in refusal(text(fault=f"[overlay]\n{keys}\n{strategy}"))

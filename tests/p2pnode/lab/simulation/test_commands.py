@@ -199,9 +199,13 @@ def test_a_sweep_prints_a_line_for_each_cell(
     assert main([*line, "--processes", "1"]) == 0
     table = capsys.readouterr().out.splitlines()
     assert table[0].split()[:4] == ["cell", "workload.transfers", "runs", "outcomes"]
-    assert [one.split()[:5] for one in table[1:]] == [
+    assert [one.split()[:5] for one in table[1:3]] == [
         ["0", "0", "1", "1", "pass"],
         ["1", "1", "1", "1", "pass"],
+    ]
+    assert table[4:] == [
+        "no intervals: 5 seeds are the least to tell",
+        f"all metrics of all runs are in {tmp_path / 'out' / 'rows.csv'}",
     ]
     assert main([*line, "--json"]) == 0
     assert [row["cell"] for row in json.loads(capsys.readouterr().out)] == [0, 1]
