@@ -1,7 +1,7 @@
 """The rows of a sweep as one flat CSV file, for whatever reads tables."""
 
 import csv
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -43,5 +43,4 @@ def _line(row: Mapping[str, Any]) -> dict[str, object]:
 def _cell(value: object) -> object:
     if isinstance(value, bool):
         return "true" if value else "false"
-    is_list = isinstance(value, Iterable) and not isinstance(value, str)
-    return " ".join(map(str, value)) if is_list else value
+    return " ".join(str(one) for one in value) if isinstance(value, list) else value
