@@ -66,14 +66,16 @@ class Carriage:
         copies_per_delivery: Copies of blocks that came by gossip, by deliveries; below 1 where
             blocks came in answers to requests.
         lost: Messages that vanished.
+
+    What nobody saw is None.
     """
 
-    messages: int
-    size_bytes: int
-    deliveries: int
+    messages: int | None
+    size_bytes: int | None
+    deliveries: int | None
     bytes_per_delivery: float | None
     copies_per_delivery: float | None
-    lost: int
+    lost: int | None
 
 
 def stale_blocks(reading: Reading) -> Stale:
@@ -89,11 +91,14 @@ def stale_blocks(reading: Reading) -> Stale:
     return Stale(len(rows), never, _ratio(never, len(rows)) or 0.0)
 
 
-def divergence(reading: Reading) -> Divergence:
+def divergence(reading: Reading) -> Divergence | None:
     """Summarises the sets of blocks of live honest nodes, from the sample with the first commit on.
 
-    Before that, nodes that have just started have no block yet, and the sets say nothing.
+    Before that, nodes that have just started have no block yet, and the sets say nothing. None
+    where nobody told who took in what.
     """
+    if not reading.saw_acceptance:
+        return None
     samples: list[Row] = []
     for rows in _samples(reading):
         if samples or any(row["final_index"] for row in rows):
@@ -137,8 +142,10 @@ def longest_silence(reading: Reading) -> float:
     return round(max(longest_ms, reading.ended_ms - last_ms), 3)
 
 
-def dag_width(reading: Reading) -> Width:
-    """Counts the blocks of each round that any honest node took in."""
+def dag_width(reading: Reading) -> Width | None:
+    """Counts the blocks of each round that any honest node took in; None where nobody told."""
+    if not reading.saw_acceptance:
+        return None
     widths: dict[int, int] = {}
     for row in rows_of(reading.tables["blocks"]):
         if row["accepted_nodes"]:
@@ -151,21 +158,31 @@ def dag_width(reading: Reading) -> Width:
 def carriage(reading: Reading) -> Carriage:
     """Compares what the links carried with the blocks that arrived."""
     links = list(rows_of(reading.tables["links"]))
-    size_bytes = sum(cast("int", row["size_bytes"]) for row in links)
-    deliveries = 0
-    for row in rows_of(reading.tables["blocks"]):
-        own = row["author"] in reading.nodes
-        deliveries += max(0, cast("int", row["accepted_nodes"] or 0) - own)
+    messages, size_bytes, lost = (
+        sum(cast("int", row[name]) for row in links) if links else None
+        for name in ("messages", "size_bytes", "lost")
+    )
+    deliveries = _deliveries(reading)
     last = {row["node"]: row for row in rows_of(reading.tables["series"])}
-    copies = sum(cast("int", row["blocks_received"]) for row in last.values())
+    copies = sum(cast("int", row["blocks_received"] or 0) for row in last.values())
     return Carriage(
-        sum(cast("int", row["messages"]) for row in links),
+        messages,
         size_bytes,
         deliveries,
-        _ratio(size_bytes, deliveries) if links else None,
-        _ratio(copies, deliveries),
-        sum(cast("int", row["lost"]) for row in links),
+        _ratio(size_bytes, deliveries) if size_bytes is not None and deliveries else None,
+        _ratio(copies, deliveries) if deliveries else None,
+        lost,
     )
+
+
+def _deliveries(reading: Reading) -> int | None:
+    if not reading.saw_acceptance:
+        return None
+    found = 0
+    for row in rows_of(reading.tables["blocks"]):
+        own = row["author"] in reading.nodes
+        found += max(0, cast("int", row["accepted_nodes"] or 0) - own)
+    return found
 
 
 def _samples(reading: Reading) -> Iterator[list[Row]]:

@@ -26,6 +26,7 @@ TIMES: Final = (
 
 def metrics_of(summary: Mapping[str, Any]) -> Metrics:
     """Picks the metrics of a run out of its summary, by `summary_of` or from its file."""
+    apart = summary["divergence"] or {}
     found: dict[str, Metric | None] = {
         "ended_ms": summary["ended_ms"],
         "commits": summary["commits"],
@@ -33,8 +34,8 @@ def metrics_of(summary: Mapping[str, Any]) -> Metrics:
         **dict(_answered(summary["sides"])),
         "silence_ms": summary["silence_ms"],
         "stale_share": summary["stale_blocks"]["share"],
-        "divergence": summary["divergence"]["highest"],
-        "blocks_apart": summary["divergence"]["most_blocks_apart"],
+        "divergence": apart.get("highest"),
+        "blocks_apart": apart.get("most_blocks_apart"),
         **dict(_recovery(summary["recovery"])),
         "jobs": sum(summary["jobs"].values()),
         "jobs_settled": summary["jobs"].get("settled", 0),

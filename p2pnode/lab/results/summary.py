@@ -8,6 +8,8 @@ given as `beyond_ms`.
 from dataclasses import asdict
 
 from p2pnode.lab.results.ledgers import (
+    Divergence,
+    Width,
     carriage,
     dag_width,
     divergence,
@@ -54,15 +56,19 @@ def summary_of(tables: Tables, without: Tables | None = None) -> dict[str, objec
             "never_final": stable.never_final,
         },
         "stale_blocks": asdict(stale_blocks(reading)),
-        "divergence": asdict(divergence(reading)),
+        "divergence": _known(divergence(reading)),
         "lag_shares": {str(lag): share for lag, share in lag_shares(reading).items()},
         "recovery": _recovery(recovery(reading)),
         "jobs": _jobs(reading),
         "work": asdict(work(reading)),
         "rewards": _rewards(reading, without),
-        "dag_width": asdict(dag_width(reading)),
+        "dag_width": _known(dag_width(reading)),
         "carriage": asdict(carriage(reading)),
     }
+
+
+def _known(figures: Divergence | Width | None) -> dict[str, object] | None:
+    return None if figures is None else asdict(figures)
 
 
 def _commits(reading: Reading) -> int:
@@ -86,7 +92,7 @@ def _recovery(found: Recovery | None) -> dict[str, object] | None:
         return None
     return {
         "healed_ms": found.healed_ms,
-        "sets_equal": _wait(found.sets_equal),
+        "sets_equal": None if found.sets_equal is None else _wait(found.sets_equal),
         "unreachable_blocks": found.unreachable_blocks,
         "first_finality": [
             {"nodes": list(side)} | _wait(wait) for side, wait in found.first_finality

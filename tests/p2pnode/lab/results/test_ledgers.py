@@ -78,3 +78,11 @@ def test_the_longest_silence_counts_new_commits_only_and_reaches_to_the_end() ->
     assert longest_silence(reading(votes=votes, series=series)) == 4_500.0
     assert longest_silence(reading(votes=votes[:1], series=series)) == 7_500.0
     assert longest_silence(reading(series=series)) == 8_000.0
+
+
+def test_where_nobody_told_who_took_in_what_nothing_is_made_up() -> None:
+    silent = dict.fromkeys(("blocks_union", "blocks_common", "blocks_received", "divergence"))
+    series = [sample(100.0, node, final_index=1) | silent for node in (0, 1)]
+    run = reading(blocks=[{"round": 1, "author": 0, "commit_index": 1}], series=series)
+    assert (divergence(run), dag_width(run)) == (None, None)
+    assert carriage(run) == Carriage(None, None, None, None, None, None)

@@ -48,3 +48,13 @@ def test_a_split_shows_in_the_shares_and_comes_out_of_a_file_as_it_went_in() -> 
     assert row["available_seen_during"] == 1
     assert row["available_final_during"] == 0
     assert metrics_of(json.loads(json.dumps(summary))) == json.loads(json.dumps(row)) == row
+
+
+def test_what_real_processes_do_not_tell_has_no_name() -> None:
+    blocks = [{"round": 1, "author": 0, "commit_index": 1}]
+    row = metrics_of(
+        summary_of(tables(blocks=blocks, faults=SPLIT, series=[sample(4_000.0, 0, final_index=1)]))
+    )
+    unknown = {"divergence", "blocks_apart", "recovery_blocks_ms", "messages", "size_bytes"}
+    assert not unknown & row.keys()
+    assert "recovery_finality_ms" in row

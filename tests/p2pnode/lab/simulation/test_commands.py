@@ -172,6 +172,19 @@ def test_a_killed_process_of_a_sweep_is_a_crash(
     assert "the same command goes on" in capsys.readouterr().err
 
 
+def test_a_report_that_is_interrupted_leaves_a_whole_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_: Path) -> Path:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(commands, "_write_report", interrupted)
+    out = tmp_path / "run"
+    assert main(["run", str(written(tmp_path)), "--out", str(out)]) == 130
+    assert f"interrupted: the run is whole; `sim report {out}`" in capsys.readouterr().err
+    assert json.loads((out / "manifest.json").read_text())["state"] == "complete"
+
+
 @pytest.mark.slow
 def test_an_interrupted_sweep_says_so_and_goes_on_with_the_same_command(tmp_path: Path) -> None:
     out = tmp_path / "out"
