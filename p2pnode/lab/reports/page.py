@@ -143,10 +143,8 @@ def _promises(manifest: Mapping[str, object]) -> str:
     ]
     rows = [row for row in told if row[1] != "holds"]
     held = ", ".join(name for name, result, _ in told if result == "holds") or "none"
-    note = (
-        f'<p class="note">Held: {escape(held)}. Unknown: nothing in this run could have broken '
-        "the promise, so that it says nothing about it.</p>"
-    )
+    why = " Unknown: this run cannot tell, for the reason given." if rows else ""
+    note = f'<p class="note">Held: {escape(held)}.{why}</p>'
     table = _table(("promise", "this run", "why"), rows) if rows else ""
     return f"<h2>Promises</h2>{table}{note}"
 
@@ -225,7 +223,7 @@ def _measures(reading: Reading) -> str:
         ("runs of jobs; double ones", f"{_number(done.executions)}; {_number(done.doubles)}"),
         (
             "device time; without an accepted result",
-            f"{_number(done.device_seconds)} s; {_number(done.wasted_device_seconds)} s",
+            f"{_number(done.device_seconds, ' s')}; {_number(done.wasted_device_seconds, ' s')}",
         ),
     ]
     return _table(("figure", "value"), rows, numbers=(1,))
@@ -235,10 +233,10 @@ def _pair(waits: WaitSummary) -> str:
     return f"{quantile_text(waits.p50)} / {quantile_text(waits.p95)}"
 
 
-def _number(value: float | None) -> str:
+def _number(value: float | None, unit: str = "") -> str:
     if value is None:
         return NOT_MEASURED
-    return f"{value:,}" if isinstance(value, int) else f"{value:,.2f}"
+    return (f"{value:,}" if isinstance(value, int) else f"{value:,.2f}") + unit
 
 
 def _jobs(reading: Reading) -> str:
