@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import shutil
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
@@ -224,7 +225,7 @@ def _executor(means: Means) -> Iterator[Executor]:
         return
     before = set(multiprocessing.active_children())
     executor = ProcessPoolExecutor(
-        means.processes, multiprocessing.get_context("spawn"), initializer=_ignore_interrupts
+        means.processes, multiprocessing.get_context("spawn"), initializer=_begin_worker
     )
     try:
         yield executor
@@ -237,9 +238,18 @@ def _executor(means: Means) -> Iterator[Executor]:
         executor.shutdown()
 
 
-def _ignore_interrupts() -> None:
-    """Leaves the interrupt key to the process that hands out the work."""
+def _begin_worker() -> None:
+    """Leaves the interrupt key to the process that hands out the work, and ends with it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """Ends this process once its parent is gone: a killed one cannot tell it to, and leaves it."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _results(executor: Executor, missing: list[tuple[Cell, int]], means: Means) -> Iterator[Row]:

@@ -185,16 +185,30 @@ def test_a_report_that_is_interrupted_leaves_a_whole_run(
     assert json.loads((out / "manifest.json").read_text())["state"] == "complete"
 
 
-@pytest.mark.slow
-def test_an_interrupted_sweep_says_so_and_goes_on_with_the_same_command(tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    line = [sys.executable, "-m", "p2pnode", "sim", "sweep", str(sweep_file(tmp_path, 200))]
-    line += ["--out", str(out), "--processes", "2"]
+def runs(process: str) -> bool:
+    """Whether a process does anything still; one that nobody has buried yet does not."""
+    try:
+        state = Path("/proc", process, "stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
+
+
+def begun_sweep(folder: Path) -> subprocess.Popen[str]:
+    """A sweep of many runs, of which the first is done."""
+    line = [sys.executable, "-m", "p2pnode", "sim", "sweep", str(sweep_file(folder, 200))]
+    line += ["--out", str(folder / "out"), "--processes", "2"]
     process = subprocess.Popen(line, cwd=ROOT, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 60
-    while not ((out / "rows.jsonl").exists() and (out / "rows.jsonl").stat().st_size):
+    rows, deadline = folder / "out" / "rows.jsonl", time.monotonic() + 60
+    while not (rows.exists() and rows.stat().st_size):
         assert time.monotonic() < deadline
         time.sleep(0.05)
+    return process
+
+
+@pytest.mark.slow
+def test_an_interrupted_sweep_says_so_and_goes_on_with_the_same_command(tmp_path: Path) -> None:
+    out, process = tmp_path / "out", begun_sweep(tmp_path)
     os.kill(process.pid, signal.SIGINT)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130
@@ -202,6 +216,21 @@ def test_an_interrupted_sweep_says_so_and_goes_on_with_the_same_command(tmp_path
     assert json.loads((out / "sweep.json").read_text())["state"] == "interrupted"
     rows = read_rows(out)
     assert 1 <= len(rows) < 400
+
+
+@pytest.mark.slow
+def test_a_killed_sweep_leaves_rows_and_no_process(tmp_path: Path) -> None:
+    out, process = tmp_path / "out", begun_sweep(tmp_path)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    assert len(children) >= 2
+    process.kill()
+    process.communicate(timeout=60)
+    deadline = time.monotonic() + 60
+    while any(map(runs, children)):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert json.loads((out / "sweep.json").read_text())["state"] == "running"
+    assert 1 <= len(read_rows(out)) < 400
 
 
 @pytest.mark.slow
