@@ -1,13 +1,18 @@
 """The tables made from the code are up to date, and every reason is given by something."""
 
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
+from p2pnode.lab.results import SCHEMA
+from p2pnode.lab.simulation.schema import key_of
+from p2pnode.lab.simulation.timeline import FAULTS
 from protocol.errors import Reason
 from protocol.messages import PeerMessage
 from protocol.parameters import Parameters
 from tests.support import reference
+from tests.support.lab_reference import RECORDS
 
 
 @pytest.mark.parametrize("name", reference.TABLES)
@@ -29,6 +34,16 @@ def test_the_tables_miss_no_reason_no_parameter_and_no_message() -> None:
     messages = reference.messages_table()
     kinds = PeerMessage.__args__
     assert [kind for kind in kinds if f"`{kind.__name__}`" not in messages] == []
+
+
+def test_the_tables_of_the_laboratory_miss_no_column_no_fault_and_no_key() -> None:
+    results = reference.results_table()
+    columns = [column.name for table in SCHEMA.values() for column in table]
+    assert [name for name in columns if f"`{name}`" not in results] == []
+    scenarios = reference.scenarios_table()
+    keys = [key_of(record, one.name) for record in RECORDS for one in fields(record)]
+    assert [name for name in (*FAULTS, *keys) if f"`{name}`" not in scenarios] == []
+    assert "|  |" not in scenarios, "a key lacks its meaning"
 
 
 def test_a_table_that_differs_is_noticed_and_rewritten(

@@ -1,13 +1,17 @@
 """What a run says to people: its options first, then its outcome and how to repeat it."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import fields, is_dataclass
 
 from protocol.simulator.checks import Result
+from protocol.simulator.network import Delay
 from protocol.simulator.run import Outcome, Verdict
-from protocol.simulator.scenario import Scenario
+from protocol.simulator.scenario import Fault, Scenario
 from protocol.units import MILLISECOND
 
 SHOWN_VIOLATIONS = 8
+WINDOW = ("start_ns", "end_ns")
+"""Fields of a fault that are told apart."""
 
 
 def options(scenario: Scenario) -> Iterator[str]:
@@ -15,19 +19,16 @@ def options(scenario: Scenario) -> Iterator[str]:
     yield f"seed {scenario.seed}: {scenario.name}, stakes {_list(scenario.stakes)}, " + (
         f"{scenario.observers} observers"
     )
-    conditions, workload = scenario.conditions, scenario.workload
-    delay = conditions.delay
-    yield (
-        f"  links: {delay.law.value} {delay.low_ns // MILLISECOND}-{delay.high_ns // MILLISECOND} "
-        f"ms, loss {conditions.loss_ppm} ppm, duplicates {conditions.duplicate_ppm} ppm; "
-        f"sync {scenario.sync_ns // MILLISECOND} ms; "
-        f"rounds {scenario.parameters.minimum_round_ms}/{scenario.parameters.idle_round_ms} ms"
-    )
+    yield from _links(scenario)
+    yield from _machines(scenario)
+    if scenario.overlay is not None:
+        yield f"  overlay: {_told(scenario.overlay)}"
+    workload = scenario.workload
     yield f"  asks: {workload.transfers} transfers, {workload.jobs} jobs"
-    if scenario.skews_ns:
-        yield f"  clocks: {_list(skew // MILLISECOND for skew in scenario.skews_ns)} ms off"
     for fault in scenario.faults:
-        yield f"  fault: {fault}"
+        yield f"  fault: {_fault(fault)}"
+    if scenario.twins:
+        yield f"  twins: a second one runs with the keys of {_list(scenario.twins)}"
     for node, behaviour in scenario.behaviours:
         yield f"  node {node} is {behaviour.value}"
 
@@ -42,11 +43,9 @@ def outcome_lines(outcome: Outcome, command: str) -> Iterator[str]:
     )
     for bite in outcome.bites:
         yield f"  {bite.kind}: {f'bit {bite.count} times' if bite.count else 'never bit'}"
-    kept = [check.name for check in outcome.checks if check.result is Result.HOLDS]
-    yield f"  holds: {', '.join(kept)}"
+    width = max((len(check.name) for check in outcome.checks), default=0)
     for check in outcome.checks:
-        if check.result is Result.UNKNOWN:
-            yield f"  unknown: {check.name}, {check.reason}"
+        yield f"  {check.name:{width}}  {check.result.value:7}  {check.reason}".rstrip()
     for violation in outcome.violations[:SHOWN_VIOLATIONS]:
         yield (
             f"  broken: {violation.invariant} at node {violation.node}, "
@@ -84,6 +83,56 @@ def _kept(outcomes: Sequence[Outcome]) -> Iterator[str]:
         for check in outcome.checks:
             kept[check.name] = kept.get(check.name, 0) + (check.result is Result.HOLDS)
     yield from (f"{name} {count}" for name, count in kept.items())
+
+
+def _links(scenario: Scenario) -> Iterator[str]:
+    conditions, terms = scenario.conditions, scenario.parameters
+    yield (
+        f"  links: {_delay(conditions.delay)}, loss {conditions.loss_ppm} ppm, "
+        f"duplicates {conditions.duplicate_ppm} ppm; "
+        f"rounds {terms.minimum_round_ms}/{terms.idle_round_ms} ms"
+    )
+    if conditions.regions:
+        yield f"  regions: of each node {_list(conditions.regions)}; delays between them in ms:"
+        for row in conditions.region_delays_ns:
+            yield f"    {_list(delay // MILLISECOND for delay in row)}"
+    if conditions.uplink is not None:
+        yield f"  uplink: {_told(conditions.uplink)}"
+    for node, uplink in conditions.uplinks:
+        yield f"  uplink of node {node}: {_told(uplink)}"
+
+
+def _machines(scenario: Scenario) -> Iterator[str]:
+    sync = scenario.sync_delay
+    told = f"{scenario.sync_ns // MILLISECOND} ms" if sync is None else _delay(sync)
+    yield f"  sync: {told}"
+    if scenario.costs is not None:
+        yield f"  costs: {_told(scenario.costs)}"
+    if scenario.skews_ns:
+        yield f"  clocks: {_list(skew // MILLISECOND for skew in scenario.skews_ns)} ms off"
+
+
+def _fault(fault: Fault) -> str:
+    start, end = fault.start_ns // MILLISECOND, fault.end_ns // MILLISECOND
+    return f"{type(fault).__name__} from {start} to {end} ms, {_told(fault, WINDOW)}"
+
+
+def _delay(delay: Delay) -> str:
+    low, high = delay.low_ns // MILLISECOND, delay.high_ns // MILLISECOND
+    return f"{delay.law.value} {low}-{high} ms"
+
+
+def _told(value: object, silent: Sequence[str] = ()) -> str:
+    """Names the fields of a value that are not what they are when nothing is said."""
+    if not is_dataclass(value):
+        return str(getattr(value, "value", value))
+    told = []
+    for field in fields(value):
+        part = getattr(value, field.name)
+        if field.name not in silent and part != field.default:
+            text = f"({_told(part)})" if is_dataclass(part) else _told(part)
+            told.append(f"{field.name} {text}")
+    return ", ".join(told) or "as usual"
 
 
 def _list(numbers: Iterator[int] | Sequence[int]) -> str:

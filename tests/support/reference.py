@@ -9,7 +9,6 @@ import ast
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,8 @@ import msgspec
 from protocol import messages, parameters
 from protocol.errors import Reason
 from protocol.parameters import Parameters
+from tests.support.doc_words import class_named, field_words, one_line
+from tests.support.lab_reference import results_lines, scenario_lines
 from tests.support.sources import ROOT, all_sources
 
 FOLDER = ROOT / "docs" / "reference"
@@ -65,7 +66,7 @@ def parameters_table() -> str:
         "are in the names; amounts are millionths of a credit, shares basis points.",
     )
     path = ROOT / "protocol" / "parameters.py"
-    words = _field_words(path, "Parameters")
+    words = field_words(path, "Parameters")
     for section in _sections(path, ast.AnnAssign, "Parameters"):
         lines += ["", f"## {section.title}", "", f"| name | {' | '.join(PRESETS)} | meaning |"]
         lines.append(f"| --- |{' --- |' * len(PRESETS)} --- |")
@@ -93,10 +94,22 @@ def reasons_table() -> str:
     return _page(lines)
 
 
+def results_table() -> str:
+    """Every table of a results folder."""
+    return _page([NOTE, "", "# Results", "", *results_lines()])
+
+
+def scenarios_table() -> str:
+    """Every key of a scenario file."""
+    return _page([NOTE, "", "# Scenarios", "", *scenario_lines()])
+
+
 TABLES: Mapping[str, Callable[[], str]] = {
     "messages.md": messages_table,
     "parameters.md": parameters_table,
     "reasons.md": reasons_table,
+    "results.md": results_table,
+    "scenarios.md": scenarios_table,
 }
 
 
@@ -142,7 +155,7 @@ def _sections(
     """Splits definitions by the one-line comments that stand above groups of them."""
     text = path.read_text(encoding="utf-8")
     tree = ast.parse(text)
-    body = _class(tree, inside).body if inside else tree.body
+    body = class_named(tree, inside).body if inside else tree.body
     indent = "    " if inside else ""
     headings = {
         number: line.removeprefix(f"{indent}# ")
@@ -174,26 +187,6 @@ def _name(node: ast.stmt) -> str:
             raise TypeError(ast.dump(node))
 
 
-def _class(tree: ast.Module, name: str) -> ast.ClassDef:
-    return next(node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == name)
-
-
-def _field_words(path: Path, name: str) -> dict[str, str]:
-    """Reads the text below each field of a class."""
-    body = _class(ast.parse(path.read_text(encoding="utf-8")), name).body
-    words = {}
-    for node, following in pairwise(body):
-        match node, following:
-            case (
-                ast.AnnAssign(target=ast.Name(id=field_name)),
-                ast.Expr(value=ast.Constant(value=str(text))),
-            ):
-                words[field_name] = _one_line(text)
-            case _:
-                pass
-    return words
-
-
 def _struct(name: str) -> type[msgspec.Struct] | None:
     found = getattr(messages, name)
     is_struct = isinstance(found, type) and issubclass(found, msgspec.Struct)
@@ -203,13 +196,13 @@ def _struct(name: str) -> type[msgspec.Struct] | None:
 
 def _message_row(struct: type[msgspec.Struct]) -> str:
     described: Any = msgspec.inspect.type_info(struct)
-    words = _field_words(ROOT / "protocol" / "messages.py", struct.__name__)
+    words = field_words(ROOT / "protocol" / "messages.py", struct.__name__)
     fields = []
     for one in described.fields:
         explained = f": {words[one.name]}" if one.name in words else ""
         fields.append(f"`{one.name}` {_kind(one.type)}{explained}")
     tag = described.tag if described.tag is not None else "–"
-    meaning = _one_line((struct.__doc__ or "").split("\n\n", maxsplit=1)[0])
+    meaning = one_line((struct.__doc__ or "").split("\n\n", maxsplit=1)[0])
     return f"| `{struct.__name__}` | {tag} | {'<br>'.join(fields)} | {meaning} |"
 
 
@@ -271,10 +264,6 @@ def _value(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:,}"
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")
 
 
 def _heading(title: str, words: str) -> list[str]:

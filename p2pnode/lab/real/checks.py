@@ -1,7 +1,7 @@
 """Judges a real network by what its nodes reported, and at last by their stores themselves."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
@@ -13,6 +13,7 @@ from p2pnode.lab.real.timeline import SETTLE_NS, FaultNote
 from p2pnode.lab.real.watch import Watch
 from p2pnode.lab.testnet import LabNetwork
 from protocol.ledger.committee import quorum_of
+from protocol.simulator.checks import Check, Result
 from protocol.simulator.scenario import Crash, Fault, Partition, Pause, Scenario
 from protocol.units import Weight
 
@@ -84,6 +85,21 @@ def agreement_ns(watch: Watch, moment_ns: int) -> int | None:
     if len(times) < watch.nodes:
         return None
     return max(0, max(times) - moment_ns)
+
+
+def check(name: str, broken: Sequence[str], gap: str = "") -> Check:
+    """Say of a promise that it is broken, or unknown because of a gap, or that it holds."""
+    if broken:
+        return Check(name, Result.BROKEN, "; ".join(broken))
+    return Check(name, Result.UNKNOWN, gap) if gap else Check(name, Result.HOLDS)
+
+
+def stores_check(stores: Mapping[str, object]) -> Check:
+    """Say by the nodes' own stores whether the same commits left the same state everywhere."""
+    told = str(stores["difference"] or stores.get("first_bad") or "")
+    is_broken = False in (stores["agree"], stores["audited"])
+    is_whole = bool(stores["agree"] and stores["audited"])
+    return check("convergence", (told,) if is_broken else (), "" if is_whole else told)
 
 
 def compare_stores(testnet: LabNetwork, folder: Path) -> dict[str, object]:

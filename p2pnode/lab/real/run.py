@@ -17,7 +17,14 @@ from p2pnode.lab.commands import occupy, undisturbed
 from p2pnode.lab.processes import identify
 from p2pnode.lab.readiness import wait_until_ready
 from p2pnode.lab.real.asking import Asked, ask_all
-from p2pnode.lab.real.checks import Recovery, compare_stores, conflicts, recovery_of
+from p2pnode.lab.real.checks import (
+    Recovery,
+    check,
+    compare_stores,
+    conflicts,
+    recovery_of,
+    stores_check,
+)
 from p2pnode.lab.real.choice import Choice, hosts_for, make_wires
 from p2pnode.lab.real.collecting import collect, sample
 from p2pnode.lab.real.founding import found_shape
@@ -36,8 +43,10 @@ from p2pnode.lab.real.tables import Seen, write_tables
 from p2pnode.lab.real.timeline import FaultNote, Timeline
 from p2pnode.lab.real.watch import Watch, start_clock
 from p2pnode.lab.real.wires import Wires
+from p2pnode.lab.results import checks_to_json
 from p2pnode.lab.testnet import LabError, LabNetwork, load
 from p2pnode.storage import layout
+from protocol.simulator.checks import Check, Result
 from protocol.simulator.run import Verdict
 from protocol.units import MILLISECOND, SECOND
 
@@ -57,6 +66,7 @@ class Played:
     Attributes:
         verdict: As of a simulated run; unknown when a fault never bit.
         reasons: Why it is not a pass.
+        checks: The promises of simulated runs that can be judged from outside, too.
         faults: What became of each fault.
         recoveries: How the network came back from each fault.
         stores: Whether the ledgers that the nodes left behind agree.
@@ -66,6 +76,7 @@ class Played:
 
     verdict: Verdict
     reasons: tuple[str, ...]
+    checks: tuple[Check, ...]
     faults: tuple[FaultNote, ...]
     recoveries: tuple[Recovery | None, ...]
     stores: dict[str, object]
@@ -190,12 +201,14 @@ def _is_done(watch: Watch, asked: Sequence[Asked], quiet_index: int) -> bool:
 def _judge(shape: Shape, watch: Watch, timeline: Timeline, course: _Course) -> Played:
     pairs = list(zip(shape.scenario.faults, timeline.notes, strict=True))
     recoveries = tuple(recovery_of(fault, note, shape.scenario, watch) for fault, note in pairs)
-    broken = conflicts(watch)
-    broken += [
+    differing = conflicts(watch)
+    judged = [one for one in recoveries if one is not None]
+    labels = [
         f"nodes {one.stuck} finalised {one.stuck_commits} commits without a quorum"
-        for one in recoveries
-        if one is not None and one.stuck_commits
+        for one in judged
+        if one.stuck_commits
     ]
+    broken = [*differing, *labels]
     missed = [f"the fault {note.kind} did not bite" for note in timeline.notes if not note.count]
     missed += [
         f"the fault {note.kind} let {note.passed_bytes} bytes pass"
@@ -212,9 +225,18 @@ def _judge(shape: Shape, watch: Watch, timeline: Timeline, course: _Course) -> P
         if found:
             verdict = name
             break
+    is_final = any(watch.reached(node) for node in range(watch.nodes))
+    has_stuck = any(one.stuck for one in judged)
+    checks = (
+        check("agreement", differing, "" if is_final else "nothing became final"),
+        check("honest_labels", labels, "" if has_stuck else "nobody was left without a quorum"),
+        check("liveness", late),
+        check("bites", (), "; ".join(missed)),
+    )
     return Played(
         verdict,
         tuple(reasons),
+        checks,
         tuple(timeline.notes),
         recoveries,
         {},
@@ -227,6 +249,7 @@ def _judge(shape: Shape, watch: Watch, timeline: Timeline, course: _Course) -> P
 def _with_stores(played: Played, testnet: LabNetwork, out: Path) -> Played:
     """Add what the nodes' own stores say, which outweighs what they said themselves."""
     stores = compare_stores(testnet, out / LEDGERS)
+    played = replace(played, checks=(*played.checks, stores_check(stores)))
     if stores["agree"] and stores["audited"]:
         return replace(played, stores=stores)
     is_broken = False in (stores["agree"], stores["audited"])
@@ -266,7 +289,12 @@ def _manifest(run: _Finished, played: Played) -> dict[str, object]:
         "commit": "",
         "trace": "",
         "outcome": played.verdict.name.lower(),
-        "violations": [{"name": "processes", "node": -1, "detail": one} for one in played.reasons],
+        "checks": checks_to_json(played.checks),
+        "violations": [
+            {"invariant": one.name, "node": -1, "detail": one.reason}
+            for one in played.checks
+            if one.result is Result.BROKEN
+        ],
         "nodes": scenario.nodes,
         "honest": scenario.honest,
         "virtual_ms": played.ended_ns / MILLISECOND,

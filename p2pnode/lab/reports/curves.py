@@ -69,6 +69,8 @@ def divergence_curve(axes: "Axes", reading: Reading) -> bool:
 
     From the first commit on: before, nodes that just started make the share meaningless.
     """
+    if not reading.saw_acceptance:
+        return False
     times: list[float] = []
     apart: list[int] = []
     share: list[float] = []

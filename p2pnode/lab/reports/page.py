@@ -47,6 +47,9 @@ figcaption { color: #57606a; font-size: .9rem; }
 """
 
 
+NOT_MEASURED: Final = "not measured"
+
+
 def page(
     manifest: Mapping[str, object], reading: Reading, figures: Sequence[tuple[str, str]]
 ) -> str:
@@ -65,6 +68,7 @@ def page(
         *(f"<p>{escape(sentence)}</p>" for sentence in story(reading, outcome)),
         _dropped(manifest),
         _violations(manifest),
+        _promises(manifest),
         "<h2>Faults</h2>",
         _faults(reading),
         "<h2>Requests</h2>",
@@ -127,6 +131,24 @@ def _violations(manifest: Mapping[str, object]) -> str:
     return "<h2>What was broken</h2>" + _table(("promise", "node", "what was found"), rows)
 
 
+def _promises(manifest: Mapping[str, object]) -> str:
+    """Says of each promise what the run says of it; those that hold need no table."""
+    found = manifest.get("checks")
+    if not isinstance(found, list) or not found:
+        return ""
+    told = [
+        tuple(str(one.get(key, "")) for key in ("name", "result", "reason"))
+        for one in found
+        if isinstance(one, dict)
+    ]
+    rows = [row for row in told if row[1] != "holds"]
+    held = ", ".join(name for name, result, _ in told if result == "holds") or "none"
+    why = " Unknown: this run cannot tell, for the reason given." if rows else ""
+    note = f'<p class="note">Held: {escape(held)}.{why}</p>'
+    table = _table(("promise", "this run", "why"), rows) if rows else ""
+    return f"<h2>Promises</h2>{table}{note}"
+
+
 def _node(number: object) -> str:
     return "several" if number == -1 else str(number)
 
@@ -160,7 +182,7 @@ def _requests(reading: Reading) -> str:
                     part or "whole run",
                     str(answered.attempted),
                     str(answered.seen),
-                    str(answered.in_block),
+                    str(answered.in_block) if reading.saw_acceptance else "–",
                     str(answered.final),
                     *_quantiles(waits),
                 )
@@ -188,14 +210,20 @@ def _measures(reading: Reading) -> str:
         ("final anywhere to final everywhere, p50 / p95", _pair(known)),
         ("final somewhere, missing elsewhere at the end", str(stable.lost)),
         ("blocks that never became final", f"{stale.never_final} of {stale.settled}"),
-        ("greatest divergence D; blocks apart", f"{apart.highest:.3f}; {apart.most_blocks_apart}"),
-        ("blocks in a round, mean / most", f"{width.mean:.2f} / {width.most}"),
+        (
+            "greatest divergence D; blocks apart",
+            f"{apart.highest:.3f}; {apart.most_blocks_apart}" if apart else NOT_MEASURED,
+        ),
+        (
+            "blocks in a round, mean / most",
+            f"{width.mean:.2f} / {width.most}" if width else NOT_MEASURED,
+        ),
         ("bytes for each block delivered", _number(carried.bytes_per_delivery)),
         ("gossip copies for each block delivered", _number(carried.copies_per_delivery)),
         ("runs of jobs; double ones", f"{_number(done.executions)}; {_number(done.doubles)}"),
         (
             "device time; without an accepted result",
-            f"{_number(done.device_seconds)} s; {_number(done.wasted_device_seconds)} s",
+            f"{_number(done.device_seconds, ' s')}; {_number(done.wasted_device_seconds, ' s')}",
         ),
     ]
     return _table(("figure", "value"), rows, numbers=(1,))
@@ -205,10 +233,10 @@ def _pair(waits: WaitSummary) -> str:
     return f"{quantile_text(waits.p50)} / {quantile_text(waits.p95)}"
 
 
-def _number(value: float | None) -> str:
+def _number(value: float | None, unit: str = "") -> str:
     if value is None:
-        return "not measured"
-    return f"{value:,}" if isinstance(value, int) else f"{value:,.2f}"
+        return NOT_MEASURED
+    return (f"{value:,}" if isinstance(value, int) else f"{value:,.2f}") + unit
 
 
 def _jobs(reading: Reading) -> str:

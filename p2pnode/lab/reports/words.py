@@ -9,7 +9,7 @@ from p2pnode.lab.results.survival import Quantile, Wait, summarise
 from p2pnode.lab.results.waiting import availability, finality_waits
 
 OUTCOMES: Final[Mapping[str, str]] = {
-    "pass": "Passed: every promise held, and every fault that was planned took effect.",
+    "pass": "Passed: no promise was broken, and every fault that was planned took effect.",
     "safety": "Safety was broken: something happened that must never happen.",
     "liveness": "Liveness was broken: something that was asked for was not done in time.",
     "unknown": "Unknown: no promise was broken, but a fault that the run is about never took "
@@ -114,7 +114,12 @@ def _after(reading: Reading) -> Iterator[str]:
     if slowest is not None:
         yield (
             f"After the last fault, every node had a new final commit within "
-            f"{wait_text(slowest)}, all earlier blocks were everywhere after "
-            f"{wait_text(found.sets_equal)}, and all that waited was final after "
+            f"{wait_text(slowest)}{_blocks(found.sets_equal)}, and all that waited was final after "
             f"{wait_text(found.backlog)}."
         )
+
+
+def _blocks(sets_equal: Wait | None) -> str:
+    if sets_equal is None:
+        return ""
+    return f", all earlier blocks were everywhere after {wait_text(sets_equal)}"

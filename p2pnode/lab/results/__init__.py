@@ -14,7 +14,8 @@ a folder is written or read, not before.
 from p2pnode.lab.results.collector import Collector
 from p2pnode.lab.results.extra import MissingExtra, missing
 from p2pnode.lab.results.folder import BadFolder, Results, read_folder, write_folder
-from p2pnode.lab.results.manifest import Manifest, manifest_of, scenario_to_json
+from p2pnode.lab.results.manifest import Manifest, checks_to_json, manifest_of, scenario_to_json
+from p2pnode.lab.results.metrics import TIMES, Metric, Metrics, metrics_of, wait_of
 from p2pnode.lab.results.observer import Setup, setup_of
 from p2pnode.lab.results.over_seeds import mean_over_seeds, median_over_seeds
 from p2pnode.lab.results.reading import Reading, read_tables
@@ -29,10 +30,13 @@ from p2pnode.lab.results.waiting import availability, finality_waits
 __all__ = [
     "SCHEMA",
     "SCHEMA_VERSION",
+    "TIMES",
     "BadFolder",
     "Collector",
     "End",
     "Manifest",
+    "Metric",
+    "Metrics",
     "MissingExtra",
     "Reading",
     "Results",
@@ -40,12 +44,14 @@ __all__ = [
     "Tables",
     "Wait",
     "availability",
+    "checks_to_json",
     "counterfactual",
     "ended_shares",
     "finality_waits",
     "manifest_of",
     "mean_over_seeds",
     "median_over_seeds",
+    "metrics_of",
     "missing",
     "read_folder",
     "read_tables",
@@ -55,5 +61,6 @@ __all__ = [
     "summarise",
     "summary_of",
     "tables_of",
+    "wait_of",
     "write_folder",
 ]

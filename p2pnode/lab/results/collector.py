@@ -105,6 +105,11 @@ class Collector:
             JobAdvanced: self._advance_job,
         }
 
+    @property
+    def saw_acceptance(self) -> bool:
+        """Whether anybody told which node took in which block, as facts of processes do not."""
+        return not self.blocks or any(note.accepted for note in self.blocks.values())
+
     # Doors: a simulated run
 
     def event(self, time: int, node: int, event: ev.Event) -> None:

@@ -1,7 +1,8 @@
 """The folder of a run: tables, summary and manifest, written so that half a folder is none.
 
-Each file appears whole or not at all, and the manifest last. Equal runs leave equal bytes, but for
-the wall time in the manifest and what the Parquet writer says of itself.
+Each file appears whole or not at all. The manifest comes first, as that of a run that still goes
+on, and last, as it is to stay: so a folder says at any time how far it is. Equal runs leave equal
+bytes, but for the wall time in the manifest and what the Parquet writer says of itself.
 """
 
 import json
@@ -28,6 +29,12 @@ if TYPE_CHECKING:
 
 MANIFEST: Final = "manifest.json"
 SUMMARY: Final = "summary.json"
+RUNNING, COMPLETE, INTERRUPTED, CRASHED = "running", "complete", "interrupted", "crashed"
+"""How far a run came; one that is said to run and has no process was killed."""
+PARTIAL: Final = ".partial"
+"""Ends the names of files that are being written; a crash may leave some."""
+UNENDED: Final = (RUNNING, INTERRUPTED)
+"""Of runs that left no results."""
 
 
 class BadFolder(ValueError):  # noqa: N818  named for what is wrong
@@ -50,7 +57,8 @@ def write_folder(
 
     Args:
         folder: Where to; made if it is not there.
-        manifest: What was run, by `manifest_of`; the schema version is added here.
+        manifest: What was run, by `manifest_of`; the schema version is added here, and that it is
+            complete where it says nothing else.
         summary: Metrics, by `summary_of`.
         tables: By `tables_of`.
 
@@ -62,12 +70,13 @@ def write_folder(
     check_tables(tables)
     frames = {name: _frame(name, tables) for name in SCHEMA}
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / MANIFEST).unlink(missing_ok=True)
+    whole = {"schema_version": SCHEMA_VERSION, "state": COMPLETE} | dict(manifest)
+    write_json(folder / MANIFEST, whole | {"state": RUNNING})
     for name, frame in frames.items():
         _write(folder / f"{name}.csv", frame.write_csv)
         _write(folder / f"{name}.parquet", frame.write_parquet)
-    _write_json(folder / SUMMARY, summary)
-    _write_json(folder / MANIFEST, {"schema_version": SCHEMA_VERSION} | dict(manifest))
+    write_json(folder / SUMMARY, summary)
+    write_json(folder / MANIFEST, whole)
 
 
 def read_folder(folder: Path) -> Results:
@@ -87,6 +96,8 @@ def read_folder(folder: Path) -> Results:
             f"{SCHEMA_VERSION}: write them again with this program, or read them with the one "
             f"that wrote them (version {manifest.get('version', 'unknown')})"
         )
+    if manifest.get("state") in UNENDED:
+        raise BadFolder(f"the run in {folder} did not end: it is {manifest['state']}; run it again")
     summary = _read_json(folder / SUMMARY)
     tables = {name: _read_table(folder / f"{name}.parquet") for name in SCHEMA}
     try:
@@ -94,6 +105,12 @@ def read_folder(folder: Path) -> Results:
     except BadTable as error:
         raise BadFolder(f"{folder}: {error}") from error
     return Results(manifest, summary, tables)
+
+
+def write_json(path: Path, value: object) -> None:
+    """Replaces a file of JSON as a whole; a crash leaves the old one or the new one."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    _write(path, lambda partial: partial.write_text(text, encoding="utf-8"))
 
 
 def _frame(name: str, tables: Tables) -> "polars.DataFrame":
@@ -129,14 +146,11 @@ def _polars() -> ModuleType:
 
 
 def _write(path: Path, write: Callable[[Path], object]) -> None:
-    partial = path.with_name(f"{path.name}.partial")
+    partial = path.with_name(path.name + PARTIAL)
     write(partial)
+    with partial.open("rb") as file:
+        os.fsync(file.fileno())
     os.replace(partial, path)  # noqa: PTH105  the one that replaces at once
-
-
-def _write_json(path: Path, value: Mapping[str, object]) -> None:
-    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    _write(path, lambda partial: partial.write_text(text, encoding="utf-8"))
 
 
 def _read_json(path: Path) -> dict[str, object]:

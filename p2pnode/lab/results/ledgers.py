@@ -59,19 +59,23 @@ class Carriage:
     """What it cost to bring blocks around.
 
     Attributes:
-        size_bytes: All bytes that set out on any link.
+        messages: That set out on any link.
+        size_bytes: Their bytes.
         deliveries: Blocks that an honest node took in from another node.
         bytes_per_delivery: Bytes on all links by deliveries; operations and requests included.
         copies_per_delivery: Copies of blocks that came by gossip, by deliveries; below 1 where
             blocks came in answers to requests.
         lost: Messages that vanished.
+
+    What nobody saw is None.
     """
 
-    size_bytes: int
-    deliveries: int
+    messages: int | None
+    size_bytes: int | None
+    deliveries: int | None
     bytes_per_delivery: float | None
     copies_per_delivery: float | None
-    lost: int
+    lost: int | None
 
 
 def stale_blocks(reading: Reading) -> Stale:
@@ -87,11 +91,14 @@ def stale_blocks(reading: Reading) -> Stale:
     return Stale(len(rows), never, _ratio(never, len(rows)) or 0.0)
 
 
-def divergence(reading: Reading) -> Divergence:
+def divergence(reading: Reading) -> Divergence | None:
     """Summarises the sets of blocks of live honest nodes, from the sample with the first commit on.
 
-    Before that, nodes that have just started have no block yet, and the sets say nothing.
+    Before that, nodes that have just started have no block yet, and the sets say nothing. None
+    where nobody told who took in what.
     """
+    if not reading.saw_acceptance:
+        return None
     samples: list[Row] = []
     for rows in _samples(reading):
         if samples or any(row["final_index"] for row in rows):
@@ -116,8 +123,29 @@ def lag_shares(reading: Reading) -> Mapping[int, float]:
     return {lag: _ratio(sum(one >= lag for one in behind), len(behind)) or 0.0 for lag in LAGS}
 
 
-def dag_width(reading: Reading) -> Width:
-    """Counts the blocks of each round that any honest node took in."""
+def longest_silence(reading: Reading) -> float:
+    """The longest time in which no new commit became final anywhere, in milliseconds.
+
+    It counts from the first sample, when the nodes had started, until the run's end.
+    """
+    firsts: dict[int, float] = {}
+    for vote in rows_of(reading.tables["votes"]):
+        index, time_ms = vote["commit_index"], cast("float | None", vote["decided_ms"])
+        if index is not None and time_ms is not None:
+            firsts[int(index)] = min(firsts.get(int(index), time_ms), time_ms)
+    samples = [cast("float", time_ms) for time_ms in reading.tables["series"]["time_ms"]]
+    newest, last_ms, longest_ms = 0, min(samples, default=0.0), 0.0
+    for index, time_ms in sorted(firsts.items(), key=lambda one: (one[1], one[0])):
+        if index > newest:
+            longest_ms = max(longest_ms, time_ms - last_ms)
+            newest, last_ms = index, time_ms
+    return round(max(longest_ms, reading.ended_ms - last_ms), 3)
+
+
+def dag_width(reading: Reading) -> Width | None:
+    """Counts the blocks of each round that any honest node took in; None where nobody told."""
+    if not reading.saw_acceptance:
+        return None
     widths: dict[int, int] = {}
     for row in rows_of(reading.tables["blocks"]):
         if row["accepted_nodes"]:
@@ -130,20 +158,31 @@ def dag_width(reading: Reading) -> Width:
 def carriage(reading: Reading) -> Carriage:
     """Compares what the links carried with the blocks that arrived."""
     links = list(rows_of(reading.tables["links"]))
-    size_bytes = sum(cast("int", row["size_bytes"]) for row in links)
-    deliveries = 0
-    for row in rows_of(reading.tables["blocks"]):
-        own = row["author"] in reading.nodes
-        deliveries += max(0, cast("int", row["accepted_nodes"] or 0) - own)
+    messages, size_bytes, lost = (
+        sum(cast("int", row[name]) for row in links) if links else None
+        for name in ("messages", "size_bytes", "lost")
+    )
+    deliveries = _deliveries(reading)
     last = {row["node"]: row for row in rows_of(reading.tables["series"])}
-    copies = sum(cast("int", row["blocks_received"]) for row in last.values())
+    copies = sum(cast("int", row["blocks_received"] or 0) for row in last.values())
     return Carriage(
+        messages,
         size_bytes,
         deliveries,
-        _ratio(size_bytes, deliveries) if links else None,
-        _ratio(copies, deliveries),
-        sum(cast("int", row["lost"]) for row in links),
+        _ratio(size_bytes, deliveries) if size_bytes is not None and deliveries else None,
+        _ratio(copies, deliveries) if deliveries else None,
+        lost,
     )
+
+
+def _deliveries(reading: Reading) -> int | None:
+    if not reading.saw_acceptance:
+        return None
+    found = 0
+    for row in rows_of(reading.tables["blocks"]):
+        own = row["author"] in reading.nodes
+        found += max(0, cast("int", row["accepted_nodes"] or 0) - own)
+    return found
 
 
 def _samples(reading: Reading) -> Iterator[list[Row]]:

@@ -1,6 +1,6 @@
 """The manifest: what was run, with which program, and what became of it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from enum import Enum
 
@@ -10,6 +10,7 @@ from msgspec.structs import asdict as struct_values
 from p2pnode import __version__
 from p2pnode.lab.results.collector import Collector
 from p2pnode.lab.results.times import to_ms
+from protocol.simulator.checks import Check
 from protocol.simulator.run import Outcome
 from protocol.simulator.scenario import Scenario
 
@@ -27,6 +28,7 @@ class Manifest:
         commit: Of its source, where known.
         trace: Digest over everything that happened; empty for real processes.
         outcome: pass, safety, liveness, unknown or crash.
+        checks: Each promise by `name`, its `result` (holds, broken or unknown) and the `reason`.
         violations: Checker, node and detail of what was broken.
         nodes: Their number.
         honest: Those whose views the tables give.
@@ -43,6 +45,7 @@ class Manifest:
     commit: str
     trace: str
     outcome: str
+    checks: tuple[Mapping[str, object], ...]
     violations: tuple[Mapping[str, object], ...]
     nodes: int
     honest: tuple[int, ...]
@@ -76,6 +79,7 @@ def manifest_of(
         commit=commit,
         trace=outcome.trace,
         outcome=outcome.verdict.name.lower(),
+        checks=checks_to_json(outcome.checks),
         violations=tuple(asdict(violation) for violation in outcome.violations),
         nodes=scenario.nodes,
         honest=collector.setup.honest,
@@ -83,6 +87,14 @@ def manifest_of(
         wall_ms=wall_ms,
         dropped=collector.dropped,
     ).to_json()
+
+
+def checks_to_json(checks: Iterable[Check]) -> tuple[Mapping[str, str], ...]:
+    """Spells out what a run says of each promise."""
+    return tuple(
+        {"name": check.name, "result": check.result.value, "reason": check.reason}
+        for check in checks
+    )
 
 
 def scenario_to_json(scenario: Scenario) -> dict[str, object]:

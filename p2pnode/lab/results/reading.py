@@ -96,6 +96,12 @@ class Reading:
     faults: tuple[Fault, ...]
 
     @property
+    def saw_acceptance(self) -> bool:
+        """Whether it is known which node took in which block; of real processes it is not."""
+        known = self.tables["blocks"]["accepted_nodes"]
+        return not known or any(nodes is not None for nodes in known)
+
+    @property
     def sides(self) -> tuple[Side, ...]:
         """The groups of the first split, or all honest nodes as one."""
         for fault in self.faults:

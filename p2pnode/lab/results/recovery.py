@@ -14,7 +14,8 @@ class Recovery:
 
     Attributes:
         healed_ms: When the last fault ended.
-        sets_equal: Until every honest node had each block that anybody had at the heal.
+        sets_equal: Until every honest node had each block that anybody had at the heal; None where
+            nobody told who took in what.
         unreachable_blocks: Blocks left out of that, because not everybody ever took them in: they
             fell behind the horizon, and nobody needs them.
         first_finality: By side, until the last of its nodes had a new commit.
@@ -22,7 +23,7 @@ class Recovery:
     """
 
     healed_ms: float
-    sets_equal: Wait
+    sets_equal: Wait | None
     unreachable_blocks: int
     first_finality: tuple[tuple[Side, Wait], ...]
     backlog: Wait
@@ -45,7 +46,9 @@ def recovery(reading: Reading) -> Recovery | None:
     )
 
 
-def _sets_equal(reading: Reading, healed_ms: float) -> tuple[Wait, int]:
+def _sets_equal(reading: Reading, healed_ms: float) -> tuple[Wait | None, int]:
+    if not reading.saw_acceptance:
+        return None, 0
     latest, unreachable = healed_ms, 0
     for row in rows_of(reading.tables["blocks"]):
         first = cast("float | None", row["accepted_first_ms"])

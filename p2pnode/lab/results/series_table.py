@@ -18,6 +18,7 @@ def series_rows(
     )
     finished = {node: _finished(collector, node, time_of) for node in honest}
     spreads: dict[tuple[int, ...], _Spread] = {}
+    seen = collector.saw_acceptance
     for sample in collector.samples:
         time = sample.time_ns
         live = tuple(node for node in honest if collector.lives[node].is_live(time))
@@ -30,14 +31,11 @@ def series_rows(
                 to_ms(time),
                 node,
                 node in live,
-                sample.rounds[node],
+                sample.rounds[node] if seen else None,
                 sample.indices[node],
                 bisect_right(signed, time) - bisect_right(finished[node], time),
-                sample.received[node],
-                sample.accepted[node],
-                union,
-                common,
-                divergence_of(union, common),
+                *((sample.received[node], sample.accepted[node]) if seen else (None, None)),
+                *((union, common, divergence_of(union, common)) if seen else (None,) * 3),
                 states,
             )
 

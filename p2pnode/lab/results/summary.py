@@ -7,7 +7,16 @@ given as `beyond_ms`.
 
 from dataclasses import asdict
 
-from p2pnode.lab.results.ledgers import carriage, dag_width, divergence, lag_shares, stale_blocks
+from p2pnode.lab.results.ledgers import (
+    Divergence,
+    Width,
+    carriage,
+    dag_width,
+    divergence,
+    lag_shares,
+    longest_silence,
+    stale_blocks,
+)
 from p2pnode.lab.results.reading import Reading, Side, read_tables
 from p2pnode.lab.results.recovery import Recovery, recovery
 from p2pnode.lab.results.rewards import compare_rewards, earnings, gini_of, work
@@ -15,6 +24,7 @@ from p2pnode.lab.results.schema import SCHEMA_VERSION, Tables
 from p2pnode.lab.results.survival import Quantile, Wait, summarise
 from p2pnode.lab.results.waiting import (
     PARTS,
+    WHOLE,
     WITHIN_MS,
     availability,
     finality_waits,
@@ -36,6 +46,7 @@ def summary_of(tables: Tables, without: Tables | None = None) -> dict[str, objec
         "schema_version": SCHEMA_VERSION,
         "ended_ms": reading.ended_ms,
         "commits": _commits(reading),
+        "silence_ms": longest_silence(reading),
         "finality": summarise(finality_waits(reading)).to_json(),
         "sides": [_side(reading, side) for side in reading.sides],
         "provisional_to_final": summarise(provisional_gaps(reading)).to_json(),
@@ -45,15 +56,19 @@ def summary_of(tables: Tables, without: Tables | None = None) -> dict[str, objec
             "never_final": stable.never_final,
         },
         "stale_blocks": asdict(stale_blocks(reading)),
-        "divergence": asdict(divergence(reading)),
+        "divergence": _known(divergence(reading)),
         "lag_shares": {str(lag): share for lag, share in lag_shares(reading).items()},
         "recovery": _recovery(recovery(reading)),
         "jobs": _jobs(reading),
         "work": asdict(work(reading)),
         "rewards": _rewards(reading, without),
-        "dag_width": asdict(dag_width(reading)),
+        "dag_width": _known(dag_width(reading)),
         "carriage": asdict(carriage(reading)),
     }
+
+
+def _known(figures: Divergence | Width | None) -> dict[str, object] | None:
+    return None if figures is None else asdict(figures)
 
 
 def _commits(reading: Reading) -> int:
@@ -65,7 +80,7 @@ def _side(reading: Reading, side: Side) -> dict[str, object]:
     """Finality and availability of one side, before, during and after the faults."""
     found: dict[str, object] = {"nodes": list(side), "within_ms": WITHIN_MS}
     for part in PARTS if reading.window is not None else ("",):
-        found[part or "whole_run"] = {
+        found[part or WHOLE] = {
             "finality": summarise(finality_waits(reading, side, part)).to_json(),
             "availability": asdict(availability(reading, side, part)),
         }
@@ -77,7 +92,7 @@ def _recovery(found: Recovery | None) -> dict[str, object] | None:
         return None
     return {
         "healed_ms": found.healed_ms,
-        "sets_equal": _wait(found.sets_equal),
+        "sets_equal": None if found.sets_equal is None else _wait(found.sets_equal),
         "unreachable_blocks": found.unreachable_blocks,
         "first_finality": [
             {"nodes": list(side)} | _wait(wait) for side, wait in found.first_finality

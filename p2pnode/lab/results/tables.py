@@ -112,7 +112,7 @@ def _block_rows(collector: Collector, known: KnownCommits) -> Iterator[Row]:
             known_ms(time_ns),
             note.size_bytes if note else None,
             note.operations if note else None,
-            len(accepted) if note else None,
+            len(accepted) if note and collector.saw_acceptance else None,
             *_spread(accepted),
             index,
             len(final := known.times(honest, index)),

@@ -13,6 +13,8 @@ from p2pnode.lab.results.reading import Operation, Reading, Side
 from p2pnode.lab.results.survival import Wait
 
 PARTS: Final = ("before", "during", "after")
+WHOLE: Final = "whole_run"
+"""Stands for the parts where no fault was planned."""
 WITHIN_MS: Final = 2_000.0
 """An answer later than this after the request counts as no answer, for availability."""
 

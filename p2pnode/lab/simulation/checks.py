@@ -11,6 +11,7 @@ from p2pnode.lab.simulation.schema import Misread, key_of, kind_of
 from p2pnode.lab.simulation.targets import BY_NODE, BY_PAIR, nodes_of
 from p2pnode.lab.simulation.units import TIME, write_quantity
 from protocol.simulator.network import Law
+from protocol.simulator.overlay.parameters import Strategy
 from protocol.simulator.run import Verdict
 from protocol.simulator.scenario import (
     START_NS,
@@ -38,6 +39,7 @@ def check(described: Described) -> None:
     scenario = described.scenario
     _check_nodes(scenario)
     _check_links(scenario)
+    _check_overlay(scenario)
     _check_times(scenario)
     places = described.places or tuple(range(len(scenario.faults)))
     for place, fault in zip(places, scenario.faults, strict=True):
@@ -116,6 +118,19 @@ def _check_regions(scenario: Scenario) -> None:
         raise Misread(("links", "region_delays"), "expected as many columns as rows")
     if delays and max(regions, default=0) >= len(delays):
         raise Misread(("links", "regions"), f"{len(delays)} regions have delays; they count from 0")
+
+
+def _check_overlay(scenario: Scenario) -> None:
+    overlay = scenario.overlay
+    if overlay is None:
+        return
+    if overlay.strategy is Strategy.PUSH:
+        raise Misread(("overlay", "strategy"), "rumours are an experiment: they carry no ledger")
+    mesh = overlay.mesh
+    if not mesh.low <= mesh.degree <= mesh.high:
+        raise Misread(("overlay", "mesh"), "'degree' is not between 'low' and 'high'")
+    if mesh.window > mesh.history:
+        raise Misread(("overlay", "mesh"), "'window' is longer than 'history': names without texts")
 
 
 def _check_times(scenario: Scenario) -> None:

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from p2pnode.cli.endings import Ending
 from p2pnode.cli.output import complain, print_json, print_record, print_table
-from p2pnode.lab.results import BadFolder, MissingExtra
+from p2pnode.lab.results import BadFolder, MissingExtra, checks_to_json
 from p2pnode.lab.simulation import saying
 from p2pnode.lab.simulation.checks import warnings
 from p2pnode.lab.simulation.comparing import compare
@@ -104,19 +104,21 @@ def _run(arguments: argparse.Namespace) -> int:
     with shown_run(described.scenario) as progress:
         manner = Manner(arguments.real_signatures, arguments.trace, progress)
         if arguments.out is None:
-            outcome, row = run_scenario(described, manner)
+            outcome, metrics = run_scenario(described, manner)
         else:
-            outcome, row = run_into(arguments.out, described, manner)
+            outcome, metrics = run_into(arguments.out, described, manner)
     as_expected = is_as_expected(described, outcome)
     report = arguments.out
     if arguments.out is not None and not arguments.no_report:
-        report = _write_report(arguments.out)
+        report = _write_report_or_say(arguments.out)
+        if report is None:
+            return Ending.INTERRUPTED
     if arguments.json:
-        print_json(_outcome_record(outcome) | {"as_expected": as_expected, "measures": row})
+        print_json(_outcome_record(outcome) | {"as_expected": as_expected, "metrics": metrics})
         return outcome.verdict
     _say(outcome_lines(outcome, _again(arguments, described)))
     print(saying.expectation_line(described, as_expected))
-    print_record(saying.measures(row))
+    print_record(saying.metrics(metrics))
     if arguments.out is not None:
         print(f"results are in {report}")
     return outcome.verdict
@@ -137,6 +139,7 @@ def _sweep(arguments: argparse.Namespace) -> int:
         print_json(rows)
     else:
         print_table(list(saying.sweep_table(rows)), "nothing was run")
+        _say(saying.sweep_lines(rows, arguments.out))
     return _worst([row["outcome"] for row in rows if not row["as_expected"]], len(rows))
 
 
@@ -218,6 +221,15 @@ def _write_report(folder: Path) -> Path:
     return Path(importlib.import_module("p2pnode.lab.reports").write_report(folder))
 
 
+def _write_report_or_say(folder: Path) -> Path | None:
+    """Writes the report of a run; None, and a sentence, when that is interrupted."""
+    try:
+        return _write_report(folder)
+    except KeyboardInterrupt:
+        complain(f"interrupted: the run is whole; `sim report {folder}` makes its page")
+        return None
+
+
 def _failing(described: Described, outcome: Outcome, invariant: str) -> Described:
     about = f"Shrunk from {described.scenario.name}: {invariant} is broken."
     return Described(
@@ -231,6 +243,7 @@ def _outcome_record(outcome: Outcome) -> dict[str, Any]:
         "seed": outcome.scenario.seed,
         "outcome": outcome.verdict.name.lower(),
         "trace": outcome.trace,
+        "checks": checks_to_json(outcome.checks),
         "violations": [asdict(one) for one in outcome.violations],
         "bites": [asdict(one) for one in outcome.bites],
     }

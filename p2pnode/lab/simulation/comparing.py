@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from p2pnode.lab.simulation.folder import MANIFEST, SUMMARY, read_json, read_manifest
+from p2pnode.lab.results import Metric, Metrics, metrics_of, wait_of
+from p2pnode.lab.results.folder import MANIFEST, SUMMARY, UNENDED
+from p2pnode.lab.simulation.folder import read_json, read_manifest
 from p2pnode.lab.simulation.library import ScenarioError
 from p2pnode.lab.simulation.sweeping import SWEEP, read_rows
 
 Key = tuple[str, int]
 """A cell, by its changes, and a seed."""
-Metrics = Mapping[str, int | None]
 
 RESAMPLES: Final = 2_000
 DRAWS_MAX: Final = 2_000_000
@@ -135,14 +136,17 @@ def read_side(folder: Path) -> Side:
         raise ScenarioError(f"{folder} holds neither a sweep nor a run")
     manifest = read_manifest(folder)
     key = ("{}", int(manifest["seed"]))
-    if "outcome" not in manifest:
-        raise ScenarioError(f"the run in {folder} is {manifest['state']}: run it again first")
+    if manifest.get("state") in UNENDED or "outcome" not in manifest:
+        raise ScenarioError(
+            f"the run in {folder} did not end: it is {manifest.get('state')}; run it again"
+        )
     summary = read_json(folder / SUMMARY, "a run's folder")
-    return Side({key: summary.get("measures", {})}, {key: str(manifest["outcome"])})
+    return Side({key: metrics_of(summary)}, {key: str(manifest["outcome"])})
 
 
-def difference(name: str, pairs: Sequence[tuple[int | None, int | None]]) -> Difference:
-    """Compare one measure over pairs of values, of which None never happened."""
+def difference(name: str, both: Sequence[tuple[Metric, Metric]]) -> Difference:
+    """Compare one measure over pairs of runs."""
+    pairs = [(_ended(a), _ended(b)) for a, b in both]
     apart = [_apart(a, b) for a, b in pairs]
     resamples = min(RESAMPLES, DRAWS_MAX // len(pairs)) if len(pairs) >= PAIRS_MIN else 0
     low, high = interval(apart, resamples) if resamples else (None, None)
@@ -172,10 +176,16 @@ def interval(values: Sequence[float], resamples: int) -> tuple[float, float]:
     return medians[int(LOW * (resamples - 1))], medians[math.ceil(HIGH * (resamples - 1))]
 
 
-def _apart(a: int | None, b: int | None) -> float:
+def _ended(metric: Metric) -> float | None:
+    """Takes a metric's number; None when it did not come before the run's end."""
+    wait = wait_of(metric)
+    return wait.time_ms if wait.has_ended else None
+
+
+def _apart(a: float | None, b: float | None) -> float:
     """Subtracts; what never happened is later than all else, and as late as itself."""
     return 0.0 if a is None and b is None else _or_endless(b) - _or_endless(a)
 
 
-def _or_endless(value: int | None) -> float:
+def _or_endless(value: float | None) -> float:
     return math.inf if value is None else float(value)

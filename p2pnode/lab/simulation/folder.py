@@ -4,7 +4,6 @@ The manifest is written before the run begins, so that a folder tells of a crash
 """
 
 import json
-import os
 import platform
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,16 +11,13 @@ from typing import Any, Final
 
 import p2pnode
 from p2pnode.lab.results import SCHEMA_VERSION
+from p2pnode.lab.results.folder import COMPLETE, MANIFEST, PARTIAL, RUNNING, write_json
 from p2pnode.lab.simulation.library import ScenarioError, complaint
 from p2pnode.lab.simulation.scenario_file import Described, document_of, read_described
 from p2pnode.lab.simulation.schema import Misread
 from p2pnode.toml_text import TomlText
 
-MANIFEST: Final = "manifest.json"
-SUMMARY: Final = "summary.json"
 TRACE: Final = "trace.jsonl"
-RUNNING, COMPLETE, INTERRUPTED, CRASHED = "running", "complete", "interrupted", "crashed"
-"""How far a run came; one that is said to run and has no process was killed."""
 
 
 def new_manifest(described: Described, *, real_signatures: bool) -> dict[str, Any]:
@@ -46,7 +42,7 @@ def prepare_folder(folder: Path) -> None:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        names = {path.name for path in folder.iterdir()}
+        names = {path.name for path in folder.iterdir() if not path.name.endswith(PARTIAL)}
     except OSError as error:
         raise ScenarioError(f"{folder}: {error.strerror}: name another folder") from error
     if not names:
@@ -60,17 +56,6 @@ def prepare_folder(folder: Path) -> None:
 def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
     """Replace the manifest as a whole."""
     write_json(folder / MANIFEST, manifest)
-
-
-def write_json(path: Path, value: object) -> None:
-    """Replace a file of JSON as a whole; a crash leaves the old one or the new one."""
-    temporary = path.with_suffix(".new")
-    with temporary.open("w", encoding="utf-8") as file:
-        json.dump(value, file, indent=2)
-        file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

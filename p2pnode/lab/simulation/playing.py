@@ -10,23 +10,17 @@ from typing import Any
 
 from p2pnode.lab.results import (
     Collector,
+    Metrics,
     counterfactual,
     manifest_of,
+    metrics_of,
     missing,
     summary_of,
     tables_of,
     write_folder,
 )
-from p2pnode.lab.simulation.folder import (
-    COMPLETE,
-    CRASHED,
-    INTERRUPTED,
-    TRACE,
-    new_manifest,
-    prepare_folder,
-    write_manifest,
-)
-from p2pnode.lab.simulation.measuring import Measurer, Row, row_of
+from p2pnode.lab.results.folder import COMPLETE, CRASHED, INTERRUPTED
+from p2pnode.lab.simulation.folder import TRACE, new_manifest, prepare_folder, write_manifest
 from p2pnode.lab.simulation.scenario_file import Described
 from p2pnode.lab.simulation.tracing import write_lines
 from protocol.core import Core
@@ -53,14 +47,16 @@ class Manner:
     make_core: CoreMaker = Core
 
 
-def run_scenario(described: Described, manner: Manner | None = None) -> tuple[Outcome, Row]:
+def run_scenario(described: Described, manner: Manner | None = None) -> tuple[Outcome, Metrics]:
     """Run a scenario and measure it, without leaving anything behind."""
-    return _play(described, manner or Manner(), [])
+    collector = Collector(described.scenario)
+    outcome = _play(described, manner or Manner(), [collector])
+    return outcome, metrics_of(summary_of(tables_of(collector, outcome)))
 
 
 def run_into(
     folder: Path, described: Described, manner: Manner | None = None
-) -> tuple[Outcome, Row]:
+) -> tuple[Outcome, Metrics]:
     """Run a scenario and leave its results in a folder.
 
     Raises:
@@ -77,20 +73,21 @@ def run_into(
         collector = Collector(described.scenario)
         if manner.trace:
             with (folder / TRACE).open("w", encoding="utf-8") as file:
-                outcome, row = _play(described, manner, [collector, write_lines(file)])
+                outcome = _play(described, manner, [collector, write_lines(file)])
         else:
-            outcome, row = _play(described, manner, [collector])
+            outcome = _play(described, manner, [collector])
         found = manifest_of(collector, outcome, round((time.monotonic() - begun) * 1_000))
-        manifest |= found | {
-            "scenario": manifest["scenario"],  # as a scenario file, which reads as an equal value
+        found |= manifest | {
             "state": CRASHED if outcome.verdict is Verdict.CRASH else COMPLETE,
             "as_expected": is_as_expected(described, outcome),
             "bites": [{"kind": bite.kind, "count": bite.count} for bite in outcome.bites],
         }
         tables = tables_of(collector, outcome)
         without = counterfactual(described.scenario) if described.scenario.faults else None
-        write_folder(folder, manifest, summary_of(tables, without) | {"measures": row}, tables)
-    return outcome, row
+        summary = summary_of(tables, without)
+        write_folder(folder, found, summary, tables)
+        manifest |= found
+    return outcome, metrics_of(summary)
 
 
 def is_as_expected(described: Described, outcome: Outcome) -> bool:
@@ -102,16 +99,14 @@ def is_as_expected(described: Described, outcome: Outcome) -> bool:
     )
 
 
-def _play(described: Described, manner: Manner, recorders: list[Recorder]) -> tuple[Outcome, Row]:
-    measurer = Measurer(described.scenario)
-    outcome = play(
+def _play(described: Described, manner: Manner, recorders: list[Recorder]) -> Outcome:
+    return play(
         described.scenario,
         CACHED if manner.real_signatures else FAKE,
         make_core=manner.make_core,
-        recorders=(measurer, *recorders),
+        recorders=recorders,
         progress=manner.progress,
     )
-    return outcome, row_of(outcome, measurer)
 
 
 @contextmanager

@@ -49,7 +49,7 @@ def replay(
     manifest = read_manifest(folder)
     if "trace" not in manifest:
         raise ScenarioError(
-            f"the run in {folder} is {manifest.get('state')} and has no trace to compare with"
+            f"the run in {folder} did not end: it is {manifest.get('state')}; run it again"
         )
     comparison = Comparison(folder / TRACE) if (folder / TRACE).exists() else None
     outcome = play(

@@ -1,25 +1,51 @@
 """What the commands of simulations say to people: tables and sentences, each from plain values."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from p2pnode.lab.results import (
+    TIMES,
+    Metric,
+    Metrics,
+    mean_over_seeds,
+    median_over_seeds,
+    wait_of,
+)
 from p2pnode.lab.simulation.comparing import PAIRS_MIN, Compared, Difference
-from p2pnode.lab.simulation.measuring import Row
 from p2pnode.lab.simulation.replaying import Replayed
 from p2pnode.lab.simulation.scenario_file import Described
+from p2pnode.lab.simulation.sweeping import ROWS_CSV
 
 SHOWN_CHARACTERS: Final = 300
 """Of a trace's entry."""
 NEVER: Final = "never"
-SUMMED: Final = ("finality_p50_ms", "finality_p99_ms", "silence_ms", "recovery_ms")
-"""Measures of a sweep's table, each as the median over its seeds."""
+SUMMED: Final = (
+    "finality_p50_ms",
+    "finality_p99_ms",
+    "available_final",
+    "recovery_backlog_ms",
+    "divergence",
+    "wasted_device_s",
+    "double_executions",
+)
+"""Metrics of a sweep's table, each over the seeds of a cell."""
+DRAWS: Final = 400_000
+"""Spent on the intervals of one table, so that it takes seconds."""
+RESAMPLES_MIN, RESAMPLES_MAX = 200, 2_000
 
 
-def measures(row: Row) -> Mapping[str, object]:
-    """Make a record of a run's measures."""
-    return {name: NEVER if value is None else str(value) for name, value in row.items()}
+def metrics(row: Metrics) -> Mapping[str, object]:
+    """Make a record of a run's metrics."""
+    return {name: metric_text(metric) for name, metric in row.items()}
+
+
+def metric_text(metric: Metric) -> str:
+    """Write a metric for people, as `> t` where the run's end cut it short."""
+    wait = wait_of(metric)
+    return f"{'' if wait.has_ended else '> '}{figure(wait.time_ms)}"
 
 
 def expectation_line(described: Described, as_expected: bool) -> str:
@@ -31,23 +57,37 @@ def expectation_line(described: Described, as_expected: bool) -> str:
 
 
 def sweep_table(rows: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, object]]:
-    """Make one record of each cell."""
+    """Make one record of each cell, with 95 % intervals where there are seeds enough to tell."""
     cells: dict[int, list[Mapping[str, Any]]] = {}
     for row in rows:
         cells.setdefault(row["cell"], []).append(row)
+    resamples = DRAWS // (max(1, len(rows)) * len(SUMMED))
+    resamples = max(RESAMPLES_MIN, min(RESAMPLES_MAX, resamples))
     for number in sorted(cells):
         found = cells[number]
-        outcomes: dict[str, int] = {}
-        for row in found:
-            outcomes[row["outcome"]] = outcomes.get(row["outcome"], 0) + 1
+        outcomes = Counter(row["outcome"] for row in found)
         said = ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items()))
         record = {"cell": str(number)} | {key: str(one) for key, one in found[0]["changes"].items()}
         record |= {"runs": str(len(found)), "outcomes": said}
+        for result in ("broken", "unknown"):
+            record[result] = _promises(row[result] for row in found)
         for name in SUMMED:
             values = [row["metrics"][name] for row in found if name in row["metrics"]]
             if values:
-                record[name] = figure(_median(values))
+                record[name] = _over_seeds(name, values, resamples)
         yield record
+
+
+def sweep_lines(rows: Sequence[Mapping[str, Any]], folder: Path) -> Iterator[str]:
+    """Say what the table cannot."""
+    yield "times are medians over seeds, all else means; > t: not before the run's end, at t"
+    seeds = max(Counter(row["cell"] for row in rows).values(), default=0)
+    yield (
+        "[a, b]: 95 % bootstrap interval"
+        if seeds >= PAIRS_MIN
+        else f"no intervals: {PAIRS_MIN} seeds are the least to tell"
+    )
+    yield f"all metrics of all runs are in {folder / ROWS_CSV}"
 
 
 def comparison_table(compared: Compared) -> Iterator[Mapping[str, object]]:
@@ -101,7 +141,7 @@ def figure(value: float, *, later: bool = False) -> str:
     if math.isinf(value):
         sign = "-" if value < 0 else "+"
         return f"{sign}{NEVER}" if later else NEVER
-    return f"{value:.0f}" if value == int(value) else f"{value:.1f}"
+    return f"{value:.4g}" if abs(value) < 1_000 else f"{value:.0f}"
 
 
 def _interval(one: Difference) -> str:
@@ -116,8 +156,24 @@ def _never(one: Difference) -> str:
     return f"{one.never_a} in A, {one.never_b} in B, {one.never} in both"
 
 
-def _median(values: Sequence[int | None]) -> float:
-    """Takes the lower median; what never happened is larger than all else."""
-    return sorted(math.inf if value is None else float(value) for value in values)[
-        (len(values) - 1) // 2
-    ]
+def _promises(named: Iterable[Sequence[str]]) -> str:
+    """Names promises, each with the number of runs."""
+    counts = Counter(name for names in named for name in names)
+    return ", ".join(f"{name} {count}" for name, count in counts.items()) or "-"
+
+
+def _over_seeds(name: str, values: Sequence[Metric], resamples: int) -> str:
+    """Writes a middle over seeds, and its interval: a median of times, a mean of all else."""
+    waits = [wait_of(value) for value in values]
+    if name in TIMES:
+        over = median_over_seeds(waits, resamples=resamples)
+        assert over is not None, "a cell has runs"
+        told = [
+            f"{'> ' if one.is_beyond else ''}{figure(one.time_ms)}"
+            for one in (over.middle, over.low, over.high)
+        ]
+    else:
+        mean = mean_over_seeds([wait.time_ms for wait in waits], resamples=resamples)
+        assert mean is not None, "a cell has runs"
+        told = [figure(one) for one in (mean.middle, mean.low, mean.high)]
+    return f"{told[0]} [{told[1]}, {told[2]}]" if len(values) >= PAIRS_MIN else told[0]

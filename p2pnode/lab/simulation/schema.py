@@ -35,14 +35,37 @@ RENAMED: Final[Mapping[tuple[str, str], str]] = {
     ("MeshParameters", "lazy_ppm"): "lazy_share",
 }
 """Keys of fields whose own name says only the unit, or says the same as another one without it."""
-UNITS: Final[Mapping[str, str]] = {"lossy": "lossy_ppm"}
-"""Names with a unit, of fields that hold quantities beside something else."""
+UNITS: Final[Mapping[str, str]] = {
+    name: f"{name}_ppm"
+    for name in (
+        "lossy",
+        "first_decay",
+        "mesh_decay",
+        "failure_decay",
+        "invalid_decay",
+        "behaviour_decay",
+    )
+}
+"""Names with a unit, of fields whose own name lacks it or that hold something else besides."""
 SAME_AS: Final[Mapping[tuple[str, str], str]] = {("Delay", "high_ns"): "low_ns"}
 """Fields that follow another one when nothing is said of them."""
-ABOVE_NOTHING: Final = ("_bps", "longest_ns", "cores")
-"""Ends of names whose values are divided by, or drawn from, and so cannot be 0."""
+ABOVE_NOTHING: Final = (
+    "_bps",
+    "longest_ns",
+    "cores",
+    "dials",
+    "fan_out",
+    "degree",
+    "heartbeat_ns",
+    "round_ns",
+    "history",
+    "graft_ticks",
+)
+"""Ends of names whose values are divided by, drawn from or waited for, and so cannot be 0."""
 SIGNED: Final = ("skew", "drift", "offset", "jump")
 """Beginnings of names whose values may be negative."""
+SIGNED_ENDS: Final = ("_weight", "_threshold")
+"""Ends of such names: what a neighbour is scored by."""
 
 
 class Misread(ValueError):  # noqa: N818  named for what happened
@@ -276,7 +299,7 @@ def _read_scalar(hint: type, value: object, field: str) -> object:
     number = value if dimension is None else read_quantity(value, dimension)
     if type(number) is not int or abs(number) > MAGNITUDE_MAX:
         raise ValueError("expected a whole number")
-    if number < 0 and not field.startswith(SIGNED):
+    if number < 0 and not (field.startswith(SIGNED) or field.endswith(SIGNED_ENDS)):
         raise ValueError(f"{value!r} is negative")
     if number == 0 and field.endswith(ABOVE_NOTHING):
         raise ValueError(f"{value!r} is nothing")

@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import shutil
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
@@ -20,22 +21,28 @@ from typing import IO, Any, Final
 
 import p2pnode
 from p2pnode.lab.results import SCHEMA_VERSION
-from p2pnode.lab.simulation.folder import (
+from p2pnode.lab.results.folder import (
     COMPLETE,
     CRASHED,
     INTERRUPTED,
+    PARTIAL,
     RUNNING,
-    read_json,
     write_json,
 )
+from p2pnode.lab.simulation.folder import read_json
 from p2pnode.lab.simulation.library import ScenarioError
 from p2pnode.lab.simulation.playing import Manner, is_as_expected, run_scenario
+from p2pnode.lab.simulation.row_file import write_csv
 from p2pnode.lab.simulation.scenario_file import Described
 from p2pnode.lab.simulation.sweep_file import Cell, Sweep
+from protocol.simulator.checks import Result
+from protocol.simulator.run import Outcome
 
 SWEEP: Final = "sweep.json"
 ROWS: Final = "rows.jsonl"
-ROW_BYTES: Final = 1_500
+ROWS_CSV: Final = "rows.csv"
+"""The same for programs that read tables; written once all runs are there."""
+ROW_BYTES: Final = 2_500
 """What a row takes on the disk at most, as long as no field's name is endless."""
 WINDOW: Final = 4
 """Runs handed to each process ahead of time, so that none has to wait."""
@@ -97,7 +104,9 @@ def run_sweep(sweep: Sweep, folder: Path, means: Means | None = None) -> list[Ro
                 file.flush()
                 os.fsync(file.fileno())
                 rows.append(row)
-    return sorted(rows, key=lambda row: (row["cell"], row["seed"]))
+        rows.sort(key=lambda row: (row["cell"], row["seed"]))
+        write_csv(folder / ROWS_CSV, rows)
+    return rows
 
 
 def check_room(folder: Path, runs: int) -> None:
@@ -135,11 +144,17 @@ def play_cell(cell: int, changes: Mapping[str, Any], described: Described, real:
         "changes": dict(changes),
         "outcome": outcome.verdict.name.lower(),
         "as_expected": is_as_expected(described, outcome),
-        "broken": sorted({violation.invariant for violation in outcome.violations}),
+        "broken": _promises(outcome, Result.BROKEN),
+        "unknown": _promises(outcome, Result.UNKNOWN),
         "trace": outcome.trace,
         "wall_ms": round((time.monotonic() - begun) * 1_000),
         "metrics": metrics,
     }
+
+
+def _promises(outcome: Outcome, result: Result) -> list[str]:
+    """Names the promises of which a run says so."""
+    return [check.name for check in outcome.checks if check.result is result]
 
 
 def _open_folder(sweep: Sweep, folder: Path, means: Means) -> dict[str, Any]:
@@ -152,7 +167,7 @@ def _open_folder(sweep: Sweep, folder: Path, means: Means) -> dict[str, Any]:
     if (folder / SWEEP).exists():
         if read_json(folder / SWEEP, "a sweep's folder").get("plan") != plan:
             raise ScenarioError(f"{folder} holds another sweep: name another folder")
-    elif any(folder.iterdir()):
+    elif any(not path.name.endswith(PARTIAL) for path in folder.iterdir()):
         raise ScenarioError(f"{folder} holds something else: name an empty folder")
     return {"schema_version": SCHEMA_VERSION, "kind": "sweep", "state": RUNNING, "plan": plan}
 
@@ -210,7 +225,7 @@ def _executor(means: Means) -> Iterator[Executor]:
         return
     before = set(multiprocessing.active_children())
     executor = ProcessPoolExecutor(
-        means.processes, multiprocessing.get_context("spawn"), initializer=_ignore_interrupts
+        means.processes, multiprocessing.get_context("spawn"), initializer=_begin_worker
     )
     try:
         yield executor
@@ -223,9 +238,18 @@ def _executor(means: Means) -> Iterator[Executor]:
         executor.shutdown()
 
 
-def _ignore_interrupts() -> None:
-    """Leaves the interrupt key to the process that hands out the work."""
+def _begin_worker() -> None:
+    """Leaves the interrupt key to the process that hands out the work, and ends with it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """Ends this process once its parent is gone: a killed one cannot tell it to, and leaves it."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _results(executor: Executor, missing: list[tuple[Cell, int]], means: Means) -> Iterator[Row]:

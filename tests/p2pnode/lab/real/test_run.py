@@ -57,6 +57,14 @@ def check_folder(out, links):
     assert (out / "operations.csv").is_file() is (made is not None)
     manifest = json.loads((out / "manifest.json").read_text())
     assert (manifest["source"], manifest["outcome"]) == ("processes", "pass")
+    assert {one["name"]: one["result"] for one in manifest["checks"]} == {
+        "agreement": "holds",
+        "honest_labels": "holds",
+        "liveness": "holds",
+        "bites": "holds",
+        "convergence": "holds",
+    }
+    assert manifest["violations"] == []
     assert manifest["processes"]["links"] == links.value
     assert manifest["processes"]["round_ms"] >= 250
     assert len(manifest["scenario"]["faults"]) == 2

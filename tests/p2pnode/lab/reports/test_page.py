@@ -26,6 +26,10 @@ MANIFEST = {
     "version": "1.2",
     "outcome": "safety",
     "trace": "f" * 64,
+    "checks": [
+        {"name": "lottery", "result": "unknown", "reason": "nobody was drawn"},
+        {"name": "own_slot", "result": "holds", "reason": ""},
+    ],
     "violations": [{"invariant": "agreement", "node": -1, "detail": "two commits"}],
 }
 
@@ -35,6 +39,7 @@ def test_everything_that_comes_from_data_is_escaped() -> None:
         "name": EVIL,
         "outcome": f'"{EVIL}',
         "version": EVIL,
+        "checks": [{"name": EVIL, "result": EVIL, "reason": EVIL}],
         "violations": [{"invariant": EVIL, "node": EVIL, "detail": EVIL}],
         "rewards": {"without_faults": {"earned_microcredits": {EVIL: 1}}},
     }
@@ -52,6 +57,9 @@ def test_everything_that_comes_from_data_is_escaped() -> None:
 def test_a_page_tells_what_was_broken_and_who_was_paid() -> None:
     text = page(MANIFEST, RUN, [("<svg></svg>", "About this plot.")])
     assert "<td>agreement</td><td>several</td><td>two commits</td>" in text
+    assert "<td>lottery</td><td>unknown</td><td>nobody was drawn</td>" in text
+    assert "Held: own_slot. Unknown:" in text
+    assert "<td>own_slot" not in text
     assert "<td>Partition</td><td>0 | 1</td><td>1.00 s – 2.00 s</td><td>yes</td>" in text
     assert "<td>abababababab</td><td>settled</td><td>accepted</td><td>1, 0</td>" in text
     assert '<td class="number">2.50 s</td>' in text
@@ -87,3 +95,9 @@ def test_a_page_warns_where_the_tables_are_not_whole() -> None:
     text = page({**MANIFEST, "dropped": {"facts": 3, "<b>": 1}}, RUN, [])
     assert "Missing: 3 facts, 1 &lt;b&gt;.</p>" in text
     assert "Not everything was kept" not in page(MANIFEST, RUN, [])
+
+
+def test_what_nobody_measured_is_said_not_to_be() -> None:
+    text = page(MANIFEST, reading(blocks=[{"round": 1, "author": 0}]), [])
+    assert '<td>greatest divergence D; blocks apart</td><td class="number">not measured' in text
+    assert '<td>blocks in a round, mean / most</td><td class="number">not measured' in text

@@ -15,7 +15,7 @@ def test_a_run_is_told_from_start_to_recovery() -> None:
         ],
     )
     assert list(story(run, "pass")) == [
-        "Passed: every promise held, and every fault that was planned took effect.",
+        "Passed: no promise was broken, and every fault that was planned took effect.",
         "2 honest nodes ran for 10.00 s. Users asked for 2 operations; the nodes that "
         "were asked accepted 2 and saw 2 of them final, half within 0.40 s.",
         "From 1.00 s to 2.00 s the network was split into 0 | 1; it took effect (measure 3).",

@@ -31,7 +31,8 @@ def test_a_folder_gives_back_what_was_put_in(tmp_path: Path) -> None:
     results = read_folder(tmp_path)
     collector, outcome, found = played("split-3-2")
     assert results.tables == found
-    assert results.manifest == {"schema_version": 1} | manifest_of(collector, outcome, 12.5)
+    head = {"schema_version": 1, "state": "complete"}
+    assert results.manifest == head | manifest_of(collector, outcome, 12.5)
     assert results.summary == json.loads(json.dumps(summary_of(found)))
 
 
@@ -63,6 +64,18 @@ def test_a_bad_table_is_not_written(tmp_path: Path) -> None:
     with pytest.raises(BadTable):
         write_folder(tmp_path / "new", {}, {}, {})
     assert not (tmp_path / "new").exists()
+
+
+def test_a_writer_that_is_stopped_leaves_a_folder_that_says_so(tmp_path: Path) -> None:
+    write(tmp_path)
+    (tmp_path / "jobs.csv.partial").mkdir()
+    with pytest.raises(OSError, match="directory"):
+        write(tmp_path)
+    with pytest.raises(BadFolder, match="did not end: it is running; run it again"):
+        read_folder(tmp_path)
+    (tmp_path / "jobs.csv.partial").rmdir()
+    write(tmp_path)
+    assert read_folder(tmp_path).manifest["state"] == "complete"
 
 
 def test_a_folder_without_a_manifest_holds_no_results(tmp_path: Path) -> None:

@@ -9,8 +9,10 @@ from p2pnode.lab.results.ledgers import (
     dag_width,
     divergence,
     lag_shares,
+    longest_silence,
     stale_blocks,
 )
+from p2pnode.lab.results.schema import Cell
 from tests.p2pnode.lab.results.builders import reading, sample
 
 VOTES = [
@@ -55,13 +57,32 @@ def test_the_width_of_a_round_is_the_blocks_that_anybody_took_in() -> None:
 
 def test_carriage_counts_blocks_that_came_from_another_node() -> None:
     links = [
-        {"source": 0, "target": 1, "size_bytes": 900, "lost": 1},
-        {"source": 1, "target": 0, "size_bytes": 600, "lost": 0},
+        {"source": 0, "target": 1, "messages": 9, "size_bytes": 900, "lost": 1},
+        {"source": 1, "target": 0, "messages": 3, "size_bytes": 600, "lost": 0},
     ]
     found = carriage(reading(blocks=BLOCKS, series=SERIES, links=links))
-    assert found == Carriage(1_500, 4, 375.0, 2.5, 1)
+    assert found == Carriage(12, 1_500, 4, 375.0, 2.5, 1)
 
 
 def test_what_no_link_reported_is_unknown() -> None:
     assert carriage(reading(blocks=BLOCKS)).bytes_per_delivery is None
     assert carriage(reading()).copies_per_delivery is None
+
+
+def test_the_longest_silence_counts_new_commits_only_and_reaches_to_the_end() -> None:
+    def vote(index: int, node: int, decided_ms: float) -> dict[str, Cell]:
+        return {"commit_index": index, "node": node, "decided_ms": decided_ms}
+
+    series = [sample(1_000.0, 0), sample(9_000.0, 0)]
+    votes = [vote(1, 0, 1_500.0), vote(2, 0, 6_000.0), vote(1, 1, 4_000.0), vote(2, 1, 7_000.0)]
+    assert longest_silence(reading(votes=votes, series=series)) == 4_500.0
+    assert longest_silence(reading(votes=votes[:1], series=series)) == 7_500.0
+    assert longest_silence(reading(series=series)) == 8_000.0
+
+
+def test_where_nobody_told_who_took_in_what_nothing_is_made_up() -> None:
+    silent = dict.fromkeys(("blocks_union", "blocks_common", "blocks_received", "divergence"))
+    series = [sample(100.0, node, final_index=1) | silent for node in (0, 1)]
+    run = reading(blocks=[{"round": 1, "author": 0, "commit_index": 1}], series=series)
+    assert (divergence(run), dag_width(run)) == (None, None)
+    assert carriage(run) == Carriage(None, None, None, None, None, None)

@@ -4,8 +4,9 @@ import json
 from dataclasses import replace
 
 from p2pnode import __version__
-from p2pnode.lab.results import manifest_of, scenario_to_json
+from p2pnode.lab.results import checks_to_json, manifest_of, scenario_to_json
 from protocol.simulator.catalogue import SCENARIOS
+from protocol.simulator.checks import Check, Result
 from protocol.simulator.scenario import Cut, Partition
 from tests.p2pnode.lab.results.builders import played
 
@@ -23,6 +24,7 @@ def test_a_manifest_says_what_was_run_and_what_became_of_it() -> None:
         "commit": "abc",
         "trace": outcome.trace,
         "outcome": "pass",
+        "checks": list(checks_to_json(outcome.checks)),
         "violations": [],
         "nodes": 5,
         "honest": [0, 1, 2, 3, 4],
@@ -49,3 +51,8 @@ def test_a_scenario_is_ready_for_json_with_all_its_parameters() -> None:
     assert found["behaviours"] == [[1, "lying"]]
     assert found["conditions"]["delay"]["law"] == "uniform"
     assert found["parameters"]["gc_depth_rounds"] == scenario.parameters.gc_depth_rounds
+
+
+def test_checks_are_spelled_out() -> None:
+    found = checks_to_json([Check("lottery", Result.UNKNOWN, "nobody was drawn")])
+    assert found == ({"name": "lottery", "result": "unknown", "reason": "nobody was drawn"},)

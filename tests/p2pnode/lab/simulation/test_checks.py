@@ -158,3 +158,19 @@ def test_a_third_of_the_stake_is_warned_of_unless_something_else_is_expected() -
 def test_twins_count_as_dishonest_stake() -> None:
     described = parse_scenario(text(nodes=NODES + "twins = [0, 1]\n", fault=""))
     assert len(list(warnings(described))) == 1
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ("dials = 0", "line 13: overlay.dials: 0 is nothing"),
+        ("dials = 4\nmesh = { heartbeat = '0 s' }", "overlay.mesh.heartbeat: '0 s' is nothing"),
+        ("dials = 4\nmesh = { degree = 20 }", "overlay.mesh: 'degree' is not between"),
+        ("dials = 4\nmesh = { window = 9 }", "overlay.mesh: 'window' is longer than 'history'"),
+        ("dials = 4\nstrategy = 'push'", "overlay.strategy: rumours are an experiment"),
+        ("dials = 4\nmesh = { lazy = -1 }", "overlay.mesh.lazy: -1 is negative"),
+    ],
+)
+def test_an_overlay_that_cannot_be_is_refused(keys: str, said: str) -> None:
+    strategy = "" if "strategy" in keys else "strategy = 'gossipsub'\n"
+    assert said in refusal(text(fault=f"[overlay]\n{keys}\n{strategy}"))

@@ -67,7 +67,8 @@ def test_a_run_is_kept_replayed_and_compared(
     said = capsys.readouterr().out
     assert "seed 3: example" in said
     assert "  as expected: pass" in said
-    assert "recovery_ms" in said
+    assert "recovery_backlog_ms" in said
+    assert "honest_labels" in said
     assert main(["replay", out]) == 0
     assert capsys.readouterr().out.startswith("equal: trace ")
     assert main(["compare", out, out]) == 0
@@ -83,7 +84,8 @@ def test_programs_get_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert (tmp_path / "run" / "report.html").is_file()
     ran = json.loads(capsys.readouterr().out)
     assert (ran["scenario"], ran["seed"], ran["outcome"]) == ("example", 1, "pass")
-    assert ran["measures"]["unfinished"] == 0
+    assert ran["metrics"]["unfinished"] == 0
+    assert {"name": "agreement", "result": "holds", "reason": ""} in ran["checks"]
     assert main(["replay", out, "--json"]) == 0
     replayed = json.loads(capsys.readouterr().out)
     assert replayed == {
@@ -170,16 +172,43 @@ def test_a_killed_process_of_a_sweep_is_a_crash(
     assert "the same command goes on" in capsys.readouterr().err
 
 
-@pytest.mark.slow
-def test_an_interrupted_sweep_says_so_and_goes_on_with_the_same_command(tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    line = [sys.executable, "-m", "p2pnode", "sim", "sweep", str(sweep_file(tmp_path, 200))]
-    line += ["--out", str(out), "--processes", "2"]
+def test_a_report_that_is_interrupted_leaves_a_whole_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_: Path) -> Path:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(commands, "_write_report", interrupted)
+    out = tmp_path / "run"
+    assert main(["run", str(written(tmp_path)), "--out", str(out)]) == 130
+    assert f"interrupted: the run is whole; `sim report {out}`" in capsys.readouterr().err
+    assert json.loads((out / "manifest.json").read_text())["state"] == "complete"
+
+
+def runs(process: str) -> bool:
+    """Whether a process does anything still; one that nobody has buried yet does not."""
+    try:
+        state = Path("/proc", process, "stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
+
+
+def begun_sweep(folder: Path) -> subprocess.Popen[str]:
+    """A sweep of many runs, of which the first is done."""
+    line = [sys.executable, "-m", "p2pnode", "sim", "sweep", str(sweep_file(folder, 200))]
+    line += ["--out", str(folder / "out"), "--processes", "2"]
     process = subprocess.Popen(line, cwd=ROOT, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 60
-    while not ((out / "rows.jsonl").exists() and (out / "rows.jsonl").stat().st_size):
+    rows, deadline = folder / "out" / "rows.jsonl", time.monotonic() + 60
+    while not (rows.exists() and rows.stat().st_size):
         assert time.monotonic() < deadline
         time.sleep(0.05)
+    return process
+
+
+@pytest.mark.slow
+def test_an_interrupted_sweep_says_so_and_goes_on_with_the_same_command(tmp_path: Path) -> None:
+    out, process = tmp_path / "out", begun_sweep(tmp_path)
     os.kill(process.pid, signal.SIGINT)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130
@@ -190,6 +219,21 @@ def test_an_interrupted_sweep_says_so_and_goes_on_with_the_same_command(tmp_path
 
 
 @pytest.mark.slow
+def test_a_killed_sweep_leaves_rows_and_no_process(tmp_path: Path) -> None:
+    out, process = tmp_path / "out", begun_sweep(tmp_path)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    assert len(children) >= 2
+    process.kill()
+    process.communicate(timeout=60)
+    deadline = time.monotonic() + 60
+    while any(map(runs, children)):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert json.loads((out / "sweep.json").read_text())["state"] == "running"
+    assert 1 <= len(read_rows(out)) < 400
+
+
+@pytest.mark.slow
 def test_a_sweep_prints_a_line_for_each_cell(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -197,9 +241,13 @@ def test_a_sweep_prints_a_line_for_each_cell(
     assert main([*line, "--processes", "1"]) == 0
     table = capsys.readouterr().out.splitlines()
     assert table[0].split()[:4] == ["cell", "workload.transfers", "runs", "outcomes"]
-    assert [one.split()[:5] for one in table[1:]] == [
+    assert [one.split()[:5] for one in table[1:3]] == [
         ["0", "0", "1", "1", "pass"],
         ["1", "1", "1", "1", "pass"],
+    ]
+    assert table[4:] == [
+        "no intervals: 5 seeds are the least to tell",
+        f"all metrics of all runs are in {tmp_path / 'out' / 'rows.csv'}",
     ]
     assert main([*line, "--json"]) == 0
     assert [row["cell"] for row in json.loads(capsys.readouterr().out)] == [0, 1]

@@ -4,13 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from p2pnode.lab.results import Metric
 from p2pnode.lab.simulation.comparing import compare, difference
 from p2pnode.lab.simulation.library import ScenarioError, load_scenario
 from p2pnode.lab.simulation.playing import run_into
 from p2pnode.lab.simulation.saying import comparison_lines, comparison_table
 
 
-def write_sweep(folder: Path, values: dict[int, int | None], outcome: str = "pass") -> Path:
+def write_sweep(folder: Path, values: dict[int, object], outcome: str = "pass") -> Path:
     folder.mkdir()
     (folder / "sweep.json").write_text("{}")
     rows = [
@@ -33,7 +34,7 @@ def test_differences_are_taken_pair_by_pair() -> None:
 
 
 def test_an_interval_covers_the_median_and_is_the_same_each_time() -> None:
-    pairs = [(0, value) for value in (1, 2, 3, 4, 5, 6, 7, 8, 90)]
+    pairs: list[tuple[Metric, Metric]] = [(0, value) for value in (1, 2, 3, 4, 5, 6, 7, 8, 90)]
     found = difference("wait_ms", pairs)
     assert found.low is not None
     assert found.high is not None
@@ -42,7 +43,8 @@ def test_an_interval_covers_the_median_and_is_the_same_each_time() -> None:
 
 
 def test_what_never_happened_is_marked_and_moves_the_median() -> None:
-    pairs = [(1, None)] * 4 + [(None, 1), (None, None), (1, 2)]
+    late = {"beyond_ms": 9.0}
+    pairs: list[tuple[Metric, Metric]] = [(1, late)] * 4 + [(late, 1), (late, late), (1, 2)]
     found = difference("wait_ms", pairs)
     assert (found.never_a, found.never_b, found.never) == (1, 4, 1)
     assert (found.median, found.mean) == (math.inf, None)
@@ -51,7 +53,7 @@ def test_what_never_happened_is_marked_and_moves_the_median() -> None:
 
 def test_two_sweeps_are_paired_by_cell_and_seed(tmp_path: Path) -> None:
     a = write_sweep(tmp_path / "a", {1: 5, 2: 6, 3: 7, 9: 1})
-    b = write_sweep(tmp_path / "b", {1: 15, 2: 16, 3: None}, "liveness")
+    b = write_sweep(tmp_path / "b", {1: 15, 2: 16, 3: {"beyond_ms": 9}}, "liveness")
     compared = compare(a, b)
     assert compared.unpaired == 1
     assert compared.outcomes == {("pass", "liveness"): 3}
@@ -82,8 +84,9 @@ def test_a_run_is_compared_with_the_same_seed_without_the_fault(tmp_path: Path) 
     compared = compare(tmp_path / "calm", tmp_path / "split")
     found = {one.metric: one for one in compared.differences}
     assert found["silence_ms"].median > 5_000
-    assert found["operations"].median == 0
-    assert "recovery_ms" not in found
+    assert found["requests"].median == 0
+    assert found["available_final"].median < 0
+    assert "recovery_backlog_ms" not in found
 
 
 def test_folders_without_anything_in_common_are_refused(tmp_path: Path) -> None:

@@ -2,11 +2,12 @@ from pathlib import Path
 
 import pytest
 
+from p2pnode.lab.results.folder import write_json
 from p2pnode.lab.simulation.folder import (
     described_in,
     new_manifest,
+    prepare_folder,
     read_manifest,
-    write_json,
     write_manifest,
 )
 from p2pnode.lab.simulation.library import ScenarioError, load_scenario
@@ -21,6 +22,14 @@ def test_a_manifest_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert (manifest["state"], manifest["signatures"]) == ("running", "real")
     assert described_in(tmp_path) == DESCRIBED
     assert [path.name for path in tmp_path.iterdir()] == ["manifest.json"]
+
+
+def test_a_folder_in_which_a_killed_run_left_only_half_a_file_is_used(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json.partial").write_text("{")
+    prepare_folder(tmp_path)
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(ScenarioError, match="holds something else"):
+        prepare_folder(tmp_path)
 
 
 def test_what_is_no_manifest_is_refused(tmp_path: Path) -> None:

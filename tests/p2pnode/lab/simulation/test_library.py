@@ -13,6 +13,7 @@ from p2pnode.lab.simulation.library import (
 )
 from p2pnode.lab.simulation.playing import is_as_expected
 from protocol.simulator.draw import draw_scenario
+from protocol.simulator.overlay.parameters import Strategy
 from protocol.simulator.run import play
 from protocol.simulator.scenario import Behaviour, Fault
 from tests.p2pnode.lab.simulation.builders import text
@@ -28,6 +29,8 @@ def test_every_fault_and_every_behaviour_of_the_simulator_has_a_shipped_scenario
     assert faults == set(typing.get_args(Fault))
     assert behaviours == set(Behaviour) - {Behaviour.HONEST}
     assert any(one.twins for one in scenarios)
+    overlays = {one.overlay.strategy for one in scenarios if one.overlay is not None}
+    assert overlays == {Strategy.FLOOD, Strategy.GOSSIPSUB}
     assert any(one.conditions.loss_ppm and one.conditions.duplicate_ppm for one in scenarios)
 
 

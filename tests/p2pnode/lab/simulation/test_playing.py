@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from p2pnode.lab.results import read_folder
+from p2pnode.lab.results import checks_to_json, metrics_of, read_folder
+from p2pnode.lab.simulation.comparing import compare
 from p2pnode.lab.simulation.folder import described_in
 from p2pnode.lab.simulation.library import ScenarioError, parse_scenario
 from p2pnode.lab.simulation.playing import Manner, is_as_expected, run_into, run_scenario
@@ -42,7 +43,8 @@ def test_a_run_leaves_what_is_needed_to_repeat_it(tmp_path: Path) -> None:
     assert found["bites"] == [{"kind": "Partition", "count": outcome.bites[0].count}]
     assert described_in(tmp_path / "run") == DESCRIBED
     results = read_folder(tmp_path / "run")
-    assert results.summary["measures"] == row
+    assert metrics_of(results.summary) == row
+    assert found["checks"] == list(checks_to_json(outcome.checks))
     assert results.tables["faults"]["count"] == [outcome.bites[0].count]
     assert run_scenario(DESCRIBED)[0].trace == outcome.trace
 
@@ -68,6 +70,22 @@ def test_a_run_that_does_not_end_says_so_and_its_folder_is_used_again(
     assert "outcome" not in manifest(tmp_path)
     run_into(tmp_path, DESCRIBED)
     assert manifest(tmp_path)["state"] == "complete"
+
+
+def test_a_run_whose_tables_cannot_be_written_says_so_and_its_folder_is_used_again(
+    tmp_path: Path,
+) -> None:
+    blocked = tmp_path / "run" / "votes.csv.partial"
+    blocked.mkdir(parents=True)
+    with pytest.raises(OSError, match="directory"):
+        run_into(tmp_path / "run", DESCRIBED)
+    assert manifest(tmp_path / "run")["state"] == "crashed"
+    assert "outcome" not in manifest(tmp_path / "run")
+    with pytest.raises(ScenarioError, match="did not end: it is crashed; run it again"):
+        compare(tmp_path / "run", tmp_path / "run")
+    blocked.rmdir()
+    run_into(tmp_path / "run", DESCRIBED)
+    assert manifest(tmp_path / "run")["state"] == "complete"
 
 
 def test_a_folder_with_results_or_other_things_is_left_alone(tmp_path: Path) -> None:

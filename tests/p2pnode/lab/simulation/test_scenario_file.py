@@ -1,5 +1,6 @@
 import json
 import tomllib
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -18,6 +19,16 @@ from protocol.parameters import minimal, with_pace
 from protocol.simulator.catalogue import SCENARIOS
 from protocol.simulator.draw import draw_scenario
 from protocol.simulator.network import Conditions, Delay, Law
+from protocol.simulator.overlay.parameters import (
+    MeshParameters,
+    OverlayParameters,
+    ScoreParameters,
+    Strategy,
+    as_the_node,
+    gossipsub_1_0,
+    gossipsub_attacked_1_0,
+    gossipsub_attacked_1_1,
+)
 from protocol.simulator.run import Verdict
 from protocol.simulator.scenario import Behaviour, Cut, Partition, Scenario, Workload
 from tests.p2pnode.lab.simulation.builders import text
@@ -132,6 +143,32 @@ def test_every_drawn_scenario_survives_being_written_as_toml_and_as_json(
 def test_every_scenario_of_the_catalogue_survives_too(name: str) -> None:
     described = Described(SCENARIOS[name](3))
     assert read_described(tomllib.loads(write_toml(document_of(described)))) == described
+
+
+OVERLAYS = (as_the_node(), gossipsub_1_0(), gossipsub_attacked_1_0(), gossipsub_attacked_1_1())
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+@pytest.mark.parametrize("full", [False, True])
+def test_every_overlay_that_is_known_survives_too(overlay: OverlayParameters, full: bool) -> None:
+    described = Described(replace(EXPECTED, overlay=overlay))
+    written = write_toml(document_of(described, full=full))
+    assert read_described(tomllib.loads(written)) == described
+
+
+def test_scores_may_be_negative_and_their_decay_is_a_share() -> None:
+    scored = """[overlay]
+strategy = "gossipsub"
+dials = 4
+[overlay.mesh]
+heartbeat = "700 ms"
+scores = { invalid_weight = -5, gossip_threshold = -7, mesh_decay = "99.5 %" }
+"""
+    overlay = parse_scenario(text(fault=scored)).scenario.overlay
+    scores = ScoreParameters(invalid_weight=-5, gossip_threshold=-7, mesh_decay=995_000)
+    assert overlay == OverlayParameters(
+        Strategy.GOSSIPSUB, 4, mesh=MeshParameters(heartbeat_ns=700 * MILLISECOND, scores=scores)
+    )
 
 
 def test_a_full_document_does_not_depend_on_defaults_of_this_version() -> None:

@@ -68,7 +68,9 @@ def test_every_run_becomes_a_row_by_any_executor_of_the_standards_interface(
     assert keys(rows) == [(0, 1), (0, 2), (1, 1), (1, 2)]
     assert rows[2]["changes"] == {"workload.transfers": 1}
     assert rows[2]["outcome"] == "pass"
-    assert rows[2]["metrics"]["operations"] == rows[0]["metrics"]["operations"] + 1
+    assert rows[2]["metrics"]["requests"] == rows[0]["metrics"]["requests"] + 1
+    assert rows[2]["broken"] == []
+    assert "accountability" in rows[2]["unknown"]
     assert [(one.done, one.total) for one in standings] == [(n, 4) for n in range(1, 5)]
     assert standings[-1].seconds_left == 0
     assert sorted(keys(read_rows(out))) == keys(rows)
@@ -108,7 +110,7 @@ def test_a_sweep_too_large_for_the_disk_is_refused_before_it_runs(
 ) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Disk(10_000, 0, 10_000))
     executor = AtOnce()
-    with pytest.raises(ScenarioError, match="4 runs may take 6000 bytes, and 10000 are free"):
+    with pytest.raises(ScenarioError, match="4 runs may take 10000 bytes, and 10000 are free"):
         run_sweep(sweep(tmp_path), tmp_path / "out", means(executor))
     assert executor.calls == []
 
