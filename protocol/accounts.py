@@ -6,9 +6,10 @@ part of an account's stake as answering for one job. A batch of movements is che
 a draft and then written, so a refused batch leaves no trace.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import lru_cache
 from heapq import heappop, heappush
 from typing import Final, assert_never
 
@@ -153,25 +154,14 @@ class Accounts:
 
     def __init__(self, genesis: Genesis) -> None:
         check_supply(genesis)
-        self._accounts: dict[AccountId, Account] = {}
+        self._accounts = dict(_endowed(genesis))
         self._escrows: dict[JobId, Credits] = {}
         self._totals = Totals()
         self._maturities: list[tuple[Milliseconds, AccountId]] = []
-        self._changed: dict[AccountId, None] = {}
+        self._changed: dict[AccountId, None] = dict.fromkeys(self._accounts)
         self.minted = NOTHING
         """Created after genesis; nothing mints yet."""
-        for validator in genesis.validators:
-            account = self.of(validator.account)
-            self._write(
-                validator.account,
-                replace(account, staked=Credits(account.staked + validator.stake)),
-            )
-        for allocation in genesis.allocations:
-            account = self.of(allocation.account)
-            self._write(
-                allocation.account,
-                replace(account, available=Credits(account.available + allocation.amount)),
-            )
+        self._totals = self.recount()
         self.genesis_supply = Credits(self._totals.all)
         """Every credit that genesis gave out."""
 
@@ -367,6 +357,21 @@ def check_supply(genesis: Genesis) -> None:
     staked = sum(validator.stake for validator in genesis.validators)
     if staked + sum(one.amount for one in genesis.allocations) > SUPPLY_MAX:
         raise Misuse(f"a genesis gives out at most {SUPPLY_MAX} millionths")
+
+
+@lru_cache(maxsize=1)
+def _endowed(genesis: Genesis) -> Mapping[AccountId, Account]:
+    """What a genesis gives to whom; the copies of a ledger in one process start from the same."""
+    accounts: dict[AccountId, Account] = {}
+    for validator in genesis.validators:
+        account = accounts.get(validator.account, EMPTY)
+        staked = Credits(account.staked + validator.stake)
+        accounts[validator.account] = replace(account, staked=staked)
+    for allocation in genesis.allocations:
+        account = accounts.get(allocation.account, EMPTY)
+        available = Credits(account.available + allocation.amount)
+        accounts[allocation.account] = replace(account, available=available)
+    return accounts
 
 
 def _not_negative(amount: int, reason: Reason) -> Credits:
