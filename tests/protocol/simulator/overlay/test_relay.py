@@ -8,6 +8,7 @@ from protocol import events as ev
 from protocol.errors import Misuse
 from protocol.simulator.catalogue import CONDITIONS, calm
 from protocol.simulator.cuts import between_groups
+from protocol.simulator.network import Parcel
 from protocol.simulator.overlay.parameters import (
     MeshParameters,
     OverlayParameters,
@@ -66,6 +67,22 @@ def test_a_core_hears_of_a_block_once_however_many_copies_come() -> None:
     assert world.relay.tally.useless > world.relay.tally.delivered // 2
     pairs = set(world.relay.topology.pairs)
     assert {tuple(sorted(pair)) for pair in world.network.links} <= pairs
+
+
+def test_copies_that_others_overtake_cost_no_events() -> None:
+    world, _ = run(town(OverlayParameters(Strategy.FLOOD, dials=9)))
+    assert world.relay is not None
+    tally = world.relay.tally
+    assert tally.useless > 6 * tally.delivered > 0
+    assert world.engine.events < tally.copies
+
+
+def test_a_message_to_one_node_is_no_copy_even_if_it_has_the_bytes_of_one() -> None:
+    world, _ = run(town())
+    assert world.relay is not None
+    event = ev.MessageReceived(world.accounts[0], b"gossiped")
+    world.relay.gossip(0, range(10), Parcel(lambda _: event, 8))
+    assert not world.relay.takes(1, event)
 
 
 def test_a_mesh_with_scores_carries_a_ledger() -> None:
