@@ -132,7 +132,7 @@ class Pledge:
 Movement = Move | Pledge
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Totals:
     """The sum of each kind of bucket."""
 
@@ -184,8 +184,8 @@ class Accounts:
 
     @property
     def totals(self) -> Totals:
-        """The sum of each kind of bucket, kept up to date with every movement."""
-        return self._totals
+        """A copy of the sum of each kind of bucket, which every movement keeps up to date."""
+        return replace(self._totals)
 
     def conserved(self) -> bool:
         """Whether every credit is accounted for; costs nothing, as the sums are kept."""
@@ -214,11 +214,8 @@ class Accounts:
             self._write(identifier, account)
         for job, amount in draft.escrows.items():
             self._write_escrow(job, amount)
-        self._totals = replace(
-            self._totals,
-            pool=self._totals.pool + draft.reserves[Reserve.POOL],
-            burned=self._totals.burned + draft.reserves[Reserve.BURNED],
-        )
+        self._totals.pool += draft.reserves[Reserve.POOL]
+        self._totals.burned += draft.reserves[Reserve.BURNED]
         assert self._totals.pool >= 0
         assert self.conserved(), "movements take exactly what they give"
 
@@ -258,15 +255,12 @@ class Accounts:
         return changes
 
     def _write(self, identifier: AccountId, account: Account) -> None:
-        before = self.of(identifier)
-        self._totals = replace(
-            self._totals,
-            available=self._totals.available + account.available - before.available,
-            staked=self._totals.staked + account.staked - before.staked,
-            unbonding=self._totals.unbonding
-            + (account.slashable - account.staked)
-            - (before.slashable - before.staked),
-        )
+        before, sums = self.of(identifier), self._totals
+        sums.available += account.available - before.available
+        sums.staked += account.staked - before.staked
+        if account.unbonding is not before.unbonding:
+            sums.unbonding += account.slashable - account.staked
+            sums.unbonding -= before.slashable - before.staked
         for entry in account.unbonding:
             if not _unbonding_at(before, entry.release_ms):
                 heappush(self._maturities, (entry.release_ms, identifier))
@@ -274,8 +268,7 @@ class Accounts:
         self._changed[identifier] = None
 
     def _write_escrow(self, job: JobId, amount: Credits) -> None:
-        before = self.escrow_of(job)
-        self._totals = replace(self._totals, escrow=self._totals.escrow + amount - before)
+        self._totals.escrow += amount - self.escrow_of(job)
         if amount:
             self._escrows[job] = amount
         else:
