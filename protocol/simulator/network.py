@@ -10,7 +10,7 @@ dropped or lost is gone, and the protocol has to ask again.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
 
@@ -19,6 +19,7 @@ from protocol.simulator.chance import Stream
 from protocol.simulator.engine import Engine
 from protocol.simulator.queue import Capacity, Queue
 from protocol.simulator.routes import routes_from
+from protocol.simulator.traffic import Traffic
 
 Pair = tuple[int, int]
 """A directed link: source and target node."""
@@ -101,34 +102,6 @@ class Conditions:
             return 0
         source, target = (self.regions[n] if n < len(self.regions) else 0 for n in pair)
         return self.region_delays_ns[source][target]
-
-
-@dataclass(slots=True)
-class Traffic:
-    """What the links were given to carry, and what became of it.
-
-    Attributes:
-        messages: All that met no cut, whatever came of it.
-        size_bytes: Of these together.
-        cut: Messages that met a cut link, and were lost or went round.
-        queued_drop: Messages for which a queue had no room.
-        reordered: Messages that were held back for others to overtake.
-        held: Messages that a clogged link let go only when it was free again.
-    """
-
-    messages: int = 0
-    size_bytes: int = 0
-    lost: int = 0
-    duplicated: int = 0
-    cut: int = 0
-    queued_drop: int = 0
-    reordered: int = 0
-    held: int = 0
-
-    def add(self, other: "Traffic") -> None:
-        """Adds what another link has carried."""
-        for one in fields(self):
-            setattr(self, one.name, getattr(self, one.name) + getattr(other, one.name))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 from protocol import events as ev
 from protocol.simulator.cuts import between_groups
 from protocol.simulator.engine import Engine
-from protocol.simulator.network import Conditions, Delay, Law, Network, Pair, Parcel, Traffic
+from protocol.simulator.network import Conditions, Delay, Law, Network, Pair, Parcel
 from protocol.simulator.queue import Capacity, Queue
+from protocol.simulator.traffic import Traffic
 from protocol.units import SECOND, AccountId
 
 Arrival = tuple[int, int, ev.Event]
