@@ -206,4 +206,3 @@ class Relay:
         raw = b"control %d" % self._spoken
         self._controls[raw] = (control, named)
         return ev.MessageReceived(self._ground.accounts[relay], raw)
-
