@@ -3,6 +3,11 @@
 Each hop goes over the world's own links, with their delays, losses and cuts, and only while its
 connection stands. What a node has already seen it drops before its core hears of it. Nobody asks
 whether a message is valid, since all that nodes gossip here is.
+
+Six of seven copies tell their receiver nothing new, and that is known when they are sent: another
+one comes before. They load the links and are counted, and pass through virtual time only where
+nodes judge each other by what they bring. A node that crashes loses all copies on their way to it
+but the first, as it loses its connections.
 """
 
 from collections import deque
@@ -126,11 +131,7 @@ class Relay:
     # The router's carrier
 
     def spread(self, message: Message, source: int, targets: Sequence[int], relay: int) -> None:
-        """Sends a copy to each target but the relay it came from and its origin.
-
-        A copy that comes after another one is on its way to the same node as well, and is not
-        waited for there unless nodes judge each other by what they bring.
-        """
+        """Sends a copy to each target but the relay it came from and its origin."""
         parcel = self._parcels.get(message.number)
         if parcel is None:
             return  # forgotten since
