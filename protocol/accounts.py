@@ -6,9 +6,10 @@ part of an account's stake as answering for one job. A batch of movements is che
 a draft and then written, so a refused batch leaves no trace.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import lru_cache
 from heapq import heappop, heappush
 from typing import Final, assert_never
 
@@ -131,7 +132,7 @@ class Pledge:
 Movement = Move | Pledge
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Totals:
     """The sum of each kind of bucket."""
 
@@ -153,25 +154,14 @@ class Accounts:
 
     def __init__(self, genesis: Genesis) -> None:
         check_supply(genesis)
-        self._accounts: dict[AccountId, Account] = {}
+        self._accounts = dict(_endowed(genesis))
         self._escrows: dict[JobId, Credits] = {}
         self._totals = Totals()
         self._maturities: list[tuple[Milliseconds, AccountId]] = []
-        self._changed: dict[AccountId, None] = {}
+        self._changed: dict[AccountId, None] = dict.fromkeys(self._accounts)
         self.minted = NOTHING
         """Created after genesis; nothing mints yet."""
-        for validator in genesis.validators:
-            account = self.of(validator.account)
-            self._write(
-                validator.account,
-                replace(account, staked=Credits(account.staked + validator.stake)),
-            )
-        for allocation in genesis.allocations:
-            account = self.of(allocation.account)
-            self._write(
-                allocation.account,
-                replace(account, available=Credits(account.available + allocation.amount)),
-            )
+        self._totals = self.recount()
         self.genesis_supply = Credits(self._totals.all)
         """Every credit that genesis gave out."""
 
@@ -194,8 +184,8 @@ class Accounts:
 
     @property
     def totals(self) -> Totals:
-        """The sum of each kind of bucket, kept up to date with every movement."""
-        return self._totals
+        """A copy of the sum of each kind of bucket, which every movement keeps up to date."""
+        return replace(self._totals)
 
     def conserved(self) -> bool:
         """Whether every credit is accounted for; costs nothing, as the sums are kept."""
@@ -224,11 +214,8 @@ class Accounts:
             self._write(identifier, account)
         for job, amount in draft.escrows.items():
             self._write_escrow(job, amount)
-        self._totals = replace(
-            self._totals,
-            pool=self._totals.pool + draft.reserves[Reserve.POOL],
-            burned=self._totals.burned + draft.reserves[Reserve.BURNED],
-        )
+        self._totals.pool += draft.reserves[Reserve.POOL]
+        self._totals.burned += draft.reserves[Reserve.BURNED]
         assert self._totals.pool >= 0
         assert self.conserved(), "movements take exactly what they give"
 
@@ -268,15 +255,12 @@ class Accounts:
         return changes
 
     def _write(self, identifier: AccountId, account: Account) -> None:
-        before = self.of(identifier)
-        self._totals = replace(
-            self._totals,
-            available=self._totals.available + account.available - before.available,
-            staked=self._totals.staked + account.staked - before.staked,
-            unbonding=self._totals.unbonding
-            + (account.slashable - account.staked)
-            - (before.slashable - before.staked),
-        )
+        before, sums = self.of(identifier), self._totals
+        sums.available += account.available - before.available
+        sums.staked += account.staked - before.staked
+        if account.unbonding is not before.unbonding:
+            sums.unbonding += account.slashable - account.staked
+            sums.unbonding -= before.slashable - before.staked
         for entry in account.unbonding:
             if not _unbonding_at(before, entry.release_ms):
                 heappush(self._maturities, (entry.release_ms, identifier))
@@ -284,8 +268,7 @@ class Accounts:
         self._changed[identifier] = None
 
     def _write_escrow(self, job: JobId, amount: Credits) -> None:
-        before = self.escrow_of(job)
-        self._totals = replace(self._totals, escrow=self._totals.escrow + amount - before)
+        self._totals.escrow += amount - self.escrow_of(job)
         if amount:
             self._escrows[job] = amount
         else:
@@ -367,6 +350,21 @@ def check_supply(genesis: Genesis) -> None:
     staked = sum(validator.stake for validator in genesis.validators)
     if staked + sum(one.amount for one in genesis.allocations) > SUPPLY_MAX:
         raise Misuse(f"a genesis gives out at most {SUPPLY_MAX} millionths")
+
+
+@lru_cache(maxsize=1)
+def _endowed(genesis: Genesis) -> Mapping[AccountId, Account]:
+    """What a genesis gives to whom; the copies of a ledger in one process start from the same."""
+    accounts: dict[AccountId, Account] = {}
+    for validator in genesis.validators:
+        account = accounts.get(validator.account, EMPTY)
+        staked = Credits(account.staked + validator.stake)
+        accounts[validator.account] = replace(account, staked=staked)
+    for allocation in genesis.allocations:
+        account = accounts.get(allocation.account, EMPTY)
+        available = Credits(account.available + allocation.amount)
+        accounts[allocation.account] = replace(account, available=available)
+    return accounts
 
 
 def _not_negative(amount: int, reason: Reason) -> Credits:

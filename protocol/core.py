@@ -20,7 +20,6 @@ from protocol.messages import (
     Payload,
     Summary,
     VerifiedOperation,
-    open_message,
 )
 from protocol.replica import Applied, Replica, Taken
 from protocol.roles.account import OwnAccount
@@ -164,7 +163,7 @@ class Core:
 
     def _receive_message(self, peer: AccountId, raw: bytes, now: int) -> None:
         try:
-            message = open_message(raw)
+            message = self.admission.message(raw)
             if isinstance(message, OperationBatch):
                 self._receive_operations(peer, message)
                 return

@@ -19,7 +19,6 @@ from protocol.messages import (
     OperationBatch,
     VerifiedOperation,
     network_of,
-    open_message,
 )
 from protocol.signing import Scheme
 from protocol.state import OperationApplied, OperationFailed, State, StateFact
@@ -96,7 +95,7 @@ class Replica:
         stranger's bytes travel over every link again and again.
         """
         try:
-            batch = open_message(raw)
+            batch = self.admission.message(raw)
         except Rejected:
             return False
         if not isinstance(batch, OperationBatch):

@@ -9,11 +9,19 @@ from typing import Final, Generic, TypeVar
 from protocol.errors import Reason, Rejected
 from protocol.ledger.block import GENESIS_ROUND, VerifiedBlock, open_block, reopen_block
 from protocol.ledger.committee import Committee
-from protocol.messages import EquivocationEvidence, VerifiedOperation, open_operation
+from protocol.messages import (
+    EquivocationEvidence,
+    OperationBatch,
+    PeerMessage,
+    VerifiedOperation,
+    open_message,
+    open_operation,
+)
 from protocol.parameters import Parameters
 from protocol.signing import Scheme
 from protocol.units import Digest, Round
 
+BATCHES_KEPT: Final = 64
 BLOCKS_KEPT: Final = 4_096
 OPERATIONS_KEPT: Final = 65_536
 
@@ -52,12 +60,26 @@ class Admission:
         self._network = network
         self._parameters = parameters
         self._scheme = scheme
+        self._batches: _Recent[OperationBatch] = _Recent(BATCHES_KEPT)
         self._blocks: _Recent[VerifiedBlock] = _Recent(BLOCKS_KEPT)
         self._operations: _Recent[VerifiedOperation] = _Recent(OPERATIONS_KEPT)
 
     def share(self, other: "Admission") -> None:
         """Uses another's caches: for copies in one process, each of which would find the same."""
+        self._batches = other._batches
         self._blocks, self._operations = other._blocks, other._operations
+
+    def message(self, raw: bytes) -> PeerMessage:
+        """Opens a message from a neighbour; of these, only batches of operations come again.
+
+        Raises:
+            Rejected: with the first rule that it breaks.
+        """
+        known = self._batches.get(raw)
+        if known is not None:
+            return known
+        opened = open_message(raw)
+        return self._batches.keep(raw, opened) if isinstance(opened, OperationBatch) else opened
 
     def block(self, raw: bytes, horizon: Round = GENESIS_ROUND) -> VerifiedBlock:
         """Opens a block from outside.

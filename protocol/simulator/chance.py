@@ -75,7 +75,11 @@ class Stream:
 
     def between(self, low: int, high: int) -> int:
         """Draws an integer from `low` to `high`, both included."""
-        return low + self.below(high - low + 1)
+        span = high - low
+        width, bits = span.bit_length(), self._bits
+        while (number := bits(width) if width else 0) > span:
+            pass
+        return low + number
 
     def hits(self, ppm: int) -> bool:
         """Tells whether an event with a probability in millionths happens."""

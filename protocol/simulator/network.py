@@ -9,8 +9,8 @@ its regions add, and what a fault adds. Streams and acknowledgements are not mod
 dropped or lost is gone, and the protocol has to ask again.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
 
@@ -19,6 +19,7 @@ from protocol.simulator.chance import Stream
 from protocol.simulator.engine import Engine
 from protocol.simulator.queue import Capacity, Queue
 from protocol.simulator.routes import routes_from
+from protocol.simulator.traffic import Traffic
 
 Pair = tuple[int, int]
 """A directed link: source and target node."""
@@ -51,10 +52,10 @@ class Delay:
     def draw(self, stream: Stream) -> int:
         """Draws one time in nanoseconds."""
         match self.law:
+            case Law.UNIFORM:  # the one of nearly all large networks, so the first to be tried
+                return stream.between(self.low_ns, self.high_ns)
             case Law.CONSTANT:
                 return self.low_ns
-            case Law.UNIFORM:
-                return stream.between(self.low_ns, self.high_ns)
             case Law.LONG_TAILED:
                 return self.low_ns + stream.long_tailed(self.high_ns - self.low_ns)
             case Law.NORMAL:
@@ -103,34 +104,6 @@ class Conditions:
         return self.region_delays_ns[source][target]
 
 
-@dataclass(slots=True)
-class Traffic:
-    """What the links were given to carry, and what became of it.
-
-    Attributes:
-        messages: All that met no cut, whatever came of it.
-        size_bytes: Of these together.
-        cut: Messages that met a cut link, and were lost or went round.
-        queued_drop: Messages for which a queue had no room.
-        reordered: Messages that were held back for others to overtake.
-        held: Messages that a clogged link let go only when it was free again.
-    """
-
-    messages: int = 0
-    size_bytes: int = 0
-    lost: int = 0
-    duplicated: int = 0
-    cut: int = 0
-    queued_drop: int = 0
-    reordered: int = 0
-    held: int = 0
-
-    def add(self, other: "Traffic") -> None:
-        """Adds what another link has carried."""
-        for one in fields(self):
-            setattr(self, one.name, getattr(self, one.name) + getattr(other, one.name))
-
-
 @dataclass(frozen=True, slots=True)
 class Parcel:
     """An event on its way.
@@ -166,6 +139,8 @@ class _Link:
         held_until: Nothing arrives before.
     """
 
+    pair: Pair
+    sender: _Sender
     law: Delay
     extra_ns: int
     loss_ppm: int
@@ -218,6 +193,8 @@ class Network:
         self._lossy = dict(conditions.lossy)
         self._narrow = dict(conditions.narrow)
         self._links: dict[Pair, _Link] = {}
+        self._links_of: list[dict[int, _Link]] = [{} for _ in range(count)]
+        """The same links by source and then by target, for whoever needs many of one source."""
         self.loss_ppm = conditions.loss_ppm
         self.duplicate_ppm = conditions.duplicate_ppm
         self.reorders: list[tuple[int, int]] = []
@@ -287,6 +264,19 @@ class Network:
         """Sends to one node, over the link to it alone."""
         self._carry((source, target), parcel, 0)
 
+    def spread(
+        self, source: int, targets: Iterable[int], size_bytes: int
+    ) -> Iterator[tuple[int, int]]:
+        """Sends one message over each of some links; yields who gets a copy when.
+
+        The caller hands the copies over itself: it may know of some that they tell nothing new.
+        """
+        now, links, arrivals = self._engine.now, self._links_of[source], self._arrivals
+        for target in targets:
+            link = links.get(target) or self._link((source, target))
+            for delay in arrivals(link, size_bytes, 0):
+                yield target, now + delay
+
     def gossip(self, source: int, targets: Iterable[int], parcel: Parcel) -> None:
         """Sends to all of these nodes that some chain of links leads to."""
         routes = None
@@ -309,46 +299,53 @@ class Network:
 
     def _carry(self, pair: Pair, parcel: Parcel, waited: int) -> None:
         source, target = pair
-        sender = self._senders[source]
         link = self._link(pair)
-        traffic = link.traffic
-        if pair in self._cuts:
-            traffic.cut += 1
+        if waited and link.queues and pair not in self._cuts:  # it is at the relay only then
+            self._engine.after(waited, partial(self._carry, pair, parcel, 0))
             return
+        delays = self._arrivals(link, parcel.size_bytes, waited)
+        if not delays:
+            return
+        event = parcel.make(source)
+        for delay in delays:
+            self._engine.after(delay, partial(self._deliver, target, event))
+
+    def _arrivals(self, link: _Link, size_bytes: int, waited: int) -> tuple[int, ...]:
+        """Puts a message on a link; returns how long each copy of it takes, if any arrives."""
+        traffic, sender = link.traffic, link.sender
+        if self._cuts and link.pair in self._cuts:
+            traffic.cut += 1
+            return ()
         if link.queues:
-            if waited:  # it is at the relay only then
-                self._engine.after(waited, partial(self._carry, pair, parcel, 0))
-                return
-            sent = self._transmit(link, parcel)
+            sent = self._transmit(link, size_bytes)
             if sent is None:
-                return
+                return ()
             waited = sent
         traffic.messages += 1
-        traffic.size_bytes += parcel.size_bytes
+        traffic.size_bytes += size_bytes
         loss_ppm = self.loss_ppm + link.loss_ppm
         if loss_ppm and sender.loss.hits(loss_ppm):
             traffic.lost += 1
-            return
-        event = parcel.make(source)
+            return ()
         law = link.law
-        delay = waited + link.extra_ns + law.draw(sender.delay)
+        waited += link.extra_ns
+        delay = waited + law.draw(sender.delay)
         if self.reorders or link.held_until:
             delay = self._hold_back(link, sender, delay)
-        self._engine.after(delay, lambda: self._deliver(target, event))
         copies = self.duplicate_ppm
         if copies and sender.duplicate.hits(copies):
             traffic.duplicated += 1
-            late = waited + link.extra_ns + 2 * law.draw(sender.duplicate)
-            self._engine.after(late, lambda: self._deliver(target, event))
+            return delay, waited + 2 * law.draw(sender.duplicate)
+        return (delay,)
 
-    def _transmit(self, link: _Link, parcel: Parcel) -> int | None:
+    def _transmit(self, link: _Link, size_bytes: int) -> int | None:
         """Passes a message through the queues; returns how long that takes, None when dropped."""
         now = ready = self._engine.now
         for queue in link.queues:
-            sent = queue.take(ready, parcel.size_bytes)
+            sent = queue.take(ready, size_bytes)
             if sent is None:
                 link.traffic.messages += 1
-                link.traffic.size_bytes += parcel.size_bytes
+                link.traffic.size_bytes += size_bytes
                 link.traffic.queued_drop += 1
                 return None
             ready = sent
@@ -369,8 +366,11 @@ class Network:
         link = self._links.get(pair)
         if link is None:
             conditions = self._conditions
-            queues = (self._senders[pair[0]].uplink, _queue(self._narrow.get(pair)))
-            link = self._links[pair] = _Link(
+            sender = self._senders[pair[0]]
+            queues = (sender.uplink, _queue(self._narrow.get(pair)))
+            link = self._links[pair] = self._links_of[pair[0]][pair[1]] = _Link(
+                pair,
+                sender,
                 self._slow.get(pair, conditions.delay),
                 conditions.base_ns(pair),
                 self._lossy.get(pair, 0),

@@ -15,13 +15,14 @@ from protocol.simulator.faults import Bite, FaultPlan, FaultRecord
 from protocol.simulator.invariants import SAFETY, liveness, newest_index
 from protocol.simulator.labels import Labels
 from protocol.simulator.log import Log, Violation
-from protocol.simulator.network import Pair, Traffic
+from protocol.simulator.network import Pair
 from protocol.simulator.node import Recorder
 from protocol.simulator.promptness import Promptness
 from protocol.simulator.quality import quality_of, result_quality
 from protocol.simulator.scenario import Scenario
 from protocol.simulator.scheme import FAKE
 from protocol.simulator.trace import Trace
+from protocol.simulator.traffic import Traffic
 from protocol.simulator.world import CoreMaker, World
 from protocol.units import SECOND
 

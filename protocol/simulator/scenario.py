@@ -241,6 +241,8 @@ class Workload:
         spares: Executors that it may call besides.
         slack_ms: What its deadline leaves besides the run.
         tolerated_errors_ppm: Chances of a wrong result that it may accept; one is picked.
+        observer_stakes: Whether each owner of a node outside the committee stakes at the start, as
+            those who work for others must; in a large network that is many operations at once.
     """
 
     transfers: int
@@ -253,6 +255,7 @@ class Workload:
     spares: Range = (0, 2)
     slack_ms: Range = (500, 2_500)
     tolerated_errors_ppm: tuple[int, ...] = (200_000, 50_000, 20_000)
+    observer_stakes: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,9 +42,9 @@ def requests_of(scenario: Scenario, accounts: tuple[AccountId, ...]) -> tuple[Re
     """Draws everything that is asked for during a run, in the order of time."""
     stream = Stream(scenario.seed, "workload")
     workload = scenario.workload
+    observers = range(len(scenario.stakes), scenario.originals) if workload.observer_stakes else ()
     asked: list[tuple[int, int, Payload]] = [
-        (START_NS, node, StakeDeposit(_deposit(scenario, node)))
-        for node in range(len(scenario.stakes), scenario.originals)
+        (START_NS, node, StakeDeposit(_deposit(scenario, node))) for node in observers
     ]
     clock = _Clock(workload, workload.transfers)
     for _ in range(workload.transfers):

@@ -16,9 +16,10 @@ from p2pnode.lab.results.schema import Cell, Tables, check_tables, table_of
 from p2pnode.lab.results.series_table import series_rows
 from p2pnode.lab.results.times import known_ms, middle, to_ms
 from protocol.simulator.faults import Bite, FaultRecord
-from protocol.simulator.network import Pair, Traffic
+from protocol.simulator.network import Pair
 from protocol.simulator.run import Outcome
 from protocol.simulator.scenario import Cut, Partition
+from protocol.simulator.traffic import Traffic
 from protocol.simulator.workload import requests_of
 from protocol.units import Digest
 

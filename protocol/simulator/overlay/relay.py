@@ -3,6 +3,11 @@
 Each hop goes over the world's own links, with their delays, losses and cuts, and only while its
 connection stands. What a node has already seen it drops before its core hears of it. Nobody asks
 whether a message is valid, since all that nodes gossip here is.
+
+Six of seven copies tell their receiver nothing new, and that is known when they are sent: another
+one comes before. They load the links and are counted, and pass through virtual time only where
+nodes judge each other by what they bring. A node that crashes loses all copies on their way to it
+but the first, as it loses its connections.
 """
 
 from collections import deque
@@ -18,7 +23,14 @@ from protocol.simulator.engine import Engine
 from protocol.simulator.network import Network, Parcel
 from protocol.simulator.node import Node
 from protocol.simulator.overlay.gossipsub import MeshRouter
-from protocol.simulator.overlay.message import Control, Message, Router, Tally, new_message
+from protocol.simulator.overlay.message import (
+    NEVER,
+    Control,
+    Message,
+    Router,
+    Tally,
+    new_message,
+)
 from protocol.simulator.overlay.parameters import OverlayParameters, Strategy
 from protocol.simulator.overlay.scoring import ScoreBook
 from protocol.simulator.overlay.spreading import Flooding, InfectAndDie
@@ -74,8 +86,7 @@ class Relay:
         self._numbers: Mapping[AccountId, int] = {
             account: number for number, account in reversed(list(enumerate(ground.accounts)))
         }
-        self._messages: dict[bytes, Message] = {}
-        self._order: deque[tuple[Message, bytes]] = deque()
+        self._messages: deque[Message] = deque()
         self._parcels: dict[int, Parcel] = {}
         self._controls: dict[bytes, tuple[Control, tuple[Message, ...]]] = {}
         self._spoken = 0
@@ -84,10 +95,7 @@ class Relay:
 
     def gossip(self, source: int, targets: Iterable[int], parcel: Parcel) -> None:
         """Publishes an event; a node that shows it to some only, shows it to these."""
-        event = parcel.make(source)
-        assert isinstance(event, ev.BlockReceived | ev.MessageReceived)
-        message = self._remember(source, event.raw)
-        self._parcels[message.number] = Parcel(_Copies(parcel.make).make, parcel.size_bytes)
+        message = self._remember(source, parcel)
         chosen = tuple(targets)
         if len(chosen) >= self.topology.count:
             self._router.publish(source, message)
@@ -96,16 +104,9 @@ class Relay:
             self.spread(message, source, near or chosen, source)
 
     def takes(self, target: int, event: ev.Event) -> bool:
-        """Handles what arrived at a node, if it belongs to the overlay; tells whether it does."""
-        if not isinstance(event, ev.BlockReceived | ev.MessageReceived):
+        """Handles what one node sent to another, if it is control; tells whether it is."""
+        if not isinstance(event, ev.MessageReceived):
             return False
-        message = self._messages.get(event.raw)
-        if message is not None:
-            if message.seen[target] and self._book is None:
-                self.tally.useless += 1  # nearly all copies end here
-            else:
-                self._arrive(target, event, message)
-            return True
         control = self._controls.pop(event.raw, None)
         if control is not None and self._ground.node(target).core is not None:
             self._router.hear(target, self._numbers[event.peer], *control)
@@ -122,22 +123,30 @@ class Relay:
         """Takes a crashed node's memory of neighbours and messages, except of its own."""
         for peer in self.topology.links[node]:
             self._router.unlink(node, peer)
-        for message in self._messages.values():
+        for message in self._messages:
             if message.origin != node:
                 message.seen[node] = 0
+                message.arrivals[node] = NEVER
 
     # The router's carrier
 
     def spread(self, message: Message, source: int, targets: Sequence[int], relay: int) -> None:
         """Sends a copy to each target but the relay it came from and its origin."""
-        parcel, send = self._parcels.get(message.number), self._ground.network.send
+        parcel = self._parcels.get(message.number)
         if parcel is None:
             return  # forgotten since
-        for target in targets:
-            if target not in (relay, message.origin):
-                message.copies += 1
-                self.tally.copies += 1
-                send(source, target, parcel)
+        origin, arrivals, arrive = message.origin, message.arrivals, self._arrive
+        told = [target for target in targets if target not in (relay, origin)]
+        message.copies += len(told)
+        self.tally.copies += len(told)
+        event, plan, is_judged = parcel.make(source), self._ground.engine.at, self._book is not None
+        for target, time in self._ground.network.spread(source, told, parcel.size_bytes):
+            if time < arrivals[target]:
+                arrivals[target] = time
+            elif not is_judged:
+                self.tally.useless += 1
+                continue
+            plan(time, partial(arrive, target, source, event, message))
 
     def tell(
         self, source: int, target: int, control: Control, named: tuple[Message, ...] = ()
@@ -165,31 +174,28 @@ class Relay:
             case Strategy.PUSH:
                 raise Misuse("rumours are pushed one at a time, so they carry no ledger")
 
-    def _remember(self, source: int, raw: bytes) -> Message:
+    def _remember(self, source: int, parcel: Parcel) -> Message:
         now = self._ground.engine.now
-        while self._order and self._order[0][0].born_ns < now - MEMORY_NS:
-            old, old_raw = self._order.popleft()
-            del self._parcels[old.number]
-            if self._messages.get(old_raw) is old:
-                del self._messages[old_raw]
+        while self._messages and self._messages[0].born_ns < now - MEMORY_NS:
+            del self._parcels[self._messages.popleft().number]
         message = new_message(self.tally.published, source, now, self.topology.count)
         self.tally.published += 1
-        self._messages[raw] = message
-        self._order.append((message, raw))
+        self._parcels[message.number] = parcel
+        self._messages.append(message)
         return message
 
-    def _arrive(
-        self, target: int, event: ev.BlockReceived | ev.MessageReceived, message: Message
-    ) -> None:
+    def _arrive(self, target: int, source: int, event: ev.Event, message: Message) -> None:
         node, engine = self._ground.node(target), self._ground.engine
         if node.core is None:
+            if not message.seen[target]:
+                message.arrivals[target] = NEVER  # so that another copy may come in time
             return
         if node.is_paused:
-            engine.after(PATIENCE_NS, partial(self._arrive, target, event, message))
+            engine.after(PATIENCE_NS, partial(self._arrive, target, source, event, message))
             return
         if not message.seen[target]:
             message.arrivals[target] = engine.now
-        if self._router.arrive(target, self._numbers[event.peer], message):
+        if self._router.arrive(target, source, message):
             self.tally.delivered += 1
             node.deliver(event)
         else:
@@ -201,19 +207,3 @@ class Relay:
         raw = b"control %d" % self._spoken
         self._controls[raw] = (control, named)
         return ev.MessageReceived(self._ground.accounts[relay], raw)
-
-
-class _Copies:
-    """Makes one event for all copies that a relay sends."""
-
-    __slots__ = ("_event", "_make", "_relay")
-
-    def __init__(self, make: Callable[[int], ev.Event]) -> None:
-        self._make = make
-        self._relay = -1
-        self._event: ev.Event | None = None
-
-    def make(self, relay: int) -> ev.Event:
-        if self._event is None or relay != self._relay:
-            self._relay, self._event = relay, self._make(relay)
-        return self._event

@@ -12,7 +12,9 @@ from protocol.ledger.committee import Committee
 from protocol.messages import (
     VERSION,
     Block,
+    BlockRequest,
     EquivocationEvidence,
+    OperationBatch,
     Payload,
     SignedBlock,
     SignedOperation,
@@ -155,3 +157,17 @@ def test_a_block_behind_the_horizon_is_refused_before_its_signature_is_checked()
         checked = counting.checked
         assert admission.block(block.raw, horizon=Round(0)) == block
     assert checked == counting.checked == 1, "once opened, it is refused and known all the same"
+
+
+def test_a_batch_of_operations_is_decoded_once_and_other_messages_are_not_kept() -> None:
+    admission, copy = make_admission(), make_admission()
+    copy.share(admission)
+    batch, request = OperationBatch((b"one", b"two")), BlockRequest(0, (), ())
+    opened = admission.message(encode(batch))
+    assert opened == batch
+    assert copy.message(encode(batch)) is opened
+    assert make_admission().message(encode(batch)) is not opened
+    assert admission.message(encode(request)) == request
+    assert admission.message(encode(request)) is not admission.message(encode(request))
+    with pytest.raises(Rejected):
+        admission.message(b"neither")

@@ -40,6 +40,25 @@ def test_an_action_may_plan_another_at_the_same_time() -> None:
     assert seen == [5]
 
 
+def test_what_was_planned_before_a_time_comes_before_what_is_planned_at_it() -> None:
+    engine, seen = Engine(), list[object]()
+
+    def act() -> None:
+        seen.append("first")
+        engine.after(0, lambda: seen.append("third"))
+        engine.at(5, lambda: engine.after(0, lambda: seen.append("fifth")))
+        engine.after(0, lambda: seen.append("fourth"))
+        engine.after(1, lambda: seen.append("beyond"))
+
+    engine.at(5, act)
+    engine.at(5, partial(seen.append, "second"))
+    engine.run(5)
+    assert seen == ["first", "second", "third", "fourth", "fifth"]
+    assert engine.events == 6
+    engine.run(6)
+    assert seen[-1] == "beyond"
+
+
 def test_nothing_is_planned_in_the_past() -> None:
     engine = Engine(now=10)
     with pytest.raises(Misuse):

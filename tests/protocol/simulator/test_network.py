@@ -1,8 +1,9 @@
 from protocol import events as ev
 from protocol.simulator.cuts import between_groups
 from protocol.simulator.engine import Engine
-from protocol.simulator.network import Conditions, Delay, Law, Network, Pair, Parcel, Traffic
+from protocol.simulator.network import Conditions, Delay, Law, Network, Pair, Parcel
 from protocol.simulator.queue import Capacity, Queue
+from protocol.simulator.traffic import Traffic
 from protocol.units import SECOND, AccountId
 
 Arrival = tuple[int, int, ev.Event]
@@ -61,6 +62,22 @@ def test_gossip_reaches_everybody_else() -> None:
     links.gossip(1, range(4), parcel())
     engine.run(10)
     assert targets(arrived) == [0, 2, 3]
+
+
+def test_what_is_spread_meets_the_links_and_is_handed_over_by_the_caller() -> None:
+    slow: Pair = (0, 2)
+    conditions = Conditions(STEADY, slow=((slow, Delay(Law.CONSTANT, 50, 50)),))
+    engine, links, arrived = network(conditions)
+    engine.run(1_000)
+    links.cut([(0, 3)])
+    assert list(links.spread(0, (1, 2, 3), 100)) == [(1, 1_010), (2, 1_050)]
+    links.duplicate_ppm = 1_000_000
+    assert list(links.spread(0, (1,), 100)) == [(1, 1_010), (1, 1_020)]
+    links.loss_ppm = 1_000_000
+    assert list(links.spread(0, (1,), 100)) == []
+    engine.run(2_000)
+    assert arrived == []
+    assert links.traffic == Traffic(4, 400, lost=1, duplicated=1, cut=1)
 
 
 def test_a_cut_stops_one_direction_only() -> None:

@@ -35,6 +35,14 @@ def test_the_workload_is_what_was_asked_for() -> None:
     assert all(START_NS <= one.time_ns <= end for one in asked)
 
 
+def test_observers_need_not_stake_and_all_else_is_asked_alike() -> None:
+    scenario = replace(calm(3), observers=2)
+    bare = replace(scenario, workload=replace(scenario.workload, observer_stakes=False))
+    asked = [(one.time_ns, one.node, one.payload) for one in requests(scenario)]
+    assert [(one.time_ns, one.node, one.payload) for one in requests(bare)] == asked[2:]
+    assert {type(payload) for _, _, payload in asked[:2]} == {StakeDeposit}
+
+
 def test_a_fault_does_not_shift_the_workload() -> None:
     faulty = replace(calm(3), faults=(LossBurst(1, 2, 3),))
     assert requests(faulty) == requests(calm(3))

@@ -6,8 +6,10 @@ import pytest
 
 from protocol import events as ev
 from protocol.errors import Misuse
+from protocol.parameters import minimal, with_pace
 from protocol.simulator.catalogue import CONDITIONS, calm
 from protocol.simulator.cuts import between_groups
+from protocol.simulator.network import Parcel
 from protocol.simulator.overlay.parameters import (
     MeshParameters,
     OverlayParameters,
@@ -66,6 +68,46 @@ def test_a_core_hears_of_a_block_once_however_many_copies_come() -> None:
     assert world.relay.tally.useless > world.relay.tally.delivered // 2
     pairs = set(world.relay.topology.pairs)
     assert {tuple(sorted(pair)) for pair in world.network.links} <= pairs
+
+
+def test_sixty_nodes_of_which_seven_vote_agree_and_finalise_over_few_links() -> None:
+    asked = Workload(30, 0, 4 * SECOND, observer_stakes=False)
+    scenario = replace(
+        calm(1, members=7),
+        observers=53,
+        parameters=with_pace(minimal(), 1_000, 1_000),
+        workload=asked,
+        overlay=as_the_node(),
+    )
+    world = World(scenario)
+    world.engine.run(14 * SECOND)
+    assert len(world.network.links) < 60 * 16
+    cores = [node.core for node in world.nodes if node.core is not None]
+    states = {(core.state.index, core.state.digest) for core in cores}
+    indexes = {index for index, _ in states}
+    assert len(cores) == 60
+    assert len(states) == len(indexes)
+    assert min(indexes) > 5
+    assert max(indexes) - min(indexes) < 2
+    assert [len(core.pool) for core in cores] == [0] * 60
+    fees = 30 * scenario.parameters.operation_fee
+    assert [core.state.accounts.totals.burned for core in cores] == [fees] * 60
+
+
+def test_copies_that_others_overtake_cost_no_events() -> None:
+    world, _ = run(town(OverlayParameters(Strategy.FLOOD, dials=9)))
+    assert world.relay is not None
+    tally = world.relay.tally
+    assert tally.useless > 6 * tally.delivered > 0
+    assert world.engine.events < tally.copies
+
+
+def test_a_message_to_one_node_is_no_copy_even_if_it_has_the_bytes_of_one() -> None:
+    world, _ = run(town())
+    assert world.relay is not None
+    event = ev.MessageReceived(world.accounts[0], b"gossiped")
+    world.relay.gossip(0, range(10), Parcel(lambda _: event, 8))
+    assert not world.relay.takes(1, event)
 
 
 def test_a_mesh_with_scores_carries_a_ledger() -> None:
