@@ -1,0 +1,67 @@
+"""Runs the experiments and prints what came out: `python -m p2pnode.lab.experiments`.
+
+It exits with 1 when any row differs or a fault did not bite. `--write` also keeps the results as a
+page with plots, together with those of experiments that were written before.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from time import process_time
+from typing import Final
+
+from p2pnode.lab.experiments.experiment import Effort, Verdict
+from p2pnode.lab.experiments.page import row_line, write_page, write_section
+from p2pnode.lab.experiments.registry import EXPERIMENTS
+
+FAILURES: Final = (Verdict.DIFFERS, Verdict.NO_BITE)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs what the arguments ask for and returns the exit code."""
+    arguments = parser().parse_args(argv)
+    effort = Effort(arguments.quick)
+    failures = 0
+    for experiment in EXPERIMENTS:
+        if arguments.only and experiment.name not in arguments.only:
+            continue
+        begun = process_time()
+        print(f"-- {experiment.name}: {experiment.question}", flush=True)
+        findings = experiment.measure(effort)
+        for row in findings.rows:
+            print(row_line(row))
+            failures += row.verdict in FAILURES
+        for remark in findings.remarks:
+            print(f"   {remark}")
+        seconds = process_time() - begun
+        print(f"   {seconds:.0f} s of processor time", flush=True)
+        if arguments.write is not None:
+            write_section(experiment, findings, arguments.write)
+    if arguments.write is not None:
+        write_page(EXPERIMENTS, arguments.write)
+    print(f"{failures} rows differ or prove nothing")
+    return 1 if failures else 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """The arguments."""
+    names = [one.name for one in EXPERIMENTS]
+    found = argparse.ArgumentParser(prog="python -m p2pnode.lab.experiments", description=__doc__)
+    found.add_argument(
+        "--quick", action="store_true", help="far fewer trials; rows may be undecided"
+    )
+    found.add_argument("--only", action="append", choices=names, help="may be repeated")
+    found.add_argument(
+        "--write",
+        type=Path,
+        nargs="?",
+        const=Path("docs/experiments"),
+        metavar="DIR",
+        help="write the page and its plots, into docs/experiments unless another folder is named",
+    )
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())

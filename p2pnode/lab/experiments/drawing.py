@@ -1,0 +1,100 @@
+"""Draws the charts of an experiment side by side as one SVG, the same bytes for the same data.
+
+The colours are those of M. Okabe and K. Ito, "Color Universal Design", 2008; what a colour says, a
+dash or the shape of a mark says too. Text stays text, so that the files are small.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from p2pnode.lab.experiments.experiment import Chart, Mark, Series
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+COLOURS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+DASHES: Final = ("-", "--", "-.", ":")
+SHAPES: Final = ("o", "s", "^", "D", "v", "P", "X")
+WIDTH: Final = 5.2
+"""Of one panel, in inches."""
+HEIGHT: Final = 3.6
+SETTINGS: Final[dict[Any, object]] = {
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 10.5,
+    "axes.titleweight": "bold",
+    "font.size": 9,
+    "grid.color": "#DDE1E4",
+    "grid.linewidth": 0.6,
+    "legend.fontsize": 8,
+    "legend.frameon": False,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "p2pnode",
+}
+
+
+class DrawingError(Exception):
+    """Nothing can be drawn: the library is not installed."""
+
+
+def draw(charts: Sequence[Chart], path: Path) -> None:
+    """Draws charts into one file, whose ending names the format.
+
+    Raises:
+        DrawingError: matplotlib is not there.
+    """
+    try:
+        import matplotlib  # noqa: PLC0415
+        from matplotlib.figure import Figure  # noqa: PLC0415
+    except ImportError as error:
+        raise DrawingError("plots need the optional part: pip install 'p2pnode[lab]'") from error
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(SETTINGS)
+        figure = Figure(figsize=(WIDTH * len(charts), HEIGHT), layout="constrained")
+        for axes, chart in zip(
+            figure.subplots(1, len(charts), squeeze=False)[0], charts, strict=True
+        ):
+            _fill(axes, chart)
+        stamp = {"Date": None, "Creator": "p2pnode"} if path.suffix == ".svg" else None
+        figure.savefig(path, metadata=stamp, dpi=110)
+
+
+def _fill(axes: "Axes", chart: Chart) -> None:
+    axes.set_title(chart.title)
+    axes.set_xlabel(chart.x_label)
+    axes.set_ylabel(chart.y_label)
+    if chart.is_log:
+        axes.set_xscale("log")
+    kinds = [series.label.partition(",")[0] for series in chart.series]
+    numbers = {kind: number for number, kind in enumerate(dict.fromkeys(kinds))}
+    for series, kind in zip(chart.series, kinds, strict=True):
+        _add(axes, series, numbers[kind])
+    axes.legend()
+    axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]) if axes.get_ylim()[0] > 0 else None)
+
+
+def _add(axes: "Axes", series: Series, number: int) -> None:
+    """Draws a series; those whose labels begin alike have one colour."""
+    colour = COLOURS[number % len(COLOURS)]
+    shape = SHAPES[number % len(SHAPES)]
+    xs, ys = [x for x, _ in series.points], [y for _, y in series.points]
+    match series.mark:
+        case Mark.LINE:
+            dashes = DASHES[number % len(DASHES)]
+            axes.plot(xs, ys, color=colour, linestyle=dashes, linewidth=1.3, label=series.label)
+        case Mark.STEPS:
+            axes.step(xs, ys, color=colour, linewidth=1.3, where="post", label=series.label)
+        case Mark.DOTS:
+            bars = None
+            if series.errors:
+                lows = [y - low for y, (low, _) in zip(ys, series.errors, strict=True)]
+                highs = [high - y for y, (_, high) in zip(ys, series.errors, strict=True)]
+                bars = [[max(0.0, one) for one in lows], [max(0.0, one) for one in highs]]
+            axes.errorbar(
+                xs, ys, bars, color=colour, fmt=shape, markersize=4.5, capsize=2, label=series.label
+            )

@@ -1,0 +1,111 @@
+"""The page of experiments: one table of all rows, and a section with a plot for each experiment.
+
+Results are kept as JSON next to the plots, so that one experiment can be run anew without the
+others. What people wrote around the generated part of the page stays.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from msgspec import convert, to_builtins
+
+from p2pnode.lab.experiments.drawing import draw
+from p2pnode.lab.experiments.experiment import Experiment, Findings, Obtained, Row
+
+PAGE: Final = "README.md"
+BEGIN: Final = "<!-- Written by python -m p2pnode.lab.experiments --write: do not edit. -->"
+END: Final = "<!-- End of what is written. -->"
+HEADER: Final = (
+    "| experiment | what | expected | obtained | trials | bites | verdict |\n"
+    "| --- | --- | --- | --- | --- | --- | --- |"
+)
+
+
+def row_line(row: Row) -> str:
+    """One row for a terminal."""
+    verdict = row.verdict.value.strip("*")
+    expected = f"expected {row.expected.text}"
+    return f"   {verdict:<12} {row.what}: {_value(row.obtained)}; {expected}; {_counts(row)}"
+
+
+def write_section(experiment: Experiment, findings: Findings, folder: Path) -> None:
+    """Keeps the rows and the plot of one experiment.
+
+    Raises:
+        DrawingError: The library that draws is not installed.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    draw(findings.charts, folder / f"{experiment.name}.svg")
+    kept = {"rows": to_builtins(findings.rows), "remarks": list(findings.remarks)}
+    text = json.dumps(kept, indent=1, ensure_ascii=False)
+    (folder / f"{experiment.name}.json").write_text(f"{text}\n", encoding="utf-8")
+
+
+def write_page(experiments: Sequence[Experiment], folder: Path) -> None:
+    """Writes the page anew from all results that are kept."""
+    page = folder / PAGE
+    before, after = "# Experiments with known answers\n\n", ""
+    if page.exists():
+        text = page.read_text(encoding="utf-8")
+        before, _, rest = text.partition(BEGIN)
+        after = rest.partition(END)[2].removeprefix("\n")
+    kept = [(one, *_read(one, folder)) for one in experiments if _has(one, folder)]
+    lines = [BEGIN, "", HEADER]
+    lines += [_table_line(one, row) for one, rows, _ in kept for row in rows]
+    for one, _, remarks in kept:
+        lines += ["", *_section(one, remarks)]
+    lines += ["", END]
+    page.write_text(before + "\n".join(lines) + "\n" + after, encoding="utf-8")
+
+
+def _has(experiment: Experiment, folder: Path) -> bool:
+    return (folder / f"{experiment.name}.json").exists()
+
+
+def _read(experiment: Experiment, folder: Path) -> tuple[tuple[Row, ...], tuple[str, ...]]:
+    kept = json.loads((folder / f"{experiment.name}.json").read_text(encoding="utf-8"))
+    return convert(kept["rows"], tuple[Row, ...]), tuple(kept["remarks"])
+
+
+def _table_line(experiment: Experiment, row: Row) -> str:
+    obtained = row.obtained
+    cells = (
+        f"[{experiment.name}](#{_anchor(experiment.title)})",
+        row.what,
+        row.expected.text,
+        _value(obtained),
+        f"{obtained.trials:,}",
+        f"{obtained.bites:,}",
+        row.verdict.value,
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def _section(experiment: Experiment, remarks: Sequence[str]) -> Iterator[str]:
+    yield f"## {experiment.title}"
+    yield ""
+    yield f"{experiment.question} {experiment.method}"
+    yield f"Bites are {experiment.bite}. Source: {experiment.source}."
+    yield from remarks
+    yield ""
+    yield f"![{experiment.title}]({experiment.name}.svg)"
+    yield ""
+    yield f"*{experiment.caption}*"
+
+
+def _anchor(title: str) -> str:
+    """The name that a heading has in links."""
+    return "".join(one for one in title.lower().replace(" ", "-") if one.isalnum() or one == "-")
+
+
+def _value(obtained: Obtained) -> str:
+    value = f"{obtained.value:.4g}"
+    if obtained.low == obtained.high:
+        return value
+    return f"{value} [{obtained.low:.4g}, {obtained.high:.4g}]"
+
+
+def _counts(row: Row) -> str:
+    return f"{row.obtained.trials:,} trials, {row.obtained.bites:,} bites"

@@ -1,0 +1,27 @@
+"""How often something happened in random trials, with the interval that so many trials allow.
+
+Source: E. B. Wilson, "Probable Inference, the Law of Succession, and Statistical Inference",
+Journal of the American Statistical Association 22 (1927).
+"""
+
+from math import sqrt
+from typing import Final
+
+from p2pnode.lab.experiments.experiment import Obtained
+
+DEVIATIONS: Final = 2.575829
+"""Of the normal distribution, for 99 %: with 95 %, one in twenty rows would be wrong by chance."""
+
+
+def rate(hits: int, trials: int, bites: int) -> Obtained:
+    """The share of trials that hit, with its 99 % interval."""
+    return Obtained(hits / trials, *wilson(hits, trials, DEVIATIONS), trials, bites)
+
+
+def wilson(hits: int, trials: int, deviations: float) -> tuple[float, float]:
+    """Wilson's interval of a share, for so many standard deviations of the normal distribution."""
+    share, square = hits / trials, deviations * deviations
+    middle = share + square / (2 * trials)
+    spread = deviations * sqrt(share * (1 - share) / trials + square / (4 * trials * trials))
+    scale = 1 + square / trials
+    return max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale)

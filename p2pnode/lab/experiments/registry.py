@@ -1,0 +1,15 @@
+"""All experiments, in the order of the page. One more is one more line here."""
+
+from typing import Final
+
+from p2pnode.lab.experiments import cap_curve, commit_latency, lost_third, quorums, staleness
+from p2pnode.lab.experiments.experiment import Experiment
+
+EXPERIMENTS: Final[tuple[Experiment, ...]] = (
+    staleness.EXPERIMENT,
+    quorums.AVAILABILITY,
+    quorums.BIPARTITION,
+    cap_curve.EXPERIMENT,
+    commit_latency.EXPERIMENT,
+    lost_third.EXPERIMENT,
+)
