@@ -61,7 +61,7 @@ def _chart(constant: dict[int, Latency], uneven: dict[int, Latency]) -> Chart:
         _series("leader", {size: one.leaders for size, one in constant.items()}),
         _series("any block", {size: one.blocks for size, one in constant.items()}),
         _series("operation", {size: one.operations for size, one in constant.items()}),
-        _series("leader, uneven delays", {size: one.leaders for size, one in uneven.items()}),
+        _series("leader with uneven delays", {size: one.leaders for size, one in uneven.items()}),
     )
     return Chart("Mean time until final", "committee members", "message delays", series)
 

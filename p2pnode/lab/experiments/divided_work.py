@@ -130,7 +130,7 @@ def divide_work(members: int, minority: int, cut_ns: int, seed: int) -> Divided:
     )
 
 
-def slope(points: Sequence[tuple[float, int]]) -> float:
+def slope(points: Sequence[tuple[float, float]]) -> float:
     """The slope of the straight line through points, by least squares."""
     x_mean = sum(x for x, _ in points) / len(points)
     y_mean = sum(y for _, y in points) / len(points)

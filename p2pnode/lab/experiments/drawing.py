@@ -6,12 +6,15 @@ dash or the shape of a mark says too. Text stays text, so that the files are sma
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from p2pnode.lab.experiments.experiment import Chart, Mark, Series
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+Axes = Any
+"""A panel of matplotlib, which is there only with the optional part."""
+
+Handle = Any
+"""What its legend names."""
 
 COLOURS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 DASHES: Final = ("-", "--", "-.", ":")
@@ -32,6 +35,7 @@ SETTINGS: Final[dict[Any, object]] = {
     "grid.linewidth": 0.6,
     "legend.fontsize": 8,
     "legend.frameon": False,
+    "lines.linewidth": 1.3,
     "svg.fonttype": "none",
     "svg.hashsalt": "p2pnode",
 }
@@ -64,37 +68,40 @@ def draw(charts: Sequence[Chart], path: Path) -> None:
         figure.savefig(path, metadata=stamp, dpi=110)
 
 
-def _fill(axes: "Axes", chart: Chart) -> None:
+def _fill(axes: Axes, chart: Chart) -> None:
     axes.set_title(chart.title)
     axes.set_xlabel(chart.x_label)
     axes.set_ylabel(chart.y_label)
     if chart.is_log:
         axes.set_xscale("log")
-    kinds = [series.label.partition(",")[0] for series in chart.series]
+    kinds = [series.label.rsplit(",", 1)[0] for series in chart.series]
     numbers = {kind: number for number, kind in enumerate(dict.fromkeys(kinds))}
-    for series, kind in zip(chart.series, kinds, strict=True):
-        _add(axes, series, numbers[kind])
-    axes.legend()
+    handles = [
+        _add(axes, series, numbers[kind]) for series, kind in zip(chart.series, kinds, strict=True)
+    ]
+    axes.legend(handles=handles)
     axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]) if axes.get_ylim()[0] > 0 else None)
 
 
-def _add(axes: "Axes", series: Series, number: int) -> None:
-    """Draws a series; those whose labels begin alike have one colour."""
+def _add(axes: Axes, series: Series, number: int) -> Handle:
+    """Draws a series; those whose labels are alike up to the last comma have one colour."""
     colour = COLOURS[number % len(COLOURS)]
     shape = SHAPES[number % len(SHAPES)]
     xs, ys = [x for x, _ in series.points], [y for _, y in series.points]
     match series.mark:
         case Mark.LINE:
             dashes = DASHES[number % len(DASHES)]
-            axes.plot(xs, ys, color=colour, linestyle=dashes, linewidth=1.3, label=series.label)
+            (line,) = axes.plot(xs, ys, color=colour, linestyle=dashes, label=series.label)
+            return line
         case Mark.STEPS:
-            axes.step(xs, ys, color=colour, linewidth=1.3, where="post", label=series.label)
+            (line,) = axes.step(xs, ys, color=colour, where="post", label=series.label)
+            return line
         case Mark.DOTS:
             bars = None
             if series.errors:
                 lows = [y - low for y, (low, _) in zip(ys, series.errors, strict=True)]
                 highs = [high - y for y, (_, high) in zip(ys, series.errors, strict=True)]
                 bars = [[max(0.0, one) for one in lows], [max(0.0, one) for one in highs]]
-            axes.errorbar(
+            return axes.errorbar(
                 xs, ys, bars, color=colour, fmt=shape, markersize=4.5, capsize=2, label=series.label
             )

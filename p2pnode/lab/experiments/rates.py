@@ -24,4 +24,6 @@ def wilson(hits: int, trials: int, deviations: float) -> tuple[float, float]:
     middle = share + square / (2 * trials)
     spread = deviations * sqrt(share * (1 - share) / trials + square / (4 * trials * trials))
     scale = 1 + square / trials
-    return max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale)
+    low = (middle - spread) / scale if hits else 0.0
+    high = (middle + spread) / scale if hits < trials else 1.0
+    return low, high

@@ -2,7 +2,14 @@
 
 from typing import Final
 
-from p2pnode.lab.experiments import cap_curve, commit_latency, lost_third, quorums, staleness
+from p2pnode.lab.experiments import (
+    cap_curve,
+    commit_latency,
+    lost_third,
+    quorums,
+    split_brain,
+    staleness,
+)
 from p2pnode.lab.experiments.experiment import Experiment
 
 EXPERIMENTS: Final[tuple[Experiment, ...]] = (
@@ -12,4 +19,5 @@ EXPERIMENTS: Final[tuple[Experiment, ...]] = (
     cap_curve.EXPERIMENT,
     commit_latency.EXPERIMENT,
     lost_third.EXPERIMENT,
+    split_brain.EXPERIMENT,
 )

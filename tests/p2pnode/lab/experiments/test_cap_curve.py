@@ -14,4 +14,4 @@ def test_only_more_than_two_thirds_can_finalise() -> None:
 def test_a_short_cut_agrees_with_every_row() -> None:
     findings = measure(Effort(is_quick=True))
     assert {row.verdict for row in findings.rows} == {Verdict.AGREES}
-    assert [len(chart.series) for chart in findings.charts] == [4, 3]
+    assert [len(chart.series) for chart in findings.charts] == [4, 2]

@@ -11,5 +11,5 @@ def test_a_leader_of_four_is_final_after_three_equal_delays_and_later_after_unev
     findings = measure(Effort(is_quick=True))
     assert [row.verdict for row in findings.rows] == [Verdict.AGREES] * 2
     means = {series.label: series.points for series in findings.charts[0].series}
-    ((_, even),), ((_, uneven),) = means["leader"], means["leader, uneven delays"]
+    ((_, even),), ((_, uneven),) = means["leader"], means["leader with uneven delays"]
     assert even == 3 < uneven
