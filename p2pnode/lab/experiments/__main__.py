@@ -1,7 +1,8 @@
 """Runs the experiments and prints what came out: `python -m p2pnode.lab.experiments`.
 
-It exits with 1 when any row differs or a fault did not bite. `--write` also keeps the results as a
-page with plots, together with those of experiments that were written before.
+A row that differs is a finding, which is printed and is no error. The exit code is 1 when a fault
+did not bite, so that its row proves nothing, and 2 when plots are wanted and nothing can draw them.
+`--write` keeps the results as a page, together with those of experiments that were written before.
 """
 
 import argparse
@@ -9,20 +10,32 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from time import process_time
-from typing import Final
 
+from p2pnode.lab.experiments.drawing import DrawingError, check
 from p2pnode.lab.experiments.experiment import Effort, Verdict
 from p2pnode.lab.experiments.page import row_line, write_page, write_section
 from p2pnode.lab.experiments.registry import EXPERIMENTS
-
-FAILURES: Final = (Verdict.DIFFERS, Verdict.NO_BITE)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs what the arguments ask for and returns the exit code."""
     arguments = parser().parse_args(argv)
+    if arguments.write is not None:
+        try:
+            check()
+        except DrawingError as error:
+            print(error, file=sys.stderr)
+            return 2
+    verdicts = _run(arguments)
+    differing, silent = verdicts.count(Verdict.DIFFERS), verdicts.count(Verdict.NO_BITE)
+    print(f"{len(verdicts)} rows: {differing} differ, {silent} prove nothing")
+    return 1 if silent else 0
+
+
+def _run(arguments: argparse.Namespace) -> list[Verdict]:
+    """Runs the chosen experiments."""
     effort = Effort(arguments.quick)
-    failures = 0
+    verdicts: list[Verdict] = []
     for experiment in EXPERIMENTS:
         if arguments.only and experiment.name not in arguments.only:
             continue
@@ -31,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         findings = experiment.measure(effort)
         for row in findings.rows:
             print(row_line(row))
-            failures += row.verdict in FAILURES
+            verdicts.append(row.verdict)
         for remark in findings.remarks:
             print(f"   {remark}")
         seconds = process_time() - begun
@@ -40,8 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             write_section(experiment, findings, arguments.write)
     if arguments.write is not None:
         write_page(EXPERIMENTS, arguments.write)
-    print(f"{failures} rows differ or prove nothing")
-    return 1 if failures else 0
+    return verdicts
 
 
 def parser() -> argparse.ArgumentParser:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from p2pnode.lab.experiments.experiment import Chart, Mark, Series
+from p2pnode.lab.experiments.experiment import Chart, Mark, Point, Series
 
 Axes = Any
 """A panel of matplotlib, which is there only with the optional part."""
@@ -45,17 +45,28 @@ class DrawingError(Exception):
     """Nothing can be drawn: the library is not installed."""
 
 
+def check() -> None:
+    """Tells before anything is measured whether its plots could be drawn.
+
+    Raises:
+        DrawingError: matplotlib is not there.
+    """
+    try:
+        import matplotlib.figure  # noqa: F401, PLC0415
+    except ImportError as error:
+        raise DrawingError("plots need the optional part: pip install 'p2pnode[lab]'") from error
+
+
 def draw(charts: Sequence[Chart], path: Path) -> None:
     """Draws charts into one file, whose ending names the format.
 
     Raises:
         DrawingError: matplotlib is not there.
     """
-    try:
-        import matplotlib  # noqa: PLC0415
-        from matplotlib.figure import Figure  # noqa: PLC0415
-    except ImportError as error:
-        raise DrawingError("plots need the optional part: pip install 'p2pnode[lab]'") from error
+    check()
+    import matplotlib  # noqa: PLC0415
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(SETTINGS)
@@ -74,34 +85,33 @@ def _fill(axes: Axes, chart: Chart) -> None:
     axes.set_ylabel(chart.y_label)
     if chart.is_log:
         axes.set_xscale("log")
+        axes.xaxis.set_major_formatter("{x:,.0f}")
     kinds = [series.label.rsplit(",", 1)[0] for series in chart.series]
     numbers = {kind: number for number, kind in enumerate(dict.fromkeys(kinds))}
     handles = [
         _add(axes, series, numbers[kind]) for series, kind in zip(chart.series, kinds, strict=True)
     ]
     axes.legend(handles=handles)
-    axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]) if axes.get_ylim()[0] > 0 else None)
+    if axes.get_ylim()[0] > 0:
+        axes.set_ylim(bottom=0)
 
 
 def _add(axes: Axes, series: Series, number: int) -> Handle:
     """Draws a series; those whose labels are alike up to the last comma have one colour."""
     colour = COLOURS[number % len(COLOURS)]
-    shape = SHAPES[number % len(SHAPES)]
     xs, ys = [x for x, _ in series.points], [y for _, y in series.points]
-    match series.mark:
-        case Mark.LINE:
-            dashes = DASHES[number % len(DASHES)]
-            (line,) = axes.plot(xs, ys, color=colour, linestyle=dashes, label=series.label)
-            return line
-        case Mark.STEPS:
-            (line,) = axes.step(xs, ys, color=colour, where="post", label=series.label)
-            return line
-        case Mark.DOTS:
-            bars = None
-            if series.errors:
-                lows = [y - low for y, (low, _) in zip(ys, series.errors, strict=True)]
-                highs = [high - y for y, (_, high) in zip(ys, series.errors, strict=True)]
-                bars = [[max(0.0, one) for one in lows], [max(0.0, one) for one in highs]]
-            return axes.errorbar(
-                xs, ys, bars, color=colour, fmt=shape, markersize=4.5, capsize=2, label=series.label
-            )
+    if series.mark is Mark.DOTS:
+        bars = _bars(ys, series.errors) if series.errors else None
+        dots = {"fmt": SHAPES[number % len(SHAPES)], "markersize": 4.5, "capsize": 2}
+        return axes.errorbar(xs, ys, bars, color=colour, label=series.label, **dots)
+    dashes = DASHES[number % len(DASHES)]
+    kind = "steps-post" if series.mark is Mark.STEPS else "default"
+    (line,) = axes.plot(xs, ys, color=colour, ls=dashes, drawstyle=kind, label=series.label)
+    return line
+
+
+def _bars(ys: Sequence[float], errors: Sequence[Point]) -> tuple[list[float], list[float]]:
+    """How far intervals reach below and above their values; rounding may leave a trace of less."""
+    lows = [max(0.0, y - low) for y, (low, _) in zip(ys, errors, strict=True)]
+    highs = [max(0.0, high - y) for y, (_, high) in zip(ys, errors, strict=True)]
+    return lows, highs
