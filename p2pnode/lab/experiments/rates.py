@@ -4,6 +4,7 @@ Source: E. B. Wilson, "Probable Inference, the Law of Succession, and Statistica
 Journal of the American Statistical Association 22 (1927).
 """
 
+from collections.abc import Sequence
 from math import sqrt
 from typing import Final
 
@@ -27,3 +28,11 @@ def wilson(hits: int, trials: int, deviations: float) -> tuple[float, float]:
     low = (middle - spread) / scale if hits else 0.0
     high = (middle + spread) / scale if hits < trials else 1.0
     return low, high
+
+
+def mean(values: Sequence[int], bites: int) -> Obtained:
+    """The mean of independent trials, with its 99 % interval under the normal distribution."""
+    middle = sum(values) / len(values)
+    square = sum((value - middle) ** 2 for value in values) / max(1, len(values) - 1)
+    spread = DEVIATIONS * sqrt(square / len(values))
+    return Obtained(middle, middle - spread, middle + spread, len(values), bites)

@@ -5,7 +5,9 @@ from typing import Final
 from p2pnode.lab.experiments import (
     cap_curve,
     commit_latency,
+    gossip,
     lost_third,
+    matrix,
     quorums,
     split_brain,
     staleness,
@@ -20,4 +22,9 @@ EXPERIMENTS: Final[tuple[Experiment, ...]] = (
     commit_latency.EXPERIMENT,
     lost_third.EXPERIMENT,
     split_brain.EXPERIMENT,
+    matrix.EXPERIMENT,
+    gossip.PUSH,
+    gossip.INFECTION,
+    gossip.DELIVERY,
+    gossip.ATTACKS,
 )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from p2pnode.lab.experiments.rates import rate, wilson
+from p2pnode.lab.experiments.rates import mean, rate, wilson
 
 
 @pytest.mark.parametrize(
@@ -22,3 +22,11 @@ def test_a_rate_lies_in_its_interval_and_keeps_what_it_was_counted_from() -> Non
     assert (found.value, found.trials, found.bites) == (81 / 263, 263, 7)
     assert (found.low, found.high) == wilson(81, 263, 2.575829)
     assert (rate(20, 20, 1).high, rate(0, 26_100, 1).low) == (1, 0)
+
+
+def test_a_mean_has_an_interval_that_narrows_with_the_trials() -> None:
+    found = mean([10, 12, 14], 3)
+    assert (found.value, found.trials, found.bites) == (12, 3, 3)
+    assert found.high - 12 == pytest.approx(2.575829 * 2 / 3**0.5)
+    assert 12 - found.low == pytest.approx(found.high - 12)
+    assert mean([10, 12, 14] * 4, 3).high < found.high
