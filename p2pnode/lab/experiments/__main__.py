@@ -2,7 +2,7 @@
 
 A row that differs is a finding, which is printed and is no error. The exit code is 1 when a fault
 did not bite, so that its row proves nothing, and 2 when plots are wanted and nothing can draw them.
-`--write` keeps the results as a page, together with those of experiments that were written before.
+`--write` keeps the results as pages, together with those of experiments that were written before.
 """
 
 import argparse
@@ -13,7 +13,7 @@ from time import process_time
 
 from p2pnode.lab.experiments.drawing import DrawingError, check
 from p2pnode.lab.experiments.experiment import Effort, Verdict
-from p2pnode.lab.experiments.page import row_line, write_page, write_section
+from p2pnode.lab.experiments.page import row_line, write_pages, write_section
 from p2pnode.lab.experiments.registry import EXPERIMENTS
 
 
@@ -52,7 +52,7 @@ def _run(arguments: argparse.Namespace) -> list[Verdict]:
         if arguments.write is not None:
             write_section(experiment, findings, arguments.write)
     if arguments.write is not None:
-        write_page(EXPERIMENTS, arguments.write)
+        write_pages(EXPERIMENTS, arguments.write)
     return verdicts
 
 
@@ -70,7 +70,7 @@ def parser() -> argparse.ArgumentParser:
         nargs="?",
         const=Path("docs/experiments"),
         metavar="DIR",
-        help="write the page and its plots, into docs/experiments unless another folder is named",
+        help="write the pages and plots, into docs/experiments unless another folder is named",
     )
     return found
 

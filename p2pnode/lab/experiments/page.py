@@ -1,7 +1,7 @@
-"""The page of experiments: one table of all rows, and a section with a plot for each experiment.
+"""The pages of experiments: one table of all rows, and a section with a plot for each experiment.
 
 Results are kept as JSON next to the plots, so that one experiment can be run anew without the
-others. What people wrote around the generated part of the page stays.
+others. What people wrote around the table stays.
 """
 
 import json
@@ -14,7 +14,13 @@ from msgspec import convert, to_builtins
 from p2pnode.lab.experiments.drawing import draw
 from p2pnode.lab.experiments.experiment import Experiment, Findings, Obtained, Row
 
-PAGE: Final = "README.md"
+TABLE_PAGE: Final = "README.md"
+PLOTS_PAGE: Final = "PLOTS.md"
+PLOTS_TITLE: Final = (
+    "# What each experiment asks, and how\n\n"
+    "Written by `python -m p2pnode.lab.experiments --write`; the numbers are in the "
+    "[table](README.md).\n"
+)
 BEGIN: Final = "<!-- Written by python -m p2pnode.lab.experiments --write: do not edit. -->"
 END: Final = "<!-- End of what is written. -->"
 HEADER: Final = (
@@ -43,21 +49,21 @@ def write_section(experiment: Experiment, findings: Findings, folder: Path) -> N
     (folder / f"{experiment.name}.json").write_text(f"{text}\n", encoding="utf-8")
 
 
-def write_page(experiments: Sequence[Experiment], folder: Path) -> None:
-    """Writes the page anew from all results that are kept."""
-    page = folder / PAGE
+def write_pages(experiments: Sequence[Experiment], folder: Path) -> None:
+    """Writes both pages anew from all results that are kept."""
+    kept = [(one, *_read(one, folder)) for one in experiments if _has(one, folder)]
+    page = folder / TABLE_PAGE
     before, after = "# Experiments with known answers\n\n", ""
     if page.exists():
         text = page.read_text(encoding="utf-8")
         before, _, rest = text.partition(BEGIN)
         after = rest.partition(END)[2].removeprefix("\n")
-    kept = [(one, *_read(one, folder)) for one in experiments if _has(one, folder)]
-    lines = [BEGIN, "", HEADER]
-    lines += [_table_line(one, row) for one, rows, _ in kept for row in rows]
-    for one, _, remarks in kept:
-        lines += ["", *_section(one, remarks)]
-    lines += ["", END]
-    page.write_text(before + "\n".join(lines) + "\n" + after, encoding="utf-8")
+    lines = [_table_line(one, row) for one, rows, _ in kept for row in rows]
+    table = "\n".join([BEGIN, "", HEADER, *lines, "", END])
+    page.write_text(f"{before}{table}\n{after}", encoding="utf-8")
+    sections = [line for one, _, remarks in kept for line in _section(one, remarks)]
+    text = "\n".join([PLOTS_TITLE, *sections])
+    (folder / PLOTS_PAGE).write_text(text, encoding="utf-8")
 
 
 def _has(experiment: Experiment, folder: Path) -> bool:
@@ -72,7 +78,7 @@ def _read(experiment: Experiment, folder: Path) -> tuple[tuple[Row, ...], tuple[
 def _table_line(experiment: Experiment, row: Row) -> str:
     obtained = row.obtained
     cells = (
-        f"[{experiment.name}](#{_anchor(experiment.title)})",
+        f"[{experiment.name}]({PLOTS_PAGE}#{_anchor(experiment.title)})",
         row.what,
         row.expected.text,
         _value(obtained),
@@ -86,13 +92,14 @@ def _table_line(experiment: Experiment, row: Row) -> str:
 def _section(experiment: Experiment, remarks: Sequence[str]) -> Iterator[str]:
     yield f"## {experiment.title}"
     yield ""
-    yield f"{experiment.question} {experiment.method}"
+    yield f"**{experiment.question}** {experiment.method}"
     yield f"Bites are {experiment.bite}. Source: {experiment.source}."
     yield from remarks
     yield ""
     yield f"![{experiment.title}]({experiment.name}.svg)"
     yield ""
-    yield f"*{experiment.caption}*"
+    yield experiment.caption
+    yield ""
 
 
 def _anchor(title: str) -> str:
