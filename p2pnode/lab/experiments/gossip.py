@@ -4,6 +4,22 @@ from collections.abc import Iterator, Sequence
 from math import exp, log, log2, sqrt
 from typing import Final
 
+from p2pnode.lab.experiments.experiment import (
+    Chart,
+    Effort,
+    Expected,
+    Experiment,
+    Findings,
+    Mark,
+    Obtained,
+    Row,
+    Series,
+    at_most,
+    counted,
+    exactly,
+)
+from p2pnode.lab.experiments.rates import mean, rate
+from protocol.simulator.chance import MILLION
 from protocol.simulator.overlay.attacks import (
     SAMPLE_NS,
     Attack,
@@ -25,23 +41,6 @@ from protocol.simulator.overlay.parameters import (
     gossipsub_attacked_1_0,
     gossipsub_attacked_1_1,
 )
-
-from p2pnode.lab.experiments.experiment import (
-    Chart,
-    Effort,
-    Expected,
-    Experiment,
-    Findings,
-    Mark,
-    Obtained,
-    Row,
-    Series,
-    at_most,
-    counted,
-    exactly,
-)
-from p2pnode.lab.experiments.rates import mean, rate
-from protocol.simulator.chance import MILLION
 from protocol.units import MILLISECOND, SECOND
 
 PUSHED: Final = {100: 400, 1_000: 100, 10_000: 30, 100_000: 12}
@@ -61,7 +60,7 @@ RECOVERED: Final = Expected("≥ 0.9", 0.9, 10.0)
 MINUTE_NS: Final = 60 * SECOND
 NOTHING: Final = at_most(0.0005)
 FLASH: Final = covert_flash(100, 200, 2, 300 * SECOND)
-SMALL_FLASH: Final = covert_flash(20, 40, 1, 300 * SECOND)
+SMALL_FLASH: Final = covert_flash(12, 24, 1, 240 * SECOND)
 PLAIN: Final = "GossipSub 1.0"
 SCORED: Final = "GossipSub 1.1 with scores"
 

@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from protocol.simulator.partition_matrix import EVENTS_MAX, Cell, Shape, cells, play_cell
-
 from p2pnode.lab.experiments.experiment import (
     Chart,
     Effort,
@@ -17,6 +15,7 @@ from p2pnode.lab.experiments.experiment import (
     counted,
     exactly,
 )
+from protocol.simulator.partition_matrix import EVENTS_MAX, Cell, Shape, cells, play_cell
 from protocol.simulator.run import Verdict
 
 STRIDE: Final = 149

@@ -1,10 +1,10 @@
 """A handful of cells of the matrix of partitions."""
 
 import pytest
-from protocol.simulator.partition_matrix import Shape, cells
 
 from p2pnode.lab.experiments.experiment import Effort, Verdict
 from p2pnode.lab.experiments.matrix import STRIDE, measure
+from protocol.simulator.partition_matrix import Shape, cells
 
 
 @pytest.mark.slow
