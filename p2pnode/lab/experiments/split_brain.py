@@ -134,7 +134,7 @@ EXPERIMENT: Final = Experiment(
     ),
     bite="messages that met a cut link",
     source=(
-        "L. Lamport, R. Shostak and M. Pease, *The Byzantine Generals Problem*, TOPLAS 4(3), 1982: "
+        "L. Lamport et al., *The Byzantine Generals Problem*, TOPLAS 4(3), 1982: "
         "no agreement from a third of faulty members on"
     ),
     caption="Each dot is one size of committee (4, 7 or 10), with a 99 % interval.",
