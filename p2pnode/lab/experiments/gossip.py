@@ -245,7 +245,7 @@ def _recovery(attack: Attack, damage: Damage) -> Row:
     before = sum(damage.honest_ppm[begin - minute : begin])
     after = sum(damage.honest_ppm[begin + 2 * minute : begin + 3 * minute])
     what = (
-        f"covert flash, {_sizes(attack)}, 1.1: honest share of mesh links after 2 minutes, of what "
+        f"`covert_flash`, {_sizes(attack)}, 1.1: honest share of mesh links after 2 minutes, of what "
         "it was before"
     )
     return Row(what, RECOVERED, counted(after / before, 2 * minute, damage.swallowed))
@@ -327,6 +327,6 @@ ATTACKS: Final = Experiment(
         "D. Vyzovitis et al., *GossipSub: Attack-Resilient Message Propagation in the Filecoin and "
         "ETH2.0 Networks*, 2020 (arXiv 2007.02754)"
     ),
-    caption=f"Covert flash on a mesh of {_sizes(FLASH)} nodes.",
+    caption=f"`covert_flash` on a mesh of {_sizes(FLASH)} nodes.",
     measure=measure_attacks,
 )
