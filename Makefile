@@ -7,6 +7,7 @@ VERSION = $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2]
 VENV := .venv$(if $(filter-out python3,$(PYTHON)),-$(VERSION))
 RUN := $(VENV)/bin/python
 TESTS ?=
+WRITE ?=
 
 # The environment is rebuilt when a lock or the interpreter changes, and else left alone.
 LOCKS := requirements/build.txt requirements/development.txt
@@ -18,7 +19,7 @@ COMPILE := $(UV) pip compile --universal --generate-hashes --no-annotate --no-he
 
 .DEFAULT_GOAL := help
 .PHONY: help setup check format imports types architecture dead-code spelling fix test unit quick demo \
-	bench simulate mutants fuzz kill soak vectors lock clean
+	bench simulate experiments mutants fuzz kill soak vectors lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -76,6 +77,9 @@ bench: setup ## measure throughput and latency
 
 simulate: setup ## 500 seeded networks in virtual time
 	$(RUN) -m protocol.simulator --seeds 500
+
+experiments: setup ## questions whose answers are known, full size; WRITE=--write renews the page
+	$(RUN) -m p2pnode.lab.experiments $(WRITE)
 
 mutants: setup ## plant small mistakes; stored DAGs and attacks must catch each one
 	$(RUN) -m pytest tests/simulation/test_mutants.py tests/simulation/test_slips.py \

@@ -1,0 +1,1 @@
+"""Experiments whose answers are known before they begin, run on this project's own code."""

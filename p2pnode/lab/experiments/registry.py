@@ -1,0 +1,30 @@
+"""All experiments, in the order of the page. One more is one more line here."""
+
+from typing import Final
+
+from p2pnode.lab.experiments import (
+    cap_curve,
+    commit_latency,
+    gossip,
+    lost_third,
+    matrix,
+    quorums,
+    split_brain,
+    staleness,
+)
+from p2pnode.lab.experiments.experiment import Experiment
+
+EXPERIMENTS: Final[tuple[Experiment, ...]] = (
+    staleness.EXPERIMENT,
+    quorums.AVAILABILITY,
+    quorums.BIPARTITION,
+    cap_curve.EXPERIMENT,
+    commit_latency.EXPERIMENT,
+    lost_third.EXPERIMENT,
+    split_brain.EXPERIMENT,
+    matrix.EXPERIMENT,
+    gossip.PUSH,
+    gossip.INFECTION,
+    gossip.DELIVERY,
+    gossip.ATTACKS,
+)
