@@ -245,8 +245,8 @@ def _recovery(attack: Attack, damage: Damage) -> Row:
     before = sum(damage.honest_ppm[begin - minute : begin])
     after = sum(damage.honest_ppm[begin + 2 * minute : begin + 3 * minute])
     what = (
-        f"`covert_flash`, {_sizes(attack)}, 1.1: honest share of mesh links after 2 minutes, of what "
-        "it was before"
+        f"`covert_flash`, {_sizes(attack)}, 1.1: honest share of mesh links after 2 minutes, of "
+        "what it was before"
     )
     return Row(what, RECOVERED, counted(after / before, 2 * minute, damage.swallowed))
 
