@@ -2,8 +2,9 @@
 
 import pytest
 
+from p2pnode.lab.experiments.split_brain import BREAKING, attack, breaks_agreement
 from protocol.simulator.run import Verdict
-from tests.simulation.split_brain import BREAKING, SAFE, attack, breaks_agreement
+from tests.simulation.split_brain import SAFE
 
 pytestmark = pytest.mark.slow
 
