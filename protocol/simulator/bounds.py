@@ -47,8 +47,10 @@ def gauges(world: World, log: Log) -> Iterator[tuple[int, Gauge]]:
 def _memory(core: Core) -> Iterator[Gauge]:
     parameters, ledger = core.parameters, core.ledger
     own = OPERATION_VARIANTS_MAX * parameters.chain_pool_max
-    longest = max((len(core.pool.operations(one)) for one in core.state.accounts), default=0)
-    yield Gauge("pooled operations", len(core.pool), POOL_OPERATIONS_MAX + own)
+    longest = pooled = len(core.pool)
+    if pooled > own:  # else no account has too many, and nobody need ask each of them
+        longest = max(len(core.pool.operations(one)) for one in core.state.accounts)
+    yield Gauge("pooled operations", pooled, POOL_OPERATIONS_MAX + own)
     yield Gauge("pooled operations of one account", longest, own)
     yield Gauge("blocks waited for", len(ledger.missing()), MISSING_MAX)
     rounds = max(ledger.dag.tips()) - ledger.gc_round

@@ -160,6 +160,17 @@ def test_a_genesis_cannot_give_out_more_than_messages_can_say() -> None:
             Accounts(genesis)
 
 
+def test_two_copies_are_equal_while_every_bucket_is() -> None:
+    one, other = make_accounts(), make_accounts()
+    assert one.equals(other)
+    one.advance_nonce(ANN)
+    assert not one.equals(other)
+    other.advance_nonce(ANN)
+    assert one.equals(other)
+    one.apply((burn(ANN, Credits(1)),))
+    assert not one.equals(other)
+
+
 def test_totals_name_every_bucket() -> None:
     assert make_accounts().totals == Totals(available=2 * RICHES, staked=2 * STAKE)
     assert make_accounts().totals.all == make_accounts().genesis_supply

@@ -137,6 +137,11 @@ def test_each_checker_sees_what_it_is_for() -> None:
     )
     core.state.accounts.minted = Credits(1)
     assert [one.node for one in invariants.conservation(world, log)] == [0]
+    last = world.nodes[4].core
+    assert last is not None
+    assert last.state.digest in [node.core.state.digest for node in world.nodes[1:4] if node.core]
+    last.state.accounts.minted = Credits(1)
+    assert [one.node for one in invariants.conservation(world, log)] == [0, 4]
     world.nodes[2].disk.contradictions.append((0, 9))
     assert invariants.own_slot(world, log) == [Violation("own_slot", 2, "round 9 kept twice")]
     world.nodes[3].spins = 2
