@@ -60,7 +60,10 @@ def _memory(core: Core) -> Iterator[Gauge]:
 
 def _store(core: Core, count: int, size_bytes: int) -> Iterator[Gauge]:
     """The store grows with the rounds, and what a crash took may have been written twice."""
-    most = VARIANTS_MAX * len(core.ledger.committee) * max(core.ledger.dag.tips())
+    newest = max(core.ledger.dag.tips())
+    if not newest:
+        return  # it has not read its store yet, as when it was paused at its start
+    most = VARIANTS_MAX * len(core.ledger.committee) * newest
     block_bytes = core.parameters.block_bytes_max + ENVELOPE_BYTES
     yield Gauge("blocks written", count, most)
     yield Gauge("bytes written", size_bytes, count * block_bytes)

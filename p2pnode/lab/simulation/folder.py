@@ -51,6 +51,8 @@ def prepare_folder(folder: Path) -> None:
         raise ScenarioError(f"{folder} holds something else: name an empty folder")
     if read_manifest(folder).get("state") == COMPLETE:
         raise ScenarioError(f"{folder} holds a complete run: name another folder")
+    # A trace that an earlier run left would be taken for this one's.
+    (folder / TRACE).unlink(missing_ok=True)
 
 
 def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:

@@ -93,7 +93,7 @@ def run_sweep(sweep: Sweep, folder: Path, means: Means | None = None) -> list[Ro
     """
     means = means or Means()
     manifest = _open_folder(sweep, folder, means)
-    with _kept(folder, manifest), _locked_rows(folder) as file:
+    with _locked_rows(folder) as file, _kept(folder, manifest):
         rows = _read_rows(file)
         done = {(row["cell"], row["seed"]) for row in rows}
         missing = [(cell, seed) for cell, seed in sweep.runs if (cell.number, seed) not in done]

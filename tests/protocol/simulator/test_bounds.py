@@ -39,3 +39,15 @@ def test_a_store_that_grows_without_rounds_is_noticed(monkeypatch: pytest.Monkey
     found = [(one.node, one.detail.split(",")[0]) for one in bounds(world, log)]
     waiting = [(node, "0 blocks waited for") for node in range(5)]
     assert sorted(found) == sorted([(0, f"{3 * count} blocks written"), *waiting])
+
+
+def test_a_node_that_was_paused_while_it_started_is_not_blamed_for_what_it_has_stored() -> None:
+    world, log = run()
+    node = world.nodes[1]
+    assert log.kept[1][0] > 0
+    world.crash(1, keeps_last_batch=True)
+    node.pause()
+    world.boot(1)
+    assert node.core is not None
+    assert max(node.core.ledger.dag.tips()) == 0
+    assert bounds(world, log) == []

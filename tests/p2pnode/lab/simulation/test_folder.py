@@ -32,6 +32,13 @@ def test_a_folder_in_which_a_killed_run_left_only_half_a_file_is_used(tmp_path: 
         prepare_folder(tmp_path)
 
 
+def test_the_trace_of_an_earlier_run_is_not_taken_for_this_one_s(tmp_path: Path) -> None:
+    write_manifest(tmp_path, new_manifest(DESCRIBED, real_signatures=False))
+    (tmp_path / "trace.jsonl").write_text("{}")
+    prepare_folder(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["manifest.json"]
+
+
 def test_what_is_no_manifest_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ScenarioError, match="is not a run's folder"):
         read_manifest(tmp_path)

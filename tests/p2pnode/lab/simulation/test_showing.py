@@ -46,6 +46,7 @@ def test_without_a_terminal_a_long_one_says_a_line_now_and_then(
 
 def test_on_a_terminal_there_is_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = Terminal()
+    monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr(sys, "stderr", terminal)
     with shown_run(calm(1)) as progress:
         progress(6 * SECOND)
