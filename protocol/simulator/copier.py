@@ -6,28 +6,23 @@ nothing by itself.
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Final
 
-from protocol import effects as fx
-from protocol import events as ev
 from protocol.encoding import content_digest
 from protocol.job.commit_reveal import commitment_digest, fingerprint_due, reveal_due
 from protocol.job.record import Job, ResultOutcome, Status
 from protocol.messages import Commitment, Fingerprint, Payload, Reveal
+from protocol.simulator.answering import Answering
 from protocol.simulator.chance import Stream
 from protocol.simulator.node import Node
 from protocol.simulator.scenario import Behaviour, Scenario
 from protocol.units import AccountId, Digest, JobId
 
-TICKET: Final = 0
-"""Of requests that nobody waits for."""
-
 
 class Copier:
-    """Watches one node's ledger, and answers for its account.
+    """Answers for one node's account.
 
     Args:
-        node: Whose door it uses.
+        node: Its number.
         account: The node's account.
         chance: What its salts and its worthless results are drawn from.
         note: Told of each copy.
@@ -35,7 +30,7 @@ class Copier:
 
     def __init__(
         self,
-        node: Node,
+        node: int,
         account: AccountId,
         chance: Stream,
         note: Callable[[Behaviour, int], None],
@@ -47,24 +42,17 @@ class Copier:
         self._reveals: dict[JobId, Reveal] = {}
         self._sent: dict[tuple[JobId, type], None] = {}
 
-    def event(self, time: int, node: int, event: ev.Event) -> None:
-        """Events tell nothing that the ledger does not."""
-
-    def effect(self, time: int, node: int, effect: fx.Effect) -> None:
-        """Looks at every job when its node has applied a commit."""
-        core = self._node.core
-        if node != self._node.index or core is None or not isinstance(effect, fx.PersistCommit):
-            return
-        for job in list(core.state.jobs.values()):
-            payload = self._answer(job)
-            if payload is not None:
-                self._sent[job.identifier, type(payload)] = None
-                self._node.deliver(ev.OperationRequested(TICKET, payload))
+    def answer(self, job: Job) -> Payload | None:
+        """Sends each kind of operation once for a job, as soon as it is due."""
+        payload = self._due(job)
+        if payload is not None:
+            self._sent[job.identifier, type(payload)] = None
+        return payload
 
     def _owes(self, job: Job, kind: type) -> bool:
         return (job.identifier, kind) not in self._sent
 
-    def _answer(self, job: Job) -> Payload | None:
+    def _due(self, job: Job) -> Payload | None:
         own = job.executor(self._account)
         if own is None:
             return None
@@ -93,7 +81,7 @@ class Copier:
 
     def _copy(self, seen: list[Digest]) -> Digest:
         """Takes what most others found."""
-        self._note(Behaviour.COPYING, self._node.index)
+        self._note(Behaviour.COPYING, self._node)
         return Counter(seen).most_common(1)[0][0]
 
 
@@ -102,10 +90,18 @@ def copiers_of(
     nodes: tuple[Node, ...],
     accounts: tuple[AccountId, ...],
     note: Callable[[Behaviour, int], None],
-) -> tuple[Copier, ...]:
+) -> tuple[Answering, ...]:
     """Makes the copiers of a scenario."""
     return tuple(
-        Copier(node, accounts[node.index], Stream(scenario.seed, "copies", node.index), note)
+        Answering(
+            node,
+            Copier(
+                node.index,
+                accounts[node.index],
+                Stream(scenario.seed, "copies", node.index),
+                note,
+            ).answer,
+        )
         for node in nodes
         if scenario.behaviour(node.index) is Behaviour.COPYING
     )

@@ -5,28 +5,23 @@ its silence harms: the job has to call others, and its pledge is forfeit.
 """
 
 from collections.abc import Callable
-from typing import Final
 
-from protocol import effects as fx
-from protocol import events as ev
 from protocol.job.commit_reveal import commitment_digest, fingerprint_digest, fingerprint_due
 from protocol.job.record import Job, ResultOutcome, Status
 from protocol.messages import Commitment, Fingerprint, Payload, Reveal
 from protocol.simulator.adversary import right_result
+from protocol.simulator.answering import Answering
 from protocol.simulator.chance import Stream
 from protocol.simulator.node import Node
 from protocol.simulator.scenario import Behaviour, Scenario
 from protocol.units import AccountId, JobId
 
-TICKET: Final = 0
-"""Of requests that nobody waits for."""
-
 
 class Hider:
-    """Watches one node's ledger, and answers for its account.
+    """Answers for one node's account.
 
     Args:
-        node: Whose door it uses.
+        node: Its number.
         account: The node's account.
         chance: What its salts are drawn from.
         note: Told of each commitment.
@@ -34,7 +29,7 @@ class Hider:
 
     def __init__(
         self,
-        node: Node,
+        node: int,
         account: AccountId,
         chance: Stream,
         note: Callable[[Behaviour, int], None],
@@ -46,25 +41,13 @@ class Hider:
         self._hidden: dict[JobId, Reveal] = {}
         self._shown: dict[JobId, None] = {}
 
-    def event(self, time: int, node: int, event: ev.Event) -> None:
-        """Events tell nothing that the ledger does not."""
-
-    def effect(self, time: int, node: int, effect: fx.Effect) -> None:
-        """Looks at every job when its node has applied a commit."""
-        core = self._node.core
-        if node != self._node.index or core is None or not isinstance(effect, fx.PersistCommit):
-            return
-        for job in list(core.state.jobs.values()):
-            payload = self._answer(job)
-            if payload is not None:
-                self._node.deliver(ev.OperationRequested(TICKET, payload))
-
-    def _answer(self, job: Job) -> Payload | None:
+    def answer(self, job: Job) -> Payload | None:
+        """Commits to the right result, shows its fingerprint when that is due, and then nothing."""
         own, identifier = job.executor(self._account), job.identifier
         if own is None:
             return None
         if own.status is Status.RUNNING and identifier not in self._hidden:
-            self._note(Behaviour.HIDING, self._node.index)
+            self._note(Behaviour.HIDING, self._node)
             reveal = self._hidden[identifier] = self._result(job)
             return Commitment(identifier, commitment_digest(self._account, reveal))
         if fingerprint_due(job, own) and identifier not in self._shown:
@@ -88,10 +71,18 @@ def hiders_of(
     nodes: tuple[Node, ...],
     accounts: tuple[AccountId, ...],
     note: Callable[[Behaviour, int], None],
-) -> tuple[Hider, ...]:
+) -> tuple[Answering, ...]:
     """Makes the hiders of a scenario."""
     return tuple(
-        Hider(node, accounts[node.index], Stream(scenario.seed, "hidden", node.index), note)
+        Answering(
+            node,
+            Hider(
+                node.index,
+                accounts[node.index],
+                Stream(scenario.seed, "hidden", node.index),
+                note,
+            ).answer,
+        )
         for node in nodes
         if scenario.behaviour(node.index) is Behaviour.HIDING
     )
