@@ -74,6 +74,18 @@ async def test_a_lost_packet_comes_a_retransmission_later_and_is_counted(autojum
     assert counters.values()["faults_lost"] > 1_000
 
 
+async def test_what_is_written_after_a_lost_packet_waits_for_it_and_no_longer(autojump_clock):
+    async with shaped(LinkRule(delay_ms=100, loss=0.5)) as (session, _, counters):
+        for number in range(30):
+            await session.write(bytes([number]))
+        await trio.sleep(20)
+    assert [data[0] for _, data in session.arrived] == list(range(30))
+    times = [time for time, _ in session.arrived]
+    assert times == sorted(times)
+    assert {round(time - 0.1, 1) for time in times} <= {0.0, 0.2, 0.6, 1.4, 3.0, 6.2, 12.6}
+    assert counters.values()["faults_lost"] > 0
+
+
 async def test_a_mute_link_hears_and_says_nothing_until_it_heals(autojump_clock):
     async with shaped(LinkRule(mute=True)) as (session, shaper, counters):
         await session.write(b"held")
