@@ -99,7 +99,8 @@ def _check_whole(path: Path) -> None:
     """Reads all of it before the run, of which it would otherwise look like a crash."""
     number = 0
     try:
-        for number, line in enumerate(_lines(path), start=1):
+        for line in _lines(path):
+            number += 1
             if not line.endswith("\n") or not isinstance(json.loads(line), dict):
                 raise ValueError("no whole line")
     except OSError as error:
