@@ -187,6 +187,8 @@ def _shrink(arguments: argparse.Namespace) -> int:
         described = load_scenario(arguments.source, arguments.seed)
     if arguments.out is not None and arguments.out.exists():
         raise ScenarioError(f"{arguments.out} exists already: name another file")
+    if arguments.out is not None and not arguments.out.parent.is_dir():
+        raise ScenarioError(f"{arguments.out.parent} is no folder: make it first")
     scheme = CACHED if arguments.real_signatures else FAKE
     with shown_shrinking(described.scenario.name, arguments.seconds) as told:
         shrunk = shrink(described.scenario, lambda one: play(one, scheme), arguments.seconds, told)
@@ -314,7 +316,7 @@ def _parser() -> argparse.ArgumentParser:
     many.add_argument("file", metavar="SWEEP.toml", type=Path)
     many.add_argument("--out", metavar="DIR", type=Path, required=True, help="new, or to go on in")
     many.add_argument("--processes", type=_count, default=os.cpu_count() or 1, help="all cores")
-    many.add_argument("--hours", type=float, default=HOURS_MAX, help="refuse to take longer")
+    many.add_argument("--hours", type=_span, default=HOURS_MAX, help="refuse to take longer")
     both = _add(commands, "compare", _compare, "compare two runs, or two sweeps, pair by pair")
     both.add_argument("a", metavar="A", type=Path)
     both.add_argument("b", metavar="B", type=Path)
@@ -323,7 +325,7 @@ def _parser() -> argparse.ArgumentParser:
     less = _add(commands, "shrink", _shrink, "make a failing run smaller")
     less.add_argument("source", metavar="DIR|NAME|FILE", help="a run's folder, or a scenario")
     less.add_argument("--out", metavar="FILE", type=Path, help="write the smaller scenario there")
-    less.add_argument("--seconds", type=float, default=SHRINK_SECONDS, help="stop after so long")
+    less.add_argument("--seconds", type=_span, default=SHRINK_SECONDS, help="stop after so long")
     page = _add(commands, "report", _report, "make the report of a results folder")
     page.add_argument("folder", metavar="DIR", type=Path)
     for command in (one, less):
@@ -341,6 +343,17 @@ def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is no number of processes")
     return int(text)
+
+
+def _span(text: str) -> float:
+    """Reads a time, which may be endless; compared with a NaN, nothing would ever be late."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not value >= 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no span of time")
+    return value
 
 
 def _add(

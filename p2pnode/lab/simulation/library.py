@@ -104,13 +104,16 @@ def copy_shipped(folder: Path) -> list[Path]:
     """Copy the shipped scenarios into a folder, to change them there.
 
     Raises:
-        ScenarioError: A file of that name is there already.
+        ScenarioError: A file of that name is there already, or none can be written.
     """
     targets: Mapping[Path, Path] = {path: folder / path.name for path in shipped_files()}
     for target in targets.values():
         if target.exists():
             raise ScenarioError(f"{target} exists already: name another folder")
-    folder.mkdir(parents=True, exist_ok=True)
-    for path, target in targets.items():
-        shutil.copyfile(path, target)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for path, target in targets.items():
+            shutil.copyfile(path, target)
+    except OSError as error:
+        raise ScenarioError(f"{folder}: {error.strerror}: name another folder") from error
     return list(targets.values())

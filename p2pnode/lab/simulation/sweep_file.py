@@ -22,6 +22,11 @@ from p2pnode.toml_text import TomlError, TomlText, nearest, read_toml
 KEYS: Final = ("name", "about", "scenario", "seeds", "design", "samples", "draw", "vary")
 GRID, HYPERCUBE = "grid", "latin-hypercube"
 RUNS_MAX: Final = 1_000_000
+FIXED: Final = {
+    "seed": "every cell is run with the same seeds: name them with 'seeds' above [vary]",
+    "name": "a name changes nothing in a run: leave it out",
+}
+"""Keys of a scenario that do not vary, and why."""
 SEEDS_EXPECTED: Final = "expected how many seeds, from 1 on, or a list of seeds"
 
 Change = str | int | bool
@@ -143,6 +148,9 @@ def _changes(document: TomlText) -> list[dict[str, Change]]:
     if not isinstance(varied, Mapping):
         raise _wrong(document, "vary", "write [vary] and below it the fields")
     axes = dict(_axes(document, varied, ()))
+    for key, reason in FIXED.items():
+        if key in axes:
+            raise _wrong(document, f"vary.{key}", reason)
     if design == HYPERCUBE:
         return _hypercube(document, axes)
     for key in ("samples", "draw"):
@@ -226,4 +234,5 @@ def _change(values: dict[str, Any], path: str, value: Change) -> None:
 
 
 def _wrong(document: TomlText, key: str, sentence: str) -> ScenarioError:
-    return ScenarioError(f"{document.place(key)}: {key}: {sentence}")
+    place = document.place(*key.split("."))
+    return ScenarioError(f"{place}: {key}: {sentence}")

@@ -42,6 +42,8 @@ SWEEP: Final = "sweep.json"
 ROWS: Final = "rows.jsonl"
 ROWS_CSV: Final = "rows.csv"
 """The same for programs that read tables; written once all runs are there."""
+ROW_KEYS: Final = frozenset({"changes", "seed", "outcome", "metrics"})
+"""What nothing can be said of a run without."""
 ROW_BYTES: Final = 2_500
 """What a row takes on the disk at most, as long as no field's name is endless."""
 WINDOW: Final = 4
@@ -130,8 +132,11 @@ def read_rows(folder: Path) -> list[Row]:
         ScenarioError: The folder holds no sweep.
     """
     read_json(folder / SWEEP, "a sweep's folder")
-    with (folder / ROWS).open(encoding="utf-8") as file:
-        return [row for row, _ in _whole_rows(file)]
+    try:
+        with (folder / ROWS).open(encoding="utf-8") as file:
+            return [row for row, _ in _whole_rows(file)]
+    except OSError as error:
+        raise ScenarioError(f"{folder / ROWS}: {error.strerror}: run the sweep again") from error
 
 
 def play_cell(cell: int, changes: Mapping[str, Any], described: Described, real: bool) -> Row:
@@ -163,7 +168,10 @@ def _open_folder(sweep: Sweep, folder: Path, means: Means) -> dict[str, Any]:
         "signatures": "real" if means.real_signatures else "stand-in",
     }
     plan = json.loads(json.dumps(plan, default=str))
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ScenarioError(f"{folder}: {error.strerror}: name another folder") from error
     if (folder / SWEEP).exists():
         if read_json(folder / SWEEP, "a sweep's folder").get("plan") != plan:
             raise ScenarioError(f"{folder} holds another sweep: name another folder")
@@ -209,12 +217,21 @@ def _read_rows(file: IO[str]) -> list[Row]:
 
 def _whole_rows(file: IO[str]) -> Iterator[tuple[Row, int]]:
     """Yields each whole row, and the offset of its end in bytes."""
-    end = 0
-    for line in file:
-        if not line.endswith("\n"):
-            return
-        end += len(line.encode())
-        yield json.loads(line), end
+    end = number = 0
+    try:
+        for line in file:
+            number += 1
+            if not line.endswith("\n"):
+                return
+            end += len(line.encode())
+            row = json.loads(line)
+            if not isinstance(row, dict) or not row.keys() >= ROW_KEYS:
+                raise ValueError("no row")
+            yield row, end
+    except ValueError as error:
+        raise ScenarioError(
+            f"{file.name}, line {number}: the row is damaged: remove it, and run the sweep again"
+        ) from error
 
 
 @contextmanager

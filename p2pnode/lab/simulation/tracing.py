@@ -9,6 +9,7 @@ from typing import IO
 
 import msgspec
 
+from p2pnode.lab.simulation.library import ScenarioError
 from protocol import effects as fx
 from protocol import events as ev
 
@@ -64,9 +65,13 @@ class Comparison:
 
     Attributes:
         difference: The first one; None as long as there is none.
+
+    Raises:
+        ScenarioError: The older trace is damaged, which says nothing about the runs.
     """
 
     def __init__(self, path: Path) -> None:
+        _check_whole(path)
         self.difference: Difference | None = None
         self._before: Iterator[str] = _lines(path)
         self._line = 0
@@ -88,6 +93,25 @@ class Comparison:
         before = next(self._before, "")
         if before != now:
             self.difference = Difference(self._line, before.rstrip("\n"), now.rstrip("\n"))
+
+
+def _check_whole(path: Path) -> None:
+    """Reads all of it before the run, of which it would otherwise look like a crash."""
+    number = 0
+    try:
+        for line in _lines(path):
+            number += 1
+            if not line.endswith("\n") or not isinstance(json.loads(line), dict):
+                raise ValueError("no whole line")
+    except OSError as error:
+        raise ScenarioError(f"{path}: {error.strerror}: the trace cannot be read") from error
+    except UnicodeDecodeError as error:
+        raise ScenarioError(f"{path}: the trace is damaged: it is not UTF-8 text") from error
+    except ValueError as error:
+        raise ScenarioError(
+            f"{path}, line {number}: the trace is damaged: "
+            "remove it to compare the digests of the runs alone"
+        ) from error
 
 
 def _lines(path: Path) -> Iterator[str]:

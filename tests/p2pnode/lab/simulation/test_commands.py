@@ -252,3 +252,24 @@ def test_a_sweep_prints_a_line_for_each_cell(
     ]
     assert main([*line, "--json"]) == 0
     assert [row["cell"] for row in json.loads(capsys.readouterr().out)] == [0, 1]
+
+
+def test_shrinking_into_a_missing_folder_is_refused_before_the_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "missing" / "less.toml"
+    assert main(["shrink", str(written(tmp_path)), "--out", str(out)]) == 2
+    assert "missing is no folder: make it first" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("span", ["-1", "nan", "soon"])
+def test_a_span_of_time_is_a_number_from_nothing_on(
+    span: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for line in (
+        ["sweep", "x", "--out", "y", f"--hours={span}"],
+        ["shrink", "x", f"--seconds={span}"],
+    ):
+        with pytest.raises(SystemExit, match="2"):
+            main(line)
+        assert f"{span!r} is no span of time" in capsys.readouterr().err

@@ -83,3 +83,9 @@ def test_shipped_files_are_copied_once(tmp_path: Path) -> None:
     assert load_scenario(copies[0]) == load_scenario(NAMES[0])
     with pytest.raises(ScenarioError, match="exists already"):
         copy_shipped(tmp_path / "mine")
+
+
+def test_scenarios_are_not_copied_into_a_file(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ScenarioError, match="name another folder"):
+        copy_shipped(tmp_path / "file")

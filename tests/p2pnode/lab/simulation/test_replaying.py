@@ -37,10 +37,10 @@ def test_a_trace_that_is_shorter_or_longer_differs_at_its_end(tmp_path: Path) ->
     run_into(tmp_path, DESCRIBED, Manner(trace=True))
     path = tmp_path / "trace.jsonl"
     lines = path.read_text().splitlines(keepends=True)
-    path.write_text("".join([*lines, "more\n"]))
+    path.write_text("".join([*lines, "{}\n"]))
     longer = replay(tmp_path).difference
     assert longer is not None
-    assert (longer.line, longer.before, longer.now) == (len(lines) + 1, "more", "")
+    assert (longer.line, longer.before, longer.now) == (len(lines) + 1, "{}", "")
     path.write_text("".join(lines[:-1]))
     shorter = replay(tmp_path).difference
     assert shorter is not None

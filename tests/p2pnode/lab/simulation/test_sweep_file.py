@@ -111,3 +111,10 @@ def test_a_sweep_needs_its_scenario(tmp_path: Path) -> None:
         read_sweep(tmp_path / "sweep.toml")
     with pytest.raises(ScenarioError, match="No such file"):
         read_sweep(tmp_path / "gone.toml")
+
+
+@pytest.mark.parametrize("line", ["seed = [7, 8]", '"seed" = [7, 8]', 'name = ["a", "b"]'])
+def test_seed_and_name_do_not_vary(tmp_path: Path, line: str) -> None:
+    key = line.split(maxsplit=1)[0].strip('"')
+    with pytest.raises(ScenarioError, match=rf"sweep.toml, line 3: vary\.{key}: "):
+        sweep(tmp_path, f"[vary]\n{line}\n")

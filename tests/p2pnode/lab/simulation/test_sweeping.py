@@ -131,3 +131,19 @@ def test_processes_of_this_machine_give_the_same_rows(tmp_path: Path) -> None:
     for row in (*alone, *many):
         row["wall_ms"] = 0
     assert many == alone
+
+
+@pytest.mark.parametrize("damage", [b"{\n", b"7\n", b"{}\n", b"\xff\n"])
+def test_damaged_rows_are_refused(tmp_path: Path, damage: bytes) -> None:
+    (tmp_path / "sweep.json").write_text("{}")
+    with pytest.raises(ScenarioError, match="No such file"):
+        read_rows(tmp_path)
+    (tmp_path / "rows.jsonl").write_bytes(damage)
+    with pytest.raises(ScenarioError, match="the row is damaged"):
+        read_rows(tmp_path)
+
+
+def test_a_file_is_no_folder_for_a_sweep(tmp_path: Path) -> None:
+    wanted = sweep(tmp_path)
+    with pytest.raises(ScenarioError, match="File exists: name another folder"):
+        run_sweep(wanted, tmp_path / "base.toml", means(AtOnce()))

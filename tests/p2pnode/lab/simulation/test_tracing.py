@@ -1,6 +1,9 @@
 import json
 from pathlib import Path
 
+import pytest
+
+from p2pnode.lab.simulation.library import ScenarioError
 from p2pnode.lab.simulation.tracing import Comparison, Difference, TraceLines
 from protocol import effects as fx
 from protocol import events as ev
@@ -45,3 +48,11 @@ def test_the_first_difference_is_kept(tmp_path: Path) -> None:
     comparison.finish()
     line = '{"time_ns": 7, "node": 0, "event": "Tick", "fields": {}}'
     assert comparison.difference == Difference(1, "", line)
+
+
+@pytest.mark.parametrize("damage", [b'{"time_ns": 7, "no', b"{}}\n", b"7\n", b"\xff\n"])
+def test_a_damaged_trace_is_no_difference(tmp_path: Path, damage: bytes) -> None:
+    path = tmp_path / "trace"
+    path.write_bytes(b"{}\n" + damage)
+    with pytest.raises(ScenarioError, match="the trace is damaged"):
+        Comparison(path)
