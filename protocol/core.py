@@ -78,7 +78,7 @@ class Core:
         self.own = OwnAccount(identity.seed, self.network, self.state, self.pool, scheme)
         self.account: AccountId = self.own.account
         self.halted = ""
-        self._neighbour = Neighbour(self.ledger, self.pool)
+        self._neighbour = Neighbour(self.ledger, self.pool, self.parameters)
         self._worker = Worker(self.account, self.state)
         self._requester = Requester(self.account, self.state)
         self._watch = CheckpointWatch(self.ledger)

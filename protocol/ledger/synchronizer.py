@@ -96,6 +96,11 @@ class Synchronizer:
         """Makes summaries frequent again without sending one now: the last one differed."""
         self._summary_wait_ms = SUMMARY_MIN_MS
 
+    def stay_frequent(self, now: int) -> None:
+        """Brings the next summary as near as frequent ones are."""
+        self._summary_wait_ms = SUMMARY_MIN_MS
+        self._summary_at = min(self._summary_at, now + SUMMARY_MIN_MS * MILLISECOND)
+
     def relax(self) -> None:
         """Makes summaries rarer: the last one showed no difference."""
         self._summary_wait_ms = min(SUMMARY_MAX_MS, self._summary_wait_ms * 2)
@@ -116,17 +121,20 @@ class Synchronizer:
         """Notes that a block is here."""
         self._missing.pop(digest, None)
 
-    def tell(self, peer: AccountId, theirs: tuple[int, ...], mine: tuple[int, ...]) -> bool:
+    def tell(
+        self, peer: AccountId, theirs: tuple[int, ...], mine: tuple[int, ...], *, is_still: bool
+    ) -> bool:
         """Takes in a neighbour's tips; returns whether it has blocks that we lack.
 
         Blocks on their way look missing for a moment, so a small lead counts only when the
-        neighbour had it at its previous summary already.
+        neighbour had it at its previous summary already, or when nothing has come for so long
+        that nothing can be on its way.
         """
         known = self._peers.get(peer)
         if known is None:
             return False
         previous, known.tips = known.tips, theirs
-        if not previous:
+        if not previous or is_still:
             return _is_ahead(theirs, mine, 0)
         return _is_ahead(previous, mine, 0) or _is_ahead(theirs, mine, FAR_AHEAD_ROUNDS)
 

@@ -16,7 +16,8 @@ from protocol.messages import (
     PeerMessage,
     Summary,
 )
-from protocol.units import AccountId, Digest, Round
+from protocol.parameters import Parameters
+from protocol.units import MILLISECOND, AccountId, Digest, Round
 
 ANSWER_BYTES_MAX = 768 * 1024
 """Blocks in one answer; leaves room for framing."""
@@ -40,10 +41,13 @@ class Taken:
 class Neighbour:
     """Summaries, requests and answers between this node and its neighbours."""
 
-    def __init__(self, ledger: Ledger, pool: OperationPool) -> None:
+    def __init__(self, ledger: Ledger, pool: OperationPool, parameters: Parameters) -> None:
         self._ledger = ledger
         self._pool = pool
         self._synchronizer = Synchronizer()
+        self._still_ns = (parameters.idle_round_ms + parameters.leader_timeout_ms) * MILLISECOND
+        self._round = ledger.clock_round
+        self._moved_at = 0
 
     @property
     def peers(self) -> tuple[AccountId, ...]:
@@ -98,6 +102,8 @@ class Neighbour:
 
     def tick(self, now: int) -> tuple[fx.Effect, ...]:
         """Sends the summary and repeats the questions that are due."""
+        if self._stands_still(now):
+            self._synchronizer.stay_frequent(now)
         if self._synchronizer.is_at_rest(now):
             return ()
         sent: list[fx.Effect] = []
@@ -112,7 +118,19 @@ class Neighbour:
 
     def next_time(self, now: int) -> int:
         """Returns when `tick` has something to do."""
-        return self._synchronizer.next_time(now)
+        due = self._synchronizer.next_time(now)
+        still_at = self._moved_at + self._still_ns
+        return min(due, still_at) if now < still_at and self.peers else due
+
+    def _stands_still(self, now: int) -> bool:
+        """Whether no round came for longer than an idle network takes for one.
+
+        A cut that heals before its connections break tells nobody that it healed. While nothing
+        moves, only summaries find the other side again, so they must not become rare.
+        """
+        if self._ledger.clock_round != self._round:
+            self._round, self._moved_at = self._ledger.clock_round, now
+        return now - self._moved_at >= self._still_ns
 
     def _answer(
         self, peer: AccountId, wanted: tuple[Digest, ...], have: tuple[int, ...]
@@ -151,7 +169,7 @@ class Neighbour:
             return ()
         mine = self._ledger.dag.tips()
         sent: list[fx.Effect] = []
-        if self._synchronizer.tell(peer, summary.tips, mine):
+        if self._synchronizer.tell(peer, summary.tips, mine, is_still=self._stands_still(now)):
             sent += self._ask(self._synchronizer.ask_closure(peer, now))
         lacking = self._pool.lacking(summary.chains, CHAINS_MAX, OPERATIONS_BYTES_MAX)
         if lacking:

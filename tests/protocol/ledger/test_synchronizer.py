@@ -6,6 +6,7 @@ from protocol.ledger.synchronizer import (
     RETRY_MS,
     SUMMARY_INTERVAL_MS,
     SUMMARY_MAX_MS,
+    SUMMARY_MIN_MS,
     WANTED_MAX,
     Question,
     Synchronizer,
@@ -111,25 +112,43 @@ def test_a_closure_is_asked_for_once_until_it_is_answered() -> None:
 
 def test_a_neighbours_lead_counts_at_once_only_in_its_first_summary() -> None:
     made = joined(ONE)
-    assert made.tell(ONE, (5, 5), (4, 5))
+    assert made.tell(ONE, (5, 5), (4, 5), is_still=False)
     made = joined(ONE)
-    assert not made.tell(ONE, (4, 5), (4, 5))
-    assert not made.tell(ONE, (5, 5), (4, 5)), "those may be on their way"
-    assert made.tell(ONE, (6, 5), (4, 5)), "it had the fifth one summary ago"
+    assert not made.tell(ONE, (4, 5), (4, 5), is_still=False)
+    assert not made.tell(ONE, (5, 5), (4, 5), is_still=False), "those may be on their way"
+    assert made.tell(ONE, (6, 5), (4, 5), is_still=False), "it had the fifth one summary ago"
 
 
 def test_a_great_lead_counts_at_once() -> None:
     made = joined(ONE)
-    made.tell(ONE, (4,), (4,))
-    assert not made.tell(ONE, (4 + FAR_AHEAD_ROUNDS,), (4,))
+    made.tell(ONE, (4,), (4,), is_still=False)
+    assert not made.tell(ONE, (4 + FAR_AHEAD_ROUNDS,), (4,), is_still=False)
     made = joined(ONE)
-    made.tell(ONE, (4,), (4,))
-    assert made.tell(ONE, (5 + FAR_AHEAD_ROUNDS,), (4,))
+    made.tell(ONE, (4,), (4,), is_still=False)
+    assert made.tell(ONE, (5 + FAR_AHEAD_ROUNDS,), (4,), is_still=False)
+
+
+def test_a_small_lead_counts_at_once_where_nothing_is_on_its_way() -> None:
+    made = joined(ONE)
+    made.tell(ONE, (4,), (4,), is_still=True)
+    assert made.tell(ONE, (5,), (4,), is_still=True)
+
+
+def test_summaries_that_became_rare_become_frequent_again() -> None:
+    made = joined(ONE)
+    for _ in range(5):
+        made.relax()
+    assert made.summary_due(0) == ONE
+    assert made.next_time(0) == SUMMARY_MAX_MS * MILLISECOND
+    made.stay_frequent(0)
+    assert made.next_time(0) == SUMMARY_MIN_MS * MILLISECOND
+    made.stay_frequent(SECOND)
+    assert made.next_time(0) == SUMMARY_MIN_MS * MILLISECOND, "and is not put off"
 
 
 def test_a_stranger_is_not_listened_to() -> None:
     made = joined(ONE)
-    assert not made.tell(OTHER, (9,), (0,))
+    assert not made.tell(OTHER, (9,), (0,), is_still=False)
     assert not made.answered(OTHER, (0,))
     assert not made.may_answer(OTHER, 0)
     assert not made.may_compare(OTHER, 0)
@@ -137,7 +156,7 @@ def test_a_stranger_is_not_listened_to() -> None:
 
 def test_more_is_asked_for_while_the_neighbour_is_ahead() -> None:
     made = joined(ONE)
-    made.tell(ONE, (9,), (0,))
+    made.tell(ONE, (9,), (0,), is_still=False)
     assert made.answered(ONE, (8,))
     assert not made.answered(ONE, (9,))
 

@@ -1,3 +1,4 @@
+from itertools import pairwise
 from typing import TypeVar
 
 from protocol import effects as fx
@@ -31,7 +32,7 @@ def running(seconds: int = 6) -> tuple[Neighbour, CoreGroup]:
     """The neighbour's part of a node in a network that has made some rounds."""
     group = CoreGroup().start().seconds(seconds)
     core = group.cores[0]
-    neighbour = Neighbour(core.ledger, core.pool)
+    neighbour = Neighbour(core.ledger, core.pool, core.parameters)
     neighbour.join(PEER, group.now)
     return neighbour, group
 
@@ -189,6 +190,24 @@ def test_summaries_go_out_when_they_are_due() -> None:
     assert sent(neighbour.tick(group.now), Summary) == [summary_of(group)]
     assert neighbour.tick(group.now) == ()
     assert neighbour.next_time(group.now) == group.now + SECOND
+
+
+def test_summaries_stay_frequent_while_no_round_comes() -> None:
+    neighbour, group = running(0)
+    parameters = group.cores[0].parameters
+    still = (parameters.idle_round_ms + parameters.leader_timeout_ms) * MILLISECOND
+    times, now = [], group.now
+    while len(times) < 12:
+        if sent(neighbour.tick(now), Summary):
+            times.append(now)
+            equal = encode(summary_of(group, answer=True))
+            neighbour.take(open_message(equal), PEER, now)
+        now = max(now + 1, neighbour.next_time(now))
+    gaps = [later - earlier for earlier, later in pairwise(times)]
+    assert max(gaps) > SECOND, "while rounds may still come they grow rarer"
+    late = [gap for gap, time in zip(gaps, times, strict=False) if time > group.now + still]
+    assert late == [SECOND] * len(late)
+    assert late
 
 
 def test_an_empty_summary_draws_a_bounded_answer() -> None:

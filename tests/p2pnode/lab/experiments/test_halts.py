@@ -21,3 +21,10 @@ def test_a_committee_without_a_quorum_halts_until_enough_are_back() -> None:
     assert (resumed.bites, resumed.during) == (2, (0,))
     assert resumed.everywhere is not None
     assert len([time for time in resumed.times if time > 60]) > 3
+
+
+def test_a_cut_that_heals_before_connections_break_is_over_as_soon_as_a_long_one():
+    seen = divide_committee(4, 2, 50, 1)
+    assert seen.bites > 0
+    assert seen.during == (0, 0)
+    assert seen.everywhere < 20, "summaries used to be ten seconds apart by then"
