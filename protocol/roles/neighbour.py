@@ -120,7 +120,7 @@ class Neighbour:
         """Returns when `tick` has something to do."""
         due = self._synchronizer.next_time(now)
         still_at = self._moved_at + self._still_ns
-        return min(due, still_at) if now < still_at and self.peers else due
+        return still_at if now < still_at < due and self.peers else due
 
     def _stands_still(self, now: int) -> bool:
         """Whether no round came for longer than an idle network takes for one.

@@ -23,8 +23,9 @@ def test_a_committee_without_a_quorum_halts_until_enough_are_back() -> None:
     assert len([time for time in resumed.times if time > 60]) > 3
 
 
-def test_a_cut_that_heals_before_connections_break_is_over_as_soon_as_a_long_one():
+def test_a_cut_that_heals_before_connections_break_is_over_after_one_summary() -> None:
     seen = divide_committee(4, 2, 50, 1)
     assert seen.bites > 0
     assert seen.during == (0, 0)
-    assert seen.everywhere < 20, "summaries used to be ten seconds apart by then"
+    assert seen.everywhere is not None
+    assert seen.everywhere < 20, "a summary takes ten delays; a long cut is over after six"
