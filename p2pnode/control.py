@@ -27,6 +27,7 @@ from p2pnode.world import BLOCKS_TOPIC, OPERATIONS_TOPIC, topic_of
 from protocol import effects as fx
 from protocol import events as ev
 from protocol.economy.rewards import paid_limit_ms
+from protocol.facts import OperationApplied, OperationFailed
 from protocol.job.offer import smallest_budget
 from protocol.job.record import ResultOutcome
 from protocol.messages import (
@@ -40,7 +41,6 @@ from protocol.messages import (
     with_budget,
 )
 from protocol.parameters import Parameters
-from protocol.state import OperationApplied, OperationFailed
 from protocol.units import AccountId, Digest, JobId
 
 OPERATION_SECONDS: Final = 10.0

@@ -27,8 +27,8 @@ from p2pnode.storage import (
 )
 from protocol import effects as fx
 from protocol.encoding import encode
+from protocol.facts import OperationApplied
 from protocol.messages import BlockBatch
-from protocol.state import OperationApplied
 from protocol.units import MILLISECOND, Digest
 
 BLOCKS_TOPIC: Final = "blocks"

@@ -12,6 +12,7 @@ from protocol import effects as fx
 from protocol import events as ev
 from protocol.encoding import encode
 from protocol.errors import Reason, Rejected
+from protocol.facts import StateFact
 from protocol.ledger.block import VerifiedBlock
 from protocol.ledger.evidence import make_evidence
 from protocol.messages import (
@@ -29,7 +30,6 @@ from protocol.roles.requester import Requester
 from protocol.roles.validator import CheckpointWatch, Validator
 from protocol.roles.worker import Worker
 from protocol.signing import REAL, Scheme
-from protocol.state import StateFact
 from protocol.units import MILLISECOND, AccountId
 
 

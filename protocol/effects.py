@@ -8,8 +8,8 @@ effect of that batch. Blocks and commits alone may be written a little later: th
 from dataclasses import dataclass
 
 from protocol.errors import Reason
+from protocol.facts import StateFact
 from protocol.messages import Offer
-from protocol.state import StateFact
 from protocol.units import AccountId, CommitIndex, Digest, JobId, Round
 
 # To the store

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from protocol.errors import Reason, Rejected
+from protocol.facts import OperationApplied, OperationFailed, StateFact
 from protocol.ledger.admission import Admission
 from protocol.ledger.block import VerifiedBlock
 from protocol.ledger.committee import Committee
@@ -21,7 +22,7 @@ from protocol.messages import (
     network_of,
 )
 from protocol.signing import Scheme
-from protocol.state import OperationApplied, OperationFailed, State, StateFact
+from protocol.state import State
 from protocol.units import AccountId, Digest, Nonce
 
 GOSSIPED_OPERATIONS_MAX: Final = 2_048

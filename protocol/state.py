@@ -18,6 +18,15 @@ from protocol.economy.slashing import Contradiction, Penalties, equivocation_sha
 from protocol.economy.transfers import transfer
 from protocol.encoding import digest_of, encode
 from protocol.errors import Reason, Rejected
+from protocol.facts import (
+    JobAdvanced,
+    JobChanged,
+    OperationApplied,
+    OperationFailed,
+    Settled,
+    Slashed,
+    StateFact,
+)
 from protocol.job import lifecycle
 from protocol.job.agenda import Agenda
 from protocol.job.offer import open_job
@@ -46,62 +55,6 @@ WAITING: Final = (Phase.BIDDING, Phase.DRAWING, Phase.SAMPLING, Phase.COMPARING,
 """Phases in which a job waits for the ledger and not for a run."""
 NO_JOB: Final = JobId(bytes(32))
 """Stands for the identifier of an offer that is only previewed."""
-
-
-@dataclass(frozen=True, slots=True)
-class OperationApplied:
-    """An operation took effect."""
-
-    identifier: Digest
-    account: AccountId
-
-
-@dataclass(frozen=True, slots=True)
-class OperationFailed:
-    """An operation became final without effect.
-
-    `STALE_NONCE` is reported for every further copy of an operation that was already final.
-    """
-
-    identifier: Digest
-    account: AccountId
-    reason: Reason
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class JobAdvanced:
-    """A job was opened or entered another phase; the last one of this commit."""
-
-    job: JobId
-    phase: Phase
-
-
-@dataclass(frozen=True, slots=True)
-class JobChanged:
-    """Something in a job's record changed, but not its phase."""
-
-    job: JobId
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """A job ended, with or without a result."""
-
-    job: JobId
-
-
-@dataclass(frozen=True, slots=True)
-class Slashed:
-    """An account lost stake."""
-
-    account: AccountId
-    amount: Credits
-    reason: Fault
-    job: JobId | None
-
-
-StateFact = OperationApplied | OperationFailed | JobAdvanced | JobChanged | Settled | Slashed
 
 
 @dataclass(frozen=True, slots=True)

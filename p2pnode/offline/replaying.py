@@ -14,12 +14,12 @@ from p2pnode.offline.export_file import NO_DIGEST, RecordedFinal
 from p2pnode.offline.findings import BadEntry
 from protocol.accounts import Accounts
 from protocol.errors import Reason, Rejected
+from protocol.facts import OperationApplied, OperationFailed, Settled, Slashed
 from protocol.ledger.block import VerifiedBlock
 from protocol.ledger.committee import Committee
 from protocol.messages import Checkpoint, Genesis
 from protocol.replica import Applied, Replica, Taken
 from protocol.signing import REAL, Scheme
-from protocol.state import OperationApplied, OperationFailed, Settled, Slashed
 from protocol.units import Digest, MemberIndex
 
 RECOUNT_COMMITS: Final = 1_000

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from protocol import effects as fx
+from protocol.facts import JobAdvanced, StateFact
 from protocol.job.record import Job, Phase, ResultOutcome
-from protocol.state import JobAdvanced, State, StateFact
+from protocol.state import State
 from protocol.units import AccountId
 
 

@@ -12,6 +12,7 @@ from protocol import effects as fx
 from protocol import events as ev
 from protocol.economy.rewards import paid_limit_ms
 from protocol.encoding import decode
+from protocol.facts import JobAdvanced, StateFact
 from protocol.job.bidding import CLASS_EXACT, exposure_of
 from protocol.job.commit_reveal import (
     commitment_digest,
@@ -29,7 +30,7 @@ from protocol.messages import (
     Payload,
     Reveal,
 )
-from protocol.state import JobAdvanced, State, StateFact
+from protocol.state import State
 from protocol.units import AccountId, Credits, JobId
 
 Own = Bid | Decline | Commitment | Fingerprint | Reveal

@@ -9,12 +9,12 @@ from typing import Final
 
 from protocol import effects as fx
 from protocol import events as ev
+from protocol.facts import OperationApplied
 from protocol.messages import Transfer
 from protocol.parameters import minimal, with_pace
 from protocol.simulator.network import Conditions, Delay
 from protocol.simulator.scenario import START_NS, Scenario, Workload
 from protocol.simulator.world import World
-from protocol.state import OperationApplied
 from protocol.units import MILLISECOND, SECOND, Digest, Round
 
 DELAY_NS: Final = 100 * MILLISECOND

@@ -10,9 +10,9 @@ from typing import Final
 from protocol import effects as fx
 from protocol import events as ev
 from protocol.errors import Reason
+from protocol.facts import OperationApplied, OperationFailed, Settled, Slashed
 from protocol.job.record import Fault
 from protocol.simulator.scenario import Behaviour, Scenario, StaleDisk
-from protocol.state import OperationApplied, OperationFailed, Settled, Slashed
 from protocol.units import AccountId, CommitIndex, Digest, JobId, Round
 
 LIARS: Final = tuple(

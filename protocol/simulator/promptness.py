@@ -8,9 +8,9 @@ from typing import Final
 
 from protocol import effects as fx
 from protocol import events as ev
+from protocol.facts import OperationApplied, OperationFailed
 from protocol.simulator.log import Violation
 from protocol.simulator.scenario import Scenario
-from protocol.state import OperationApplied, OperationFailed
 from protocol.units import Digest
 
 PROMPT_ROUNDS: Final = 25

@@ -16,8 +16,8 @@ from p2pnode.facts import (
 )
 from protocol import effects as fx
 from protocol.errors import Reason
+from protocol.facts import JobAdvanced
 from protocol.job.record import Phase
-from protocol.state import JobAdvanced
 from protocol.units import Digest, JobId, Round
 from tests.support.builders import HandLedger, account_id, make_offer
 

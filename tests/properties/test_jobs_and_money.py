@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from msgspec.structs import replace
 
+from protocol.facts import OperationApplied, Settled, Slashed, StateFact
 from protocol.job.commit_reveal import commitment_digest, fingerprint_digest
 from protocol.job.record import Phase, ResultOutcome, Status
 from protocol.messages import (
@@ -22,7 +23,6 @@ from protocol.messages import (
     Transfer,
 )
 from protocol.parameters import minimal
-from protocol.state import OperationApplied, Settled, Slashed, StateFact
 from protocol.units import CREDIT, JobId, MemberIndex, Round
 from tests.support.builders import (
     RICHES,

@@ -10,6 +10,7 @@ from protocol import events as ev
 from protocol.core import Core
 from protocol.encoding import encode
 from protocol.errors import Reason
+from protocol.facts import OperationApplied, OperationFailed
 from protocol.messages import (
     BlockRequest,
     Operation,
@@ -20,7 +21,6 @@ from protocol.messages import (
 from protocol.roles.outbox import INTERVAL_MS
 from protocol.simulator.adversary import twin_of
 from protocol.simulator.scheme import FAKE
-from protocol.state import OperationApplied, OperationFailed
 from protocol.units import CREDIT, MILLISECOND, SECOND, Digest
 from tests.support.core_group import (
     DELAY_NS,

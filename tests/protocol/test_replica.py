@@ -3,12 +3,12 @@ from typing import NoReturn
 
 from protocol.encoding import encode
 from protocol.errors import Reason
+from protocol.facts import OperationApplied, OperationFailed
 from protocol.ledger.admission import Admission
 from protocol.ledger.block import VerifiedBlock
 from protocol.messages import OperationBatch, Summary, Transfer
 from protocol.replica import GOSSIPED_OPERATIONS_MAX, Applied, Replica
 from protocol.simulator.scheme import FAKE
-from protocol.state import OperationApplied, OperationFailed
 from protocol.units import CREDIT, MemberIndex, Round
 from tests.support.core_group import CoreGroup, account, fake_genesis
 from tests.support.operations import fake_operation

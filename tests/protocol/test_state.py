@@ -5,6 +5,7 @@ from msgspec.structs import replace
 
 from protocol.encoding import digest_of, encode
 from protocol.errors import Reason, Rejected
+from protocol.facts import JobAdvanced, OperationApplied, OperationFailed, Settled, Slashed
 from protocol.job.record import Fault, Phase
 from protocol.ledger.committee import Committee
 from protocol.messages import (
@@ -19,7 +20,6 @@ from protocol.messages import (
 )
 from protocol.parameters import minimal
 from protocol.signing import BLOCK, REAL
-from protocol.state import JobAdvanced, OperationApplied, OperationFailed, Settled, Slashed
 from protocol.units import CREDIT, Credits, Digest, Epoch, JobId, MemberIndex, Round, Signature
 from tests.support.builders import (
     RICHES,

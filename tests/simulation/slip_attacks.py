@@ -8,11 +8,11 @@ from msgspec.structs import replace
 
 from protocol import events as ev
 from protocol.errors import Rejected
+from protocol.facts import OperationApplied, Slashed
 from protocol.job.record import Phase, Status
 from protocol.ledger.block import open_block
 from protocol.messages import StakeWithdrawal, Transfer
 from protocol.parameters import minimal
-from protocol.state import OperationApplied, Slashed
 from protocol.units import CREDIT, MILLISECOND, Digest, MemberIndex, Round
 from tests.support.builders import (
     RICHES,

@@ -2,9 +2,9 @@
 
 from protocol import effects as fx
 from protocol import events as ev
+from protocol.facts import OperationApplied
 from protocol.ledger.pool import TURN_ROUNDS
 from protocol.messages import Transfer
-from protocol.state import OperationApplied
 from protocol.units import CREDIT, MILLISECOND, SECOND
 from tests.support.core_group import CoreGroup, account, blocks_with, fake_genesis
 from tests.support.operations import fake_operation

@@ -11,6 +11,7 @@ from functools import cache
 from msgspec.structs import replace
 
 from protocol.encoding import content_digest, digest_of, encode
+from protocol.facts import OperationFailed, StateFact
 from protocol.job.commit_reveal import commitment_digest, fingerprint_digest, fingerprint_due
 from protocol.job.record import Executor, Job, Phase, ResultOutcome, Status
 from protocol.ledger.committee import Committee
@@ -35,7 +36,7 @@ from protocol.messages import (
 )
 from protocol.parameters import Parameters, minimal
 from protocol.signing import OPERATION, REAL
-from protocol.state import OperationFailed, State, StateFact
+from protocol.state import State
 from protocol.units import CREDIT, AccountId, CommitIndex, Digest, JobId, MemberIndex, Round
 
 STAKE = 10_000 * CREDIT

@@ -11,12 +11,12 @@ from typing import Final
 from p2pnode.lab.experiments.small_networks import CONDITIONS, PARAMETERS, STAKE, Side, has_quorum
 from protocol import effects as fx
 from protocol import events as ev
+from protocol.facts import OperationApplied
 from protocol.messages import Transfer
 from protocol.simulator.faults import FaultPlan
 from protocol.simulator.scenario import Partition, Scenario, Workload
 from protocol.simulator.scheme import FAKE
 from protocol.simulator.world import World
-from protocol.state import OperationApplied
 from protocol.units import CREDIT, SECOND, Digest
 
 CUT_NS: Final = 4 * SECOND

@@ -23,13 +23,13 @@ from p2pnode.lab.real.shape import Shape, shape_of
 from p2pnode.lab.real.watch import Sample
 from protocol import effects as fx
 from protocol import events as ev
+from protocol.facts import OperationApplied
 from protocol.parameters import local
 from protocol.simulator.costs import MEASURED
 from protocol.simulator.network import Conditions, Delay, Law
 from protocol.simulator.run import play
 from protocol.simulator.scenario import START_NS, Scenario, Workload
 from protocol.simulator.world import START_SPREAD_NS
-from protocol.state import OperationApplied
 from protocol.units import MILLISECOND, SECOND, Digest
 
 AFTER_NS = 3 * SECOND

@@ -20,11 +20,11 @@ from p2pnode.lab.results.notes import (
 from p2pnode.lab.results.observer import REPEATED, Observer, Setup, setup_of
 from protocol import effects as fx
 from protocol import events as ev
+from protocol.facts import JobAdvanced, OperationApplied, OperationFailed
 from protocol.job.record import Phase
 from protocol.ledger.block import VerifiedBlock
 from protocol.messages import VerifiedOperation
 from protocol.simulator.scenario import Scenario
-from protocol.state import JobAdvanced, OperationApplied, OperationFailed
 from protocol.units import MILLISECOND, Digest, JobId
 
 SAMPLE_MS: Final = 100

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from protocol.errors import Reason, Rejected
+from protocol.facts import OperationApplied, OperationFailed
 from protocol.job.record import Job
 from protocol.ledger.block import VerifiedBlock
 from protocol.messages import Genesis, VerifiedOperation
@@ -15,7 +16,6 @@ from protocol.replica import Applied, Replica
 from protocol.signing import Scheme
 from protocol.simulator.scenario import Scenario, genesis_of, identities
 from protocol.simulator.scheme import FAKE
-from protocol.state import OperationApplied, OperationFailed
 from protocol.units import AccountId, Digest, JobId, MemberIndex, Round
 
 REPEATED = (Reason.NONCE_GAP, Reason.STALE_NONCE)

@@ -1,8 +1,8 @@
 from protocol import effects as fx
 from protocol.encoding import content_digest
+from protocol.facts import JobAdvanced
 from protocol.job.record import Phase
 from protocol.roles.requester import Requester
-from protocol.state import JobAdvanced
 from tests.support.builders import HandLedger, account_id
 
 

@@ -5,6 +5,7 @@ import pytest
 from protocol import effects as fx
 from protocol.accounts import Pledge
 from protocol.errors import Reason
+from protocol.facts import Settled, Slashed
 from protocol.job.record import Fault
 from protocol.simulator import invariants
 from protocol.simulator.catalogue import calm
@@ -12,7 +13,6 @@ from protocol.simulator.invariants import SAFETY, liveness, newest_index
 from protocol.simulator.log import Log, Violation
 from protocol.simulator.scenario import Behaviour
 from protocol.simulator.world import World
-from protocol.state import Settled, Slashed
 from protocol.units import SECOND, AccountId, CommitIndex, Credits, Digest, JobId, Round
 
 JOB = JobId(b"j" * 32)

@@ -2,11 +2,11 @@ from dataclasses import replace
 
 from protocol import effects as fx
 from protocol.errors import Reason
+from protocol.facts import OperationApplied, OperationFailed, Slashed
 from protocol.job.record import Fault
 from protocol.simulator.catalogue import calm
 from protocol.simulator.log import Log, outvotes
 from protocol.simulator.scenario import Behaviour, Scenario
-from protocol.state import OperationApplied, OperationFailed, Slashed
 from protocol.units import AccountId, CommitIndex, Credits, Digest, JobId, Round
 
 JOB = JobId(b"j" * 32)

@@ -1,9 +1,9 @@
 from dataclasses import replace
 
 from protocol import effects as fx
+from protocol.facts import OperationApplied
 from protocol.simulator.catalogue import SCENARIOS, calm
 from protocol.simulator.promptness import PROMPT_ROUNDS, Promptness
-from protocol.state import OperationApplied
 from protocol.units import AccountId, Digest, Epoch, MemberIndex, Round
 
 OPERATION = Digest(b"o" * 32)

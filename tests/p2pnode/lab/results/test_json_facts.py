@@ -9,8 +9,8 @@ from p2pnode.facts import record_of
 from p2pnode.lab.results.json_facts import KINDS, BadRecord, fact_of
 from protocol import effects as fx
 from protocol.errors import Reason
+from protocol.facts import JobAdvanced, OperationFailed, Slashed
 from protocol.job.record import Fault, Phase
-from protocol.state import JobAdvanced, OperationFailed, Slashed
 from protocol.units import AccountId, CommitIndex, Credits, Digest, JobId, Round
 
 KEY = AccountId(bytes(range(32)))

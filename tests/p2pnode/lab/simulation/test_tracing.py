@@ -7,7 +7,7 @@ from p2pnode.lab.simulation.library import ScenarioError
 from p2pnode.lab.simulation.tracing import Comparison, Difference, TraceLines
 from protocol import effects as fx
 from protocol import events as ev
-from protocol.state import OperationApplied
+from protocol.facts import OperationApplied
 from protocol.units import AccountId, Digest
 
 APPLIED = fx.Report(OperationApplied(Digest(b"\x01" * 32), AccountId(b"\x02" * 32)))
