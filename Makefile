@@ -7,6 +7,8 @@ VERSION = $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2]
 VENV := .venv$(if $(filter-out python3,$(PYTHON)),-$(VERSION))
 RUN := $(VENV)/bin/python
 TESTS ?=
+# Only the whole suite is worth the start of several processes.
+WORKERS ?= $(if $(TESTS),0,auto)
 WRITE ?=
 
 # The environment is rebuilt when a lock or the interpreter changes, and else left alone.
@@ -61,7 +63,7 @@ fix: setup ## format and repair what ruff can repair
 	$(RUN) -m ruff format .
 
 test: setup ## the whole test suite; TESTS="path -k name" narrows it
-	$(RUN) -m pytest $(TESTS)
+	$(RUN) -m pytest --numprocesses $(WORKERS) $(TESTS)
 
 unit: setup ## the unit tests of the protocol: no process, no server, under 20 s
 	$(RUN) -m pytest -m "not slow" tests/protocol tests/fuzz $(TESTS)

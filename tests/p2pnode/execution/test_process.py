@@ -128,7 +128,7 @@ os._exit(0)
 """)
     outcome = await run()
     assert isinstance(outcome, Failed)
-    await builders.wait_until(lambda: builders.is_dead(int(note.read_text())), seconds=1)
+    await builders.wait_until(lambda: builders.is_dead(int(note.read_text())), seconds=10)
 
 
 async def test_a_flood_of_complaints_is_bounded(pretend: Pretend) -> None:
