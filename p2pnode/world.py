@@ -28,8 +28,8 @@ from p2pnode.storage import (
 from protocol import effects as fx
 from protocol.encoding import encode
 from protocol.facts import OperationApplied
-from protocol.messages import BlockBatch
 from protocol.units import MILLISECOND, Digest
+from protocol.wire import BlockBatch
 
 BLOCKS_TOPIC: Final = "blocks"
 OPERATIONS_TOPIC: Final = "operations"

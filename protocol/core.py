@@ -15,13 +15,7 @@ from protocol.errors import Reason, Rejected
 from protocol.facts import StateFact
 from protocol.ledger.block import VerifiedBlock
 from protocol.ledger.evidence import make_evidence
-from protocol.messages import (
-    Genesis,
-    OperationBatch,
-    Payload,
-    Summary,
-    VerifiedOperation,
-)
+from protocol.messages import Genesis, Payload, VerifiedOperation
 from protocol.replica import Applied, Replica, Taken
 from protocol.roles.account import OwnAccount
 from protocol.roles.neighbour import Neighbour
@@ -31,6 +25,7 @@ from protocol.roles.validator import CheckpointWatch, Validator
 from protocol.roles.worker import Worker
 from protocol.signing import REAL, Scheme
 from protocol.units import MILLISECOND, AccountId
+from protocol.wire import OperationBatch, Summary
 
 
 @dataclass(frozen=True, slots=True)

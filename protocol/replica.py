@@ -15,15 +15,11 @@ from protocol.ledger.committee import Committee
 from protocol.ledger.ledger import Ledger
 from protocol.ledger.ordering import Commit
 from protocol.ledger.pool import OperationPool
-from protocol.messages import (
-    Genesis,
-    OperationBatch,
-    VerifiedOperation,
-    network_of,
-)
+from protocol.messages import Genesis, VerifiedOperation, network_of
 from protocol.signing import Scheme
 from protocol.state import State
 from protocol.units import AccountId, Digest, Nonce
+from protocol.wire import OperationBatch
 
 GOSSIPED_OPERATIONS_MAX: Final = 2_048
 """Operations in one gossiped batch: more than a node's own batch of 256 KiB ever holds."""

@@ -9,17 +9,11 @@ from typing import Final, Generic, TypeVar
 from protocol.errors import Reason, Rejected
 from protocol.ledger.block import GENESIS_ROUND, VerifiedBlock, open_block, reopen_block
 from protocol.ledger.committee import Committee
-from protocol.messages import (
-    EquivocationEvidence,
-    OperationBatch,
-    PeerMessage,
-    VerifiedOperation,
-    open_message,
-    open_operation,
-)
+from protocol.messages import EquivocationEvidence, VerifiedOperation, open_operation
 from protocol.parameters import Parameters
 from protocol.signing import Scheme
 from protocol.units import Digest, Round
+from protocol.wire import OperationBatch, PeerMessage, open_message
 
 BATCHES_KEPT: Final = 64
 BLOCKS_KEPT: Final = 4_096

@@ -12,9 +12,10 @@ from typing import Final
 
 from protocol.errors import Reason, Rejected
 from protocol.ledger.committee import Committee
-from protocol.messages import ChainTip, VerifiedOperation
+from protocol.messages import VerifiedOperation
 from protocol.parameters import Parameters
 from protocol.units import AccountId, Digest, MemberIndex
+from protocol.wire import ChainTip
 
 TURN_ROUNDS: Final = 4
 """Rounds that a member has to bring in an operation before the next one's turn comes."""

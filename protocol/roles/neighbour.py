@@ -9,15 +9,9 @@ from protocol.ledger.block import VerifiedBlock
 from protocol.ledger.ledger import Ledger
 from protocol.ledger.pool import OperationPool
 from protocol.ledger.synchronizer import Question, Synchronizer
-from protocol.messages import (
-    BlockBatch,
-    BlockRequest,
-    OperationBatch,
-    PeerMessage,
-    Summary,
-)
 from protocol.parameters import Parameters
 from protocol.units import MILLISECOND, AccountId, Digest, Round
+from protocol.wire import BlockBatch, BlockRequest, OperationBatch, PeerMessage, Summary
 
 ANSWER_BYTES_MAX = 768 * 1024
 """Blocks in one answer; leaves room for framing."""

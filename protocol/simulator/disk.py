@@ -12,8 +12,8 @@ from typing import Final
 from protocol import effects as fx
 from protocol import events as ev
 from protocol.encoding import encode
-from protocol.messages import BlockBatch
 from protocol.units import CommitIndex, Digest, JobId
+from protocol.wire import BlockBatch
 
 RESTORED_BLOCKS: Final = 256
 """Blocks in one event of a start."""

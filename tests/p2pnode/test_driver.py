@@ -16,8 +16,8 @@ from p2pnode.storage import Contradiction
 from protocol import effects as fx
 from protocol import events as ev
 from protocol.encoding import decode, encode
-from protocol.messages import BlockBatch, BlockRequest, OperationBatch, Summary, open_message
 from protocol.units import CREDIT, CommitIndex, Digest, JobId, Round
+from protocol.wire import BlockBatch, BlockRequest, OperationBatch, Summary, open_message
 from tests.p2pnode.fake_ports import (
     FakeWorld,
     ScriptedCore,

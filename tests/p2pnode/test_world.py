@@ -36,8 +36,8 @@ from protocol import events as ev
 from protocol.core import Core
 from protocol.encoding import encode
 from protocol.ledger.block import stored_digest
-from protocol.messages import BlockBatch
 from protocol.units import CommitIndex, Digest, JobId, Round
+from protocol.wire import BlockBatch
 from tests.p2pnode.fake_ports import FakeNetwork, TrioClock, gift, lone_core
 from tests.p2pnode.storage.builders import block, journal_in, reveal
 from tests.p2pnode.storage.faulty_disk import faulty_disk

@@ -8,9 +8,10 @@ from msgspec.structs import replace
 from protocol.errors import Reason, Rejected
 from protocol.ledger import pool as pool_module
 from protocol.ledger.pool import HIDING_ROUNDS, TURN_ROUNDS, OperationPool
-from protocol.messages import ChainTip, StakeDeposit, VerifiedOperation
+from protocol.messages import StakeDeposit, VerifiedOperation
 from protocol.parameters import minimal
 from protocol.units import AccountId, MemberIndex
+from protocol.wire import ChainTip
 from tests.support.builders import account_id, make_genesis, make_operation
 from tests.support.dag_builder import make_committee
 

@@ -4,14 +4,6 @@ from typing import TypeVar
 from protocol import effects as fx
 from protocol.encoding import encode
 from protocol.ledger.synchronizer import ANSWER_INTERVAL_MS, RETRY_MS, SUMMARY_INTERVAL_MS
-from protocol.messages import (
-    BlockBatch,
-    BlockRequest,
-    OperationBatch,
-    PeerMessage,
-    Summary,
-    open_message,
-)
 from protocol.roles.neighbour import (
     ANSWER_BYTES_MAX,
     CHAINS_MAX,
@@ -20,6 +12,14 @@ from protocol.roles.neighbour import (
     Taken,
 )
 from protocol.units import MILLISECOND, SECOND, Digest
+from protocol.wire import (
+    BlockBatch,
+    BlockRequest,
+    OperationBatch,
+    PeerMessage,
+    Summary,
+    open_message,
+)
 from tests.support.core_group import CoreGroup, account, fake_genesis
 from tests.support.operations import fake_operation
 

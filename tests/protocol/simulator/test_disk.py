@@ -1,9 +1,9 @@
 from protocol import effects as fx
 from protocol import events as ev
 from protocol.encoding import decode
-from protocol.messages import BlockBatch
 from protocol.simulator.disk import RESTORED_BLOCKS, Disk
 from protocol.units import AccountId, Digest, JobId, Round
+from protocol.wire import BlockBatch
 
 PEER = AccountId(bytes(32))
 
