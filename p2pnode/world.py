@@ -161,7 +161,7 @@ class NodeWorld:
                 raws[block.raw] = None
                 left -= len(block.raw)
         if effect.have:
-            for block in await self._stored_beyond(effect.have, left):
+            for block in await self._stored_beyond(effect, left):
                 raws[block.raw] = None
         if raws:
             self._network.send(effect.peer, encode(BlockBatch(tuple(raws))))
@@ -174,10 +174,10 @@ class NodeWorld:
             return None
 
     async def _stored_beyond(
-        self, have: tuple[int, ...], limit_bytes: int
+        self, effect: fx.SendStoredBlocks, limit_bytes: int
     ) -> tuple[StoredBlock, ...]:
         try:
-            return await self._journal.blocks_beyond(have, limit_bytes)
+            return await self._journal.blocks_beyond(effect.epoch, effect.have, limit_bytes)
         except StorageError as error:
             log.error("stored_blocks_unreadable", detail=str(error))
             return ()

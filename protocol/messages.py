@@ -159,6 +159,35 @@ class Reveal(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, t
     salt: Salt
 
 
+# Operations on epochs; free, as they keep the committee alive
+
+
+class Registration(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=17):
+    """Makes a staked account a candidate for the committee; a new key counts two epochs later."""
+
+    vrf_key: Key
+    """Key that proves its random values."""
+
+
+class Lease(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=18):
+    """A candidate says in an epoch that it is there, and so asks for a seat in the next one."""
+
+    beacon: Hash
+    """Random value at the start of the epoch: nobody can sign leases ahead."""
+
+
+class EpochAttestation(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=19):
+    """A member of a closed epoch signs how that epoch ended; a quorum makes its certificate."""
+
+    epoch: Position
+    boundary: Hash
+    """Digest of the `Boundary` that the member computed."""
+    signature: Seal
+
+
+# Evidence
+
+
 class EquivocationEvidence(
     Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=20
 ):
@@ -181,8 +210,13 @@ Payload = (
     | Commitment
     | Fingerprint
     | Reveal
+    | Registration
+    | Lease
+    | EpochAttestation
     | EquivocationEvidence
 )
+
+EpochPayload = Registration | Lease | EpochAttestation
 
 
 class Operation(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):

@@ -41,7 +41,7 @@ GOSSIP = fx.GossipOperations(b"batch")
 REQUEST = ev.OperationRequested(7, gift())
 QUESTION = ev.MessageReceived(PEER, encode(BlockRequest(0, (BLOCK.digest,), ())))
 SUMMARY = ev.MessageReceived(PEER, encode(Summary(0, (1,), (), True)))
-ANSWER = fx.SendStoredBlocks(PEER, (BLOCK.digest,), (), 1_000)
+ANSWER = fx.SendStoredBlocks(PEER, (BLOCK.digest,), (), 1_000, 0)
 
 
 @pytest.mark.parametrize("record", [SLOT, OPERATION, REVEAL])

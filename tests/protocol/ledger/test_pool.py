@@ -7,7 +7,8 @@ from msgspec.structs import replace
 
 from protocol.errors import Reason, Rejected
 from protocol.ledger import pool as pool_module
-from protocol.ledger.pool import HIDING_ROUNDS, TURN_ROUNDS, OperationPool
+from protocol.ledger.chain import HIDING_ROUNDS
+from protocol.ledger.pool import TURN_ROUNDS, OperationPool
 from protocol.messages import StakeDeposit, VerifiedOperation
 from protocol.parameters import minimal
 from protocol.units import AccountId, MemberIndex
