@@ -27,7 +27,7 @@ from p2pnode.storage import (
 )
 from protocol import effects as fx
 from protocol.encoding import encode
-from protocol.facts import OperationApplied
+from protocol.facts import BoundaryDisputed, CommitteeTooLight, OperationApplied
 from protocol.units import MILLISECOND, Digest
 from protocol.wire import BlockBatch
 
@@ -37,7 +37,13 @@ OUTPUT_BYTES_MAX: Final = 64 * 1024 * 1024
 FETCH_ATTEMPTS: Final = 5
 FETCH_PAUSE_SECONDS: Final = 2.0
 
-_LOUD: Final = (fx.Halted, fx.SittingOut, fx.EquivocationSeen)
+_LOUD: Final = (
+    fx.Halted,
+    fx.SittingOut,
+    fx.EquivocationSeen,
+    BoundaryDisputed,
+    CommitteeTooLight,
+)
 _QUIET: Final = (
     fx.BlockProposed,
     fx.CommitApplied,

@@ -337,7 +337,7 @@ class Core:
         self._effects.append(fx.PersistSlot(body.epoch, body.round, block.digest))
         self._accept(block, self.account, now)
         self._effects.append(fx.GossipBlock(block.raw))
-        self._report(fx.BlockProposed(counted, block.digest, len(block.operations)))
+        self._report(fx.BlockProposed(body.epoch, counted, block.digest, len(block.operations)))
         self._act(self._drain_facts(), now)
         validator = self.validator  # another one, if the block ended the epoch
         return validator.due(self.replica.is_busy, now) if validator is not None else None

@@ -160,7 +160,9 @@ class OperationRefused:
 class BlockProposed:
     """This node signed a block."""
 
+    epoch: int
     round: Round
+    """Counted from genesis on; the last rounds of an epoch and the first of the next overlap."""
     digest: Digest
     operations: int
 

@@ -80,7 +80,7 @@ class _Watch:
         if not isinstance(effect, fx.Report):
             return
         match effect.fact:
-            case fx.BlockProposed(block_round, digest):
+            case fx.BlockProposed(round=block_round, digest=digest):
                 self._propose(time, node, block_round, digest)
             case fx.CommitApplied(index=index, leader_round=leader_round):
                 self.commits = max(self.commits, index)

@@ -281,7 +281,7 @@ async def test_a_fact_reaches_memory_and_listeners_in_order() -> None:
     facts: tuple[fx.Fact, ...] = (
         fx.NotBidding(JOB, "too dear"),
         fx.Halted("members lie"),
-        fx.BlockProposed(Round(1), Digest(bytes(32)), 0),
+        fx.BlockProposed(0, Round(1), Digest(bytes(32)), 0),
     )
     async with surrounded() as made:
         made.world.listen(told.append)
