@@ -96,7 +96,7 @@ class Town:
         )
         return state.apply(commit, entries)
 
-    def close(self, *numbers: int, **last_rounds: int) -> tuple[StateFact, ...]:
+    def close(self, *numbers: int) -> tuple[StateFact, ...]:
         """Ends the epoch; those named were there in its last round."""
         return self.commit(closes=True, present=dict.fromkeys(numbers, 20))
 
@@ -118,10 +118,6 @@ class Town:
         with pytest.raises(Rejected) as caught:
             self.state.epochs.check(account_id(number), payload)
         return caught.value.reason
-
-
-def everybody(town: Town) -> tuple[int, ...]:
-    return tuple(range(town.members))
 
 
 def test_members_that_were_there_to_the_end_go_on() -> None:
