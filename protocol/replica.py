@@ -110,8 +110,10 @@ class Replica:
         operation = self._open(raw)
         if operation is None:
             return False
-        nonce = self._payable_nonce(operation.operation.account)
-        return nonce is not None and operation.operation.nonce >= nonce
+        body = operation.operation
+        nonce = self._payable_nonce(body.account)
+        is_void = body.last_epoch < self.ledger.committee.epoch
+        return nonce is not None and body.nonce >= nonce and not is_void
 
     def take(self, block: VerifiedBlock, *, is_stored: bool = False) -> Taken:
         """Takes in a valid block and applies whatever becomes final.
@@ -143,7 +145,7 @@ class Replica:
             try:
                 self.pool.add(self.admission.operation(raw), self.ledger.clock_round)
             except Rejected as refusal:
-                if refusal.reason is not Reason.STALE_NONCE:
+                if refusal.reason not in (Reason.STALE_NONCE, Reason.EXPIRED):
                     yield refusal
 
     def restored_block(self, raw: bytes) -> VerifiedBlock | None:

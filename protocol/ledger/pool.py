@@ -44,6 +44,7 @@ class OperationPool:
     ) -> None:
         self._parameters = parameters
         self._next_nonce = next_nonce
+        self._epoch = 0
         self._chains: dict[AccountId, Chain] = {}
         self._index: dict[Digest, Waiting] = {}
         self._rounds: dict[int, list[Digest]] = {}
@@ -66,13 +67,15 @@ class OperationPool:
         """Keeps an operation; returns False when it was here already.
 
         Raises:
-            Rejected: `UNKNOWN_ACCOUNT`, `STALE_NONCE`, `NONCE_GAP` (too far ahead) or `POOL_FULL`.
+            Rejected: `EXPIRED`, `UNKNOWN_ACCOUNT`, `STALE_NONCE` or `POOL_FULL`.
         """
         known = self._index.get(operation.identifier)
         if known is not None:
             known.own = known.own or own
             return False
         body = operation.operation
+        if body.last_epoch < self._epoch:
+            raise Rejected(Reason.EXPIRED, f"void after epoch {body.last_epoch}")
         chain = self._chain(body.account)
         if body.nonce < chain.next_nonce:
             raise Rejected(Reason.STALE_NONCE)
@@ -151,6 +154,7 @@ class OperationPool:
 
         What the ended epoch did not order is in no ledger; what is void from now on is dropped.
         """
+        self._epoch = epoch
         expired = [
             one for one in self._index.values() if one.operation.operation.last_epoch < epoch
         ]

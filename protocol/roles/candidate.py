@@ -13,8 +13,8 @@ from protocol.signing import EPOCH, Scheme
 from protocol.state import State
 from protocol.units import MILLISECOND, AccountId
 
-FRESH_STEPS: Final = 2
-"""A ledger whose last commit is older than so many of its longest steps is still catching up."""
+FRESH_ROUNDS: Final = 4
+"""A ledger whose last commit is older than so many of its slowest rounds is still catching up."""
 
 
 class Candidate:
@@ -41,8 +41,10 @@ class Candidate:
             now: Nanoseconds since genesis. What a node that is days behind owed the epochs that
                 it walks through would be void before anybody orders it.
         """
+        parameters = self._state.parameters
+        round_ms = parameters.idle_round_ms + parameters.leader_timeout_ms
         age_ms = now // MILLISECOND - self._state.commit_time_ms
-        if age_ms > FRESH_STEPS * self._state.parameters.ledger_step_max_ms:
+        if age_ms > FRESH_ROUNDS * round_ms:
             return ()
         owed = (*self._attestations(), *self._candidacy())
         return tuple(one for one in owed if one not in waiting and self._would_pass(one))
