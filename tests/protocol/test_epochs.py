@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import pytest
 from msgspec.structs import replace
 
-from protocol.encoding import digest_of
+from protocol.encoding import digest_of, encode
 from protocol.errors import Reason, Rejected
 from protocol.facts import (
     BoundaryDisputed,
@@ -16,17 +16,22 @@ from protocol.facts import (
     Slashed,
     StateFact,
 )
+from protocol.ledger.block import genesis_reference
 from protocol.ledger.ordering import Commit
 from protocol.messages import (
+    VERSION,
+    Block,
     EpochAttestation,
     EpochPayload,
+    EquivocationEvidence,
     Lease,
     Payload,
     Registration,
     StakeDeposit,
+    content_of,
 )
 from protocol.parameters import Parameters, minimal
-from protocol.signing import EPOCH, REAL
+from protocol.signing import BLOCK, EPOCH, REAL
 from protocol.units import CREDIT, CommitIndex, Digest, MemberIndex, Round
 from tests.support.builders import (
     RICHES,
@@ -92,6 +97,7 @@ class Town:
             blocks=blocks,
             equivocations=equivocations,
             epoch=state.committee.epoch,
+            base_round=Round(20 * state.committee.epoch),
             closes=closes,
         )
         return state.apply(commit, entries)
@@ -321,3 +327,55 @@ def test_the_next_committee_binds_how_the_epoch_ended() -> None:
     first, second = one.state.committee, other.state.committee
     assert [m.account for m in first.members] == [m.account for m in second.members]
     assert set(first.genesis_digests).isdisjoint(second.genesis_digests)
+
+
+def contradiction(town: Town, number: int) -> EquivocationEvidence:
+    """Two blocks that a member signed for one round of the running epoch."""
+    committee = town.state.committee
+    author = committee.index_of(account_id(number))
+    assert author is not None
+    own = genesis_reference(committee, author)
+    sides = []
+    for time_ms in (1, 2):
+        block = Block(
+            VERSION,
+            committee.network,
+            committee.epoch,
+            5,
+            author,
+            own,
+            (),
+            (),
+            content_of(()),
+            None,
+            b"",
+            time_ms,
+        )
+        body = encode(block)
+        sides += [body, REAL.sign(account_seed(number), BLOCK, digest_of(BLOCK, body))]
+    return EquivocationEvidence(*sides)
+
+
+def test_a_contradiction_of_the_last_epoch_is_punished_once_and_one_before_it_is_not() -> None:
+    town = Town()
+    evidence = contradiction(town, 1)
+    town.close(0, 1, 2, 3)
+    facts = town.commit((0, evidence))
+    assert [fact.account for fact in facts if isinstance(fact, Slashed)] == [BEA]
+    (again,) = town.commit((2, evidence))
+    assert isinstance(again, OperationFailed)
+    assert again.reason is Reason.ALREADY_PUNISHED
+    old = contradiction(town, 3)
+    for _ in range(2):
+        town.close(0, 1, 2, 3)
+    (late,) = town.commit((2, old))
+    assert isinstance(late, OperationFailed)
+    assert late.reason is Reason.BAD_EVIDENCE
+
+
+def test_a_window_of_rounds_goes_on_across_an_end() -> None:
+    town = Town()
+    town.close(0, 1, 2, 3)
+    assert town.state.leader_round == 20
+    town.commit()
+    assert town.state.leader_round == 21
