@@ -191,7 +191,8 @@ class NodeControl:
         """Counters and gauges by name."""
         core = self._core
         gauges = {
-            "round": core.ledger.clock_round,
+            "epoch": core.ledger.committee.epoch,
+            "round": core.ledger.counted(core.ledger.clock_round),
             "final_index": core.state.index,
             "pending_operations": len(core.pool),
             "connected_peers": len(core.peers),

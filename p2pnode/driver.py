@@ -20,7 +20,7 @@ from protocol import effects as fx
 from protocol import events as ev
 from protocol.core import Core
 from protocol.errors import Rejected
-from protocol.messages import BlockRequest, open_message
+from protocol.wire import BlockRequest, open_message
 
 INBOX_EVENTS = 4_096
 """Events waiting for the core; gossip beyond it is dropped, since it can be fetched later."""

@@ -59,7 +59,7 @@ from protocol import events as ev
 from protocol.core import Core, Identity
 from protocol.ledger.block import stored_digest
 from protocol.signing import account_of
-from protocol.units import AccountId, Digest
+from protocol.units import AccountId, Digest, Epoch
 
 ARTEFACT_BYTES_MAX: Final = 2 * 1024**3
 STORE_BYTES_MAX: Final = 20 * 1024**3
@@ -233,13 +233,13 @@ async def _restore(opened: Opened, driver: Driver) -> None:
         await journal.forget_damaged(damage.digest)
     core.step(ev.BlocksRestored(tuple(batch)), clock.now())
     _compare_with_journal(core, journal)
-    epoch = core.ledger.committee.epoch
-    slots = [slot.round for slot in journal.own_slots() if slot.epoch == epoch]
+    slots = [(slot.epoch, slot.round) for slot in journal.own_slots()]
+    epoch, last_round = max(slots, default=(0, 0))
     operations = tuple(one.raw for one in journal.own_operations())
     reveals = tuple(one.raw for one in journal.prepared_reveals())
     if count:
         log.info("journal_replayed", blocks=count, final_index=core.state.index)
-    await driver.put(ev.Restored(max(slots, default=0), operations, reveals))
+    await driver.put(ev.Restored(last_round, operations, reveals, Epoch(epoch)))
 
 
 def _compare_with_journal(core: Core, journal: Journal) -> None:

@@ -37,10 +37,12 @@ def ledger_view(core: Core) -> dict[str, object]:
     last = core.ledger.last_commit
     committee = core.ledger.committee
     return {
-        "round": core.ledger.clock_round,
+        "epoch": committee.epoch,
+        "epoch_round": core.ledger.clock_round,
+        "round": core.ledger.counted(core.ledger.clock_round),
         "final_index": core.state.index,
         "final_digest": last.digest.hex() if last else "",
-        "final_leader_round": last.leader_round if last else 0,
+        "final_leader_round": core.state.leader_round,
         "state_digest": core.state.digest.hex(),
         "ledger_time_ms": core.state.ledger_time_ms,
         "committee": len(committee.members),

@@ -27,9 +27,9 @@ from p2pnode.storage import (
 )
 from protocol import effects as fx
 from protocol.encoding import encode
-from protocol.facts import OperationApplied
-from protocol.messages import BlockBatch
+from protocol.facts import BoundaryDisputed, CommitteeTooLight, OperationApplied
 from protocol.units import MILLISECOND, Digest
+from protocol.wire import BlockBatch
 
 BLOCKS_TOPIC: Final = "blocks"
 OPERATIONS_TOPIC: Final = "operations"
@@ -37,7 +37,13 @@ OUTPUT_BYTES_MAX: Final = 64 * 1024 * 1024
 FETCH_ATTEMPTS: Final = 5
 FETCH_PAUSE_SECONDS: Final = 2.0
 
-_LOUD: Final = (fx.Halted, fx.SittingOut, fx.EquivocationSeen)
+_LOUD: Final = (
+    fx.Halted,
+    fx.SittingOut,
+    fx.EquivocationSeen,
+    BoundaryDisputed,
+    CommitteeTooLight,
+)
 _QUIET: Final = (
     fx.BlockProposed,
     fx.CommitApplied,
@@ -161,7 +167,7 @@ class NodeWorld:
                 raws[block.raw] = None
                 left -= len(block.raw)
         if effect.have:
-            for block in await self._stored_beyond(effect.have, left):
+            for block in await self._stored_beyond(effect, left):
                 raws[block.raw] = None
         if raws:
             self._network.send(effect.peer, encode(BlockBatch(tuple(raws))))
@@ -174,10 +180,10 @@ class NodeWorld:
             return None
 
     async def _stored_beyond(
-        self, have: tuple[int, ...], limit_bytes: int
+        self, effect: fx.SendStoredBlocks, limit_bytes: int
     ) -> tuple[StoredBlock, ...]:
         try:
-            return await self._journal.blocks_beyond(have, limit_bytes)
+            return await self._journal.blocks_beyond(effect.epoch, effect.have, limit_bytes)
         except StorageError as error:
             log.error("stored_blocks_unreadable", detail=str(error))
             return ()

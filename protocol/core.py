@@ -6,7 +6,7 @@ their times replays to the same effects.
 """
 
 from dataclasses import dataclass
-from typing import assert_never
+from typing import Final, assert_never
 
 from protocol import effects as fx
 from protocol import events as ev
@@ -14,23 +14,23 @@ from protocol.encoding import encode
 from protocol.errors import Reason, Rejected
 from protocol.facts import StateFact
 from protocol.ledger.block import VerifiedBlock
+from protocol.ledger.early import EarlyBlocks
 from protocol.ledger.evidence import make_evidence
-from protocol.messages import (
-    Genesis,
-    OperationBatch,
-    Payload,
-    Summary,
-    VerifiedOperation,
-)
-from protocol.replica import Applied, Replica, Taken
+from protocol.membership import Membership
+from protocol.messages import Genesis, Payload, VerifiedOperation
+from protocol.replica import OTHER_EPOCH, Applied, Replica, Taken
 from protocol.roles.account import OwnAccount
 from protocol.roles.neighbour import Neighbour
 from protocol.roles.outbox import INTERVAL_MS, Outbox
 from protocol.roles.requester import Requester
-from protocol.roles.validator import CheckpointWatch, Validator
+from protocol.roles.validator import Validator
 from protocol.roles.worker import Worker
 from protocol.signing import REAL, Scheme
-from protocol.units import MILLISECOND, AccountId
+from protocol.units import MILLISECOND, AccountId, Round
+from protocol.wire import OperationBatch, Summary
+
+FAULTLESS: Final = (Reason.BEHIND_HORIZON, *OTHER_EPOCH)
+"""Refusals of blocks that are no fault of who sent them: honest answers overshoot, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +81,9 @@ class Core:
         self._neighbour = Neighbour(self.ledger, self.pool, self.parameters)
         self._worker = Worker(self.account, self.state)
         self._requester = Requester(self.account, self.state)
-        self._watch = CheckpointWatch(self.ledger)
-        self._validator = self._make_validator(identity, scheme) if validates else None
+        seeds = (identity.seed, identity.vrf_seed)
+        self._membership = Membership(replica, seeds, scheme, validates=validates)
+        self._early = EarlyBlocks()
         self._effects: list[fx.Effect] = []
         self._facts: list[StateFact] = []
         self._unanswered: list[StateFact] = []  # what the roles could not act on yet
@@ -93,7 +94,7 @@ class Core:
     @property
     def validator(self) -> Validator | None:
         """The proposing side, when this node is a member of the committee."""
-        return self._validator
+        return self._membership.validator
 
     @property
     def peers(self) -> tuple[AccountId, ...]:
@@ -142,7 +143,9 @@ class Core:
                 self._worker.offer(event)
             case ev.BlocksRestored(blocks):
                 for raw in blocks:
-                    self._accept(self.admission.stored_block(raw), self.account, now)
+                    block = self.replica.restored_block(raw)
+                    if block is not None:
+                        self._accept(block, self.account, now)
             case ev.Restored():
                 self._restore(event, now)
             case ev.StoreFailed():
@@ -158,17 +161,20 @@ class Core:
             if block.digest not in self.ledger.dag:
                 self._accept(block, peer, now)
         except Rejected as refusal:
-            if refusal.reason is not Reason.BEHIND_HORIZON:  # honest answers overshoot, too
+            if refusal.reason is Reason.COMING_EPOCH:
+                self._early.keep(peer, raw)
+            elif refusal.reason not in FAULTLESS:
                 self._refuse(peer, refusal)
 
     def _receive_message(self, peer: AccountId, raw: bytes, now: int) -> None:
         try:
             message = self.admission.message(raw)
             if isinstance(message, OperationBatch):
-                self._receive_operations(peer, message)
+                for refusal in self.replica.take_operations(message):
+                    self._refuse(peer, refusal)
                 return
-            if isinstance(message, Summary) and self._validator is not None:
-                self._validator.hear(peer, message.tips)
+            if isinstance(message, Summary):
+                self._membership.hear(peer, message)
             sent = self._neighbour.take(message, peer, now)
             self._effects += sent.effects
             for block in sent.blocks:
@@ -176,14 +182,6 @@ class Core:
             self._effects += self._neighbour.after(sent, peer, now)
         except Rejected as refusal:
             self._refuse(peer, refusal)
-
-    def _receive_operations(self, peer: AccountId, batch: OperationBatch) -> None:
-        for raw in batch.operations:
-            try:
-                self.pool.add(self.admission.operation(raw), self.ledger.clock_round)
-            except Rejected as refusal:
-                if refusal.reason is not Reason.STALE_NONCE:
-                    self._refuse(peer, refusal)
 
     def _request(self, ticket: int, payload: Payload, now: int) -> None:
         try:
@@ -212,8 +210,7 @@ class Core:
             self._sign_quietly(payload, now)
 
     def _restore(self, event: ev.Restored, now: int) -> None:
-        if self._validator is not None:
-            self._validator.restore(event.last_round, now)
+        self._membership.restore(event.epoch, event.last_round, now)
         for raw in event.operations:
             try:
                 operation = self.admission.operation(raw)
@@ -240,39 +237,46 @@ class Core:
         broken = self.ledger.broken
         if broken is not None:
             self._halt(f"two verdicts on the leader of round {broken.round}: too many members lie")
+        if self.state.epochs.stopped:
+            self._halt(self.state.epochs.stopped)
+        closing_round = self.ledger.last_leader_round
+        if self.replica.begin_epoch():
+            self._begin_epoch(closing_round, now)
+
+    def _begin_epoch(self, closing_round: Round, now: int) -> None:
+        self._membership.begin_epoch(closing_round, now)
+        self._neighbour.begin_epoch(now)
+        for peer, raw in self._early.take():
+            self._receive_block(peer, raw, now)
 
     def _take_in(self, block: VerifiedBlock) -> None:
         """Keeps a block that joined the graph, and looks at what it says of its author."""
         self._neighbour.found(block.digest)
         body = block.block
         vote = body.checkpoint
-        if vote is not None and self._watch.contradicts(body.author, vote):
+        if vote is not None and self._membership.watch.contradicts(body.author, vote):
             self._halt(f"members computed another state at commit {vote.index}")
         if not self._is_live:
             return
         self._effects.append(
             fx.PersistBlock(block.digest, body.epoch, body.round, body.author, block.raw)
         )
-        if self._validator is not None and self._validator.notice(block):
-            validator = self._validator
+        validator = self.validator
+        if validator is not None and validator.notice(block):
             self._report(fx.SittingOut(validator.last_round, validator.seen_round))
 
     def _note_equivocations(self, taken: Taken, now: int) -> None:
         for first, second in taken.equivocations:
             author = self.ledger.committee.members[first.block.author].account
-            self._report(fx.EquivocationSeen(author, first.block.round))
-            if self._validator is None:
-                continue
-            is_news = self._validator.exile(first.block.author)
+            self._report(fx.EquivocationSeen(author, self.ledger.counted(first.block.round)))
+            is_news = self._membership.exile(first.block.author)
             if is_news and self._is_live:
                 self._sign_quietly(make_evidence(first, second), now)
 
     def _note_applied(self, applied: Applied) -> None:
         commit, state_digest = applied.commit, applied.state_digest
         if commit.index % self.parameters.checkpoint_commits == 0:
-            self._watch.keep(commit.index, commit.digest, state_digest)
-            if self._validator is not None:
-                self._validator.vote(commit.index, commit.digest, state_digest)
+            self._membership.vote(commit, state_digest)
         if not self._is_live:
             return
         self._facts += applied.facts
@@ -282,7 +286,7 @@ class Core:
                 commit.index,
                 commit.digest,
                 state_digest,
-                commit.leader_round,
+                commit.ledger_round,
                 applied.operations,
                 commit.time_ms,
             )
@@ -297,6 +301,7 @@ class Core:
             facts, self._unanswered = self._unanswered, []
             if not self.halted:
                 self._act(facts, now)
+                self._do_duties(now)
                 due = self._propose(now)
         self._effects += self._neighbour.tick(now)
         batch = self._outbox.flush(now)
@@ -314,31 +319,34 @@ class Core:
             self._sign_quietly(payload, now)
         self._effects += self._requester.react(facts)
 
+    def _do_duties(self, now: int) -> None:
+        """Signs what a staked account owes the ledger by itself."""
+        for payload in self._membership.duties(now):
+            self._sign_quietly(payload, now)
+
     def _propose(self, now: int) -> int | None:
         """Proposes when it is time to; returns when the next block is due, if that is known."""
-        validator = self._validator
+        validator = self.validator
         if validator is None:
             return None
-        due = validator.due(self._is_busy, now)
+        due = validator.due(self.replica.is_busy, now)
         if due is None or due > now:
             return due
         block = validator.propose(self.pool, now)
-        body = block.block
+        body, counted = block.block, self.ledger.counted(block.block.round)
         self._effects.append(fx.PersistSlot(body.epoch, body.round, block.digest))
         self._accept(block, self.account, now)
         self._effects.append(fx.GossipBlock(block.raw))
-        self._report(fx.BlockProposed(body.round, block.digest, len(block.operations)))
+        self._report(fx.BlockProposed(body.epoch, counted, block.digest, len(block.operations)))
         self._act(self._drain_facts(), now)
-        return validator.due(self._is_busy, now)
+        validator = self.validator  # another one, if the block ended the epoch
+        return validator.due(self.replica.is_busy, now) if validator is not None else None
 
     def _drain_facts(self) -> list[StateFact]:
         facts, self._facts = self._facts, []
         for fact in facts:
             self._report(fact)
         return facts
-
-    def _is_busy(self) -> bool:
-        return self.pool.busy or self.state.awaiting_ledger
 
     def _wake_time(self, proposal_due: int | None, now: int) -> int:
         times = (self._neighbour.next_time(now), self._outbox.due(), proposal_due)
@@ -373,18 +381,11 @@ class Core:
 
     def _send_out(self, operation: VerifiedOperation, now: int) -> None:
         """Puts an operation into the next gossip batch, unless the next own block carries it."""
-        due = self._validator.due(lambda: True, now) if self._validator is not None else None
+        due = self.validator.due(lambda: True, now) if self.validator is not None else None
         if due is None or due > now + INTERVAL_MS * MILLISECOND:
             self._outbox.add(operation.raw, now)
 
     # Small change
-
-    def _make_validator(self, identity: Identity, scheme: Scheme) -> Validator | None:
-        member = self.ledger.committee.index_of(self.account)
-        if member is None:
-            return None
-        seeds = (identity.seed, identity.vrf_seed)
-        return Validator(self.ledger, member, seeds, self.network, self.parameters, scheme)
 
     def _report(self, fact: fx.Fact) -> None:
         if self._is_live:

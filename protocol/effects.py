@@ -88,7 +88,7 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class SendStoredBlocks:
-    """Send one peer kept blocks in a `BlockBatch`.
+    """Send one peer kept blocks of one epoch in a `BlockBatch`.
 
     Those named first, then those above the rounds that it has, in the order in which they were
     accepted, within a size limit.
@@ -98,6 +98,7 @@ class SendStoredBlocks:
     wanted: tuple[Digest, ...]
     have: tuple[int, ...]
     limit_bytes: int
+    epoch: int
 
 
 # To the devices
@@ -159,7 +160,9 @@ class OperationRefused:
 class BlockProposed:
     """This node signed a block."""
 
+    epoch: int
     round: Round
+    """Counted from genesis on; the last rounds of an epoch and the first of the next overlap."""
     digest: Digest
     operations: int
 
@@ -172,6 +175,7 @@ class CommitApplied:
     digest: Digest
     state_digest: Digest
     leader_round: Round
+    """Counted from genesis on, as in all facts; blocks count anew in each epoch."""
     operations: int
     time_ms: int
 

@@ -22,6 +22,8 @@ class Reason(Enum):
     WRONG_NETWORK = "the message belongs to another network"
     WRONG_VERSION = "the message has a version that this node does not speak"
     WRONG_EPOCH = "the message belongs to another epoch"
+    PAST_EPOCH = "the block belongs to an epoch that is over"
+    COMING_EPOCH = "the block belongs to the next epoch, which has not begun here"
     # Blocks
     UNKNOWN_AUTHOR = "the author is not a member of the committee"
     BAD_OWN_REFERENCE = "the first reference is not to the author's own earlier block"
@@ -62,6 +64,10 @@ class Reason(Enum):
     CLASS_NOT_SUPPORTED = "this network does not serve the requested numeric class"
     OTHER_CLASS = "the job's results are compared within another device class"
     BAD_REVEAL = "the reveal does not open the commitment, or contradicts the fingerprint"
+    # Epochs
+    NOT_A_MEMBER = "the account was not a member of the committee of that epoch"
+    NOT_REGISTERED = "the account has not registered a key for random values"
+    ALREADY_COUNTED = "this account has already done this in this epoch"
     # Evidence
     BAD_EVIDENCE = "the evidence does not prove a contradiction"
     ALREADY_PUNISHED = "this contradiction has already been punished"

@@ -1,9 +1,12 @@
 """Everything that can happen to a node; a driver turns the world into these and nothing else."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from protocol.messages import Payload
-from protocol.units import AccountId, Digest, JobId
+from protocol.units import AccountId, Digest, Epoch, JobId
+
+FIRST_EPOCH: Final = Epoch(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +21,13 @@ class Restored:
     """The end of a start: what this identity had signed and prepared before it stopped."""
 
     last_round: int
-    """Highest round in which this node signed a block of the current epoch; 0 for none."""
+    """Highest round in which this node signed a block of `epoch`; 0 for none."""
     operations: tuple[bytes, ...]
     """Own signed operations, which the world may not have seen yet."""
     reveals: tuple[bytes, ...]
     """Encoded `Reveal` messages whose commitments were or were about to be sent."""
+    epoch: Epoch = FIRST_EPOCH
+    """The newest epoch in which this node signed a block."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from protocol.errors import Reason
 from protocol.job.record import Fault, Phase
-from protocol.units import AccountId, Credits, Digest, JobId
+from protocol.units import AccountId, CommitIndex, Credits, Digest, Epoch, JobId, Round, Weight
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,4 +60,59 @@ class Slashed:
     job: JobId | None
 
 
-StateFact = OperationApplied | OperationFailed | JobAdvanced | JobChanged | Settled | Slashed
+@dataclass(frozen=True, slots=True)
+class EpochClosed:
+    """An epoch ended, and the next one began with the members that are there."""
+
+    epoch: Epoch
+    """The one that ended."""
+    index: CommitIndex
+    """Its last commit."""
+    rounds: Round
+    """How many it had."""
+    members: int
+    """Of the next committee."""
+    weight: Weight
+    joined: tuple[AccountId, ...]
+    left: tuple[AccountId, ...]
+    """Members whose last block came before the epoch's second half, or that were outbid."""
+
+
+@dataclass(frozen=True, slots=True)
+class EpochCertified:
+    """A quorum of an epoch's committee has signed how it ended."""
+
+    epoch: Epoch
+
+
+@dataclass(frozen=True, slots=True)
+class BoundaryDisputed:
+    """A member signed another end of an epoch than the one computed here."""
+
+    epoch: Epoch
+    account: AccountId
+
+
+@dataclass(frozen=True, slots=True)
+class CommitteeTooLight:
+    """No next committee was formed, as too much weight has left: the ledger halts."""
+
+    epoch: Epoch
+    """The one that ended."""
+    members: int
+    weight: Weight
+    needed: Weight
+
+
+StateFact = (
+    OperationApplied
+    | OperationFailed
+    | JobAdvanced
+    | JobChanged
+    | Settled
+    | Slashed
+    | EpochClosed
+    | EpochCertified
+    | BoundaryDisputed
+    | CommitteeTooLight
+)

@@ -1,4 +1,4 @@
-"""Every message, in the order in which a job produces them, then blocks and what peers exchange.
+"""Every message that is signed, in the order in which a job produces them, then blocks and genesis.
 
 Each type packs as an array of its fields (`protocol.encoding`). Sizes and ranges that no valid
 message can exceed stand here as types; what depends on the network's parameters is judged by the
@@ -159,6 +159,35 @@ class Reveal(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, t
     salt: Salt
 
 
+# Operations on epochs; free, as they keep the committee alive
+
+
+class Registration(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=17):
+    """Makes a staked account a candidate for the committee; a new key counts two epochs later."""
+
+    vrf_key: Key
+    """Key that proves its random values."""
+
+
+class Lease(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=18):
+    """A candidate says in an epoch that it is there, and so asks for a seat in the next one."""
+
+    beacon: Hash
+    """Random value at the start of the epoch: nobody can sign leases ahead."""
+
+
+class EpochAttestation(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=19):
+    """A member of a closed epoch signs how that epoch ended; a quorum makes its certificate."""
+
+    epoch: Position
+    boundary: Hash
+    """Digest of the `Boundary` that the member computed."""
+    signature: Seal
+
+
+# Evidence
+
+
 class EquivocationEvidence(
     Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=20
 ):
@@ -181,8 +210,13 @@ Payload = (
     | Commitment
     | Fingerprint
     | Reveal
+    | Registration
+    | Lease
+    | EpochAttestation
     | EquivocationEvidence
 )
+
+EpochPayload = Registration | Lease | EpochAttestation
 
 
 class Operation(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -297,66 +331,6 @@ class SignedBlock(Struct, frozen=True, array_like=True, forbid_unknown_fields=Tr
 def content_of(operations: tuple[bytes, ...]) -> Digest:
     """Names the operations that a block adds."""
     return digest_of(b"content", *operations)
-
-
-# Between peers
-
-
-class OperationBatch(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=30):
-    """Signed operations, gossiped or sent to one peer."""
-
-    operations: Annotated[tuple[bytes, ...], Meta(max_length=4096)]
-
-
-class BlockRequest(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=31):
-    """Asks for blocks by digest, and for the closure above what the asker has."""
-
-    epoch: Position
-    wanted: Annotated[tuple[Hash, ...], Meta(max_length=512)]
-    have: Annotated[tuple[Count, ...], Meta(max_length=64)]
-    """Highest round accepted from each member; empty when only `wanted` is asked for."""
-
-
-class BlockBatch(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=32):
-    """Signed blocks, ancestors first."""
-
-    blocks: Annotated[tuple[bytes, ...], Meta(max_length=4096)]
-
-
-class ChainTip(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """How far the pool of operations goes for one account."""
-
-    account: Key
-    next_nonce: Position
-    fingerprint: Annotated[bytes, Meta(min_length=8, max_length=8)]
-    """Exclusive or of the first bytes of the pooled identifiers: tells sets apart."""
-
-
-class Summary(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=33):
-    """What a node has, so that its peer can tell what either lacks."""
-
-    epoch: Position
-    tips: Annotated[tuple[Count, ...], Meta(max_length=64)]
-    """Highest round accepted from each member."""
-    chains: Annotated[tuple[ChainTip, ...], Meta(max_length=256)]
-    answer: bool
-    """True when sent in reply to a summary, so that two peers do not echo for ever."""
-
-
-PeerMessage = OperationBatch | BlockRequest | BlockBatch | Summary
-
-MESSAGE_BYTES_MAX: Final = 1024 * 1024
-"""Largest message between two peers, as the network carries it."""
-
-
-def open_message(raw: bytes) -> PeerMessage:
-    """Decodes a message between peers.
-
-    Raises:
-        Rejected: `TOO_LARGE`, `MALFORMED` or `NOT_CANONICAL`.
-    """
-    kind: type[PeerMessage] = PeerMessage  # type: ignore[assignment]  # a union is its own form
-    return decode(raw, kind, MESSAGE_BYTES_MAX)
 
 
 # Genesis

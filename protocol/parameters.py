@@ -46,6 +46,21 @@ class Parameters(Struct, frozen=True, array_like=True, forbid_unknown_fields=Tru
     checkpoint_commits: Positive = 32
     """Members vote on the state after every so many commits."""
 
+    # Epochs
+    epoch_rounds: Positive = 2_400
+    """The first committed leader of this round or a later one ends the epoch: ten minutes at full
+    pace."""
+    epoch_ms: Positive = 600_000
+    """Ledger time after which the next committed leader ends the epoch."""
+    epoch_rounds_min: Positive = 32
+    """Time ends no epoch with fewer rounds, in which a member that is late would seem silent."""
+    committee_max: Annotated[int, Meta(ge=1, le=64)] = 32
+    """Members of a committee: those with the most stake."""
+    committee_weight_min: Share = 3_333
+    """Share of an earlier committee's weight below which the ledger halts: too much has left."""
+    committee_weight_epochs: Positive = 144
+    """How many epochs earlier that committee served: a day of ten-minute epochs."""
+
     # Ledger time
     ledger_step_max_ms: Positive = 15_000
     """A commit advances ledger time by at most this, so that a halt expires no deadline."""

@@ -4,6 +4,7 @@ Everything that any copy computes alike, whoever holds it: a node, a simulated n
 that reads an export. What a node does about it is decided in `protocol.core`.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,18 +16,17 @@ from protocol.ledger.committee import Committee
 from protocol.ledger.ledger import Ledger
 from protocol.ledger.ordering import Commit
 from protocol.ledger.pool import OperationPool
-from protocol.messages import (
-    Genesis,
-    OperationBatch,
-    VerifiedOperation,
-    network_of,
-)
+from protocol.messages import Genesis, VerifiedOperation, network_of
 from protocol.signing import Scheme
 from protocol.state import State
 from protocol.units import AccountId, Digest, Nonce
+from protocol.wire import OperationBatch
 
 GOSSIPED_OPERATIONS_MAX: Final = 2_048
 """Operations in one gossiped batch: more than a node's own batch of 256 KiB ever holds."""
+
+OTHER_EPOCH: Final = (Reason.PAST_EPOCH, Reason.COMING_EPOCH, Reason.WRONG_EPOCH)
+"""Refusals of blocks that are valid at another time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +110,10 @@ class Replica:
         operation = self._open(raw)
         if operation is None:
             return False
-        nonce = self._payable_nonce(operation.operation.account)
-        return nonce is not None and operation.operation.nonce >= nonce
+        body = operation.operation
+        nonce = self._payable_nonce(body.account)
+        is_void = body.last_epoch < self.ledger.committee.epoch
+        return nonce is not None and body.nonce >= nonce and not is_void
 
     def take(self, block: VerifiedBlock, *, is_stored: bool = False) -> Taken:
         """Takes in a valid block and applies whatever becomes final.
@@ -132,6 +134,45 @@ class Replica:
             applied = tuple(self._apply(commit) for commit in acceptance.commits)
             self.pool.prune(self.ledger.gc_round)
         return Taken(acceptance.accepted, acceptance.missing, acceptance.equivocations, applied)
+
+    def is_busy(self) -> bool:
+        """Whether anything awaits a position in the ledger."""
+        return self.pool.busy or self.state.awaiting_ledger
+
+    def take_operations(self, batch: OperationBatch) -> Iterator[Rejected]:
+        """Pools a neighbour's operations; yields why it should not have sent some of them."""
+        for raw in batch.operations:
+            try:
+                self.pool.add(self.admission.operation(raw), self.ledger.clock_round)
+            except Rejected as refusal:
+                if refusal.reason not in (Reason.STALE_NONCE, Reason.EXPIRED):
+                    yield refusal
+
+    def restored_block(self, raw: bytes) -> VerifiedBlock | None:
+        """Opens a block from the own store; None for one of another epoch.
+
+        Such a one follows a block that was damaged. Neighbours have what is lacking, and it too.
+        """
+        try:
+            return self.admission.stored_block(raw)
+        except Rejected as refusal:
+            if refusal.reason not in OTHER_EPOCH:
+                raise
+            return None
+
+    def begin_epoch(self) -> bool:
+        """Begins the next epoch when the running one has ended; call it after each `take`.
+
+        Returns:
+            Whether another epoch began. None does where the state says that none may.
+        """
+        ledger, committee = self.ledger, self.state.committee
+        if not ledger.is_closed or committee.epoch == ledger.committee.epoch:
+            return False
+        ledger.begin(committee)
+        self.admission.begin(committee)
+        self.pool.begin(committee.epoch)
+        return True
 
     def _note_in_block(self, raw: bytes, holder: VerifiedBlock) -> None:
         operation = self._open(raw)

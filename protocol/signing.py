@@ -28,6 +28,7 @@ DOMAIN: Final = b"p2pnode/1/"
 BLOCK: Final = b"block"
 OPERATION: Final = b"operation"
 CHECKPOINT: Final = b"checkpoint"
+EPOCH: Final = b"epoch"
 
 
 @dataclass(frozen=True, slots=True)

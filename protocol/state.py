@@ -17,6 +17,7 @@ from protocol.economy.reputation import NEWCOMER, Reputation, after_conviction
 from protocol.economy.slashing import Contradiction, Penalties, equivocation_share, slash_stake
 from protocol.economy.transfers import transfer
 from protocol.encoding import digest_of, encode
+from protocol.epochs import Epochs
 from protocol.errors import Reason, Rejected
 from protocol.facts import (
     JobAdvanced,
@@ -33,9 +34,16 @@ from protocol.job.offer import open_job
 from protocol.job.position import following, origin
 from protocol.job.record import Change, Circumstances, Fault, Job, Phase
 from protocol.ledger.committee import Committee
-from protocol.ledger.evidence import check_evidence
+from protocol.ledger.evidence import check_evidence, epoch_of
 from protocol.ledger.ordering import Commit
-from protocol.messages import EquivocationEvidence, Genesis, Payload, VerifiedOperation, network_of
+from protocol.messages import (
+    EpochPayload,
+    EquivocationEvidence,
+    Genesis,
+    Payload,
+    VerifiedOperation,
+    network_of,
+)
 from protocol.signing import Scheme
 from protocol.units import (
     AccountId,
@@ -46,7 +54,6 @@ from protocol.units import (
     Milliseconds,
     Nonce,
     Round,
-    Weight,
 )
 
 NEAR_ROUNDS: Final = 12
@@ -71,7 +78,7 @@ class State:
 
     Attributes:
         parameters: What all nodes of the network share.
-        committee: The members whose blocks are ordered.
+        epochs: The running committee, and who may be in the next one.
         accounts: All balances; read-only for everybody else.
         jobs: Every job by identifier.
         open_jobs: The jobs that have not ended.
@@ -80,8 +87,8 @@ class State:
 
     def __init__(self, genesis: Genesis, committee: Committee, scheme: Scheme) -> None:
         self.parameters = genesis.parameters
-        self.committee = committee
         self.accounts = Accounts(genesis)
+        self.epochs = Epochs(genesis, committee, scheme, lambda one: self.accounts.of(one).staked)
         self._scheme = scheme
         self._network = network_of(genesis)
         self._jobs: dict[JobId, Job] = {}
@@ -99,13 +106,18 @@ class State:
         self.digest = digest_of(b"state", self._network, encode(self.accounts.take_changes()))
 
     @property
+    def committee(self) -> Committee:
+        """The members whose blocks are ordered."""
+        return self.epochs.committee
+
+    @property
     def index(self) -> CommitIndex:
         """Position of the last commit; 0 at genesis."""
         return self._position.index
 
     @property
     def leader_round(self) -> Round:
-        """Round of the last committed leader."""
+        """Round of the last committed leader, counted from genesis on."""
         return self._position.leader_round
 
     @property
@@ -164,9 +176,10 @@ class State:
         assert commit.index == self.index + 1, "commits are applied in order, each once"
         self._facts = []
         self._position = following(
-            self._position, commit.leader_round, commit.time_ms, commit.beacon, self.parameters
+            self._position, commit.ledger_round, commit.time_ms, commit.beacon, self.parameters
         )
-        for job in self._agenda.due_by_round(commit.leader_round):
+        self.epochs.note(commit)
+        for job in self._agenda.due_by_round(commit.ledger_round):
             self._drive(lifecycle.reach_round(job, self._circumstances()))
         for job in self._agenda.due_by_index(commit.index):
             self._drive(lifecycle.reach_index(job, self._circumstances()))
@@ -181,6 +194,8 @@ class State:
             self.accounts.mature(self.ledger_time_ms)
         self._report_jobs()
         self._chain(commit)
+        if commit.closes:
+            self._facts += self.epochs.close(commit, self.digest)
         return tuple(self._facts)
 
     def _circumstances(self) -> Circumstances:
@@ -207,6 +222,8 @@ class State:
         if decision.change is not None:
             self._write(decision.change)
         self._facts.append(OperationApplied(entry.identifier, account))
+        if isinstance(operation.payload, EpochPayload):
+            self._facts += self.epochs.enter(account, operation.payload)
         if decision.contradiction is not None:
             self._punish(decision.contradiction, account)
 
@@ -225,12 +242,15 @@ class State:
     def _decide(self, account: AccountId, payload: Payload, identifier: JobId) -> _Decision:
         """Finds what an operation does, its fee included."""
         decision = self._rule(account, payload, identifier)
-        if not isinstance(payload, lifecycle.FreePayload | EquivocationEvidence):
+        free = lifecycle.FreePayload | EpochPayload | EquivocationEvidence
+        if not isinstance(payload, free):
             fee = fees.fee_of(account, self.parameters)
             return _Decision((fee, *decision.movements), decision.change)
         return decision
 
-    def _rule(self, account: AccountId, payload: Payload, identifier: JobId) -> _Decision:
+    def _rule(  # noqa: PLR0911  a case a payload
+        self, account: AccountId, payload: Payload, identifier: JobId
+    ) -> _Decision:
         parameters = self.parameters
         owned = self.accounts.of(account)
         match payload:
@@ -248,6 +268,9 @@ class State:
                 return _of(open_job(identifier, account, payload, self._position, parameters))
             case EquivocationEvidence():
                 return _Decision((), contradiction=self._checked(payload))
+            case messages.Registration() | messages.Lease() | messages.EpochAttestation():
+                self.epochs.check(account, payload)
+                return _Decision(())
             case _:
                 if payload.job not in self._jobs:
                     raise Rejected(Reason.UNKNOWN_JOB)
@@ -292,8 +315,11 @@ class State:
         Raises:
             Rejected: `BAD_EVIDENCE` or `ALREADY_PUNISHED`.
         """
-        found = check_evidence(evidence, self.committee, self._network, self._scheme)
-        contradiction = Contradiction(self.committee.epoch, *found)
+        committee = self.epochs.committee_of(epoch_of(evidence))
+        if committee is None:
+            raise Rejected(Reason.BAD_EVIDENCE, "its epoch is over for too long")
+        found = check_evidence(evidence, committee, self._network, self._scheme)
+        contradiction = Contradiction(committee.epoch, *found)
         if contradiction in self._penalties.punished:
             raise Rejected(Reason.ALREADY_PUNISHED)
         return contradiction
@@ -303,12 +329,15 @@ class State:
         if contradiction in self._penalties.punished:
             return
         now_ms = self.ledger_time_ms
-        self._penalties = self._penalties.including(contradiction, now_ms)
+        committee = self.epochs.committee_of(contradiction.epoch)
+        assert committee is not None, "older contradictions are refused"
+        member = committee.members[contradiction.member]
+        account = member.account
+        self._penalties = self._penalties.including(contradiction, account, member.weight, now_ms)
         since_ms = Milliseconds(now_ms - self.parameters.unbonding_ms)
-        weights = self.committee.weights
-        lately = sum(weights[member] for member in self._penalties.members_since(since_ms))
-        share = equivocation_share(Weight(lately), self.committee.total, self.parameters)
-        account = self.committee.members[contradiction.member].account
+        lately = self._penalties.weight_since(since_ms)
+        share = equivocation_share(lately, committee.total, self.parameters)
+        self.epochs.convict(account)
         owned = self.accounts.of(account)
         movements, amount = slash_stake(account, owned, share, reporter, self.parameters)
         self.accounts.apply(movements)

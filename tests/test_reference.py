@@ -9,8 +9,8 @@ from p2pnode.lab.results import SCHEMA
 from p2pnode.lab.simulation.schema import key_of
 from p2pnode.lab.simulation.timeline import FAULTS
 from protocol.errors import Reason
-from protocol.messages import PeerMessage
 from protocol.parameters import Parameters
+from protocol.wire import PeerMessage
 from tests.support import reference
 from tests.support.lab_reference import RECORDS
 

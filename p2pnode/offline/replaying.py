@@ -58,6 +58,10 @@ class Votes:
     def __init__(self, committee: Committee) -> None:
         self.agreeing = 0
         self.differing = 0
+        self.begin(committee)
+
+    def begin(self, committee: Committee) -> None:
+        """Compares the votes of another epoch's members; a vote is of one epoch only."""
         self._committee = committee
         self._own: dict[int, Vote] = {}
         self._early: dict[int, list[tuple[MemberIndex, Vote]]] = {}
@@ -196,6 +200,16 @@ class Replay:
             taken = self.replica.take(waited)
             self._look_at(index, taken)
             missing = taken.missing
+        self._follow_epoch(index)
+
+    def _follow_epoch(self, index: int) -> None:
+        """Goes on with the next epoch, once the running one has ended."""
+        stopped = self.replica.state.epochs.stopped
+        if stopped:
+            raise BadEntry(index, "ledger_stopped", stopped)
+        if self.replica.begin_epoch():
+            self._votes.begin(self.replica.ledger.committee)
+            self._aside.clear()
 
     def _look_at(self, index: int, taken: Taken) -> None:
         self._counts["equivocations"] += len(taken.equivocations)

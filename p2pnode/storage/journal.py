@@ -122,13 +122,16 @@ class Journal:
         async with self._far_lock:
             return await trio.to_thread.run_sync(self._far.block, digest)
 
-    async def blocks_beyond(self, have: Sequence[int], limit_bytes: int) -> tuple[StoredBlock, ...]:
-        """The first blocks that a peer lacks, in order of acceptance: ancestors come first.
+    async def blocks_beyond(
+        self, epoch: int, have: Sequence[int], limit_bytes: int
+    ) -> tuple[StoredBlock, ...]:
+        """The first blocks of an epoch that a peer lacks, in order of acceptance.
 
         A block is beyond when its round is above `have[author]`; of an author that `have` does
         not reach, every block is. All variants of an equivocating author count alike.
 
         Args:
+            epoch: Whose blocks to look at.
             have: For each author, the highest round up to which the peer has everything.
             limit_bytes: Most bytes that the raw blocks may have together; a first block that is
                 larger gives an empty answer.
@@ -137,7 +140,7 @@ class Journal:
             DamagedData: One of the blocks is damaged.
         """
         async with self._far_lock:
-            return await trio.to_thread.run_sync(self._far.blocks_beyond, have, limit_bytes)
+            return await trio.to_thread.run_sync(self._far.blocks_beyond, epoch, have, limit_bytes)
 
     def own_slots(self) -> tuple[OwnSlot, ...]:
         """Everything that this node signed in slots, in order of epoch and round."""

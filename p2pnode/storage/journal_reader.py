@@ -18,6 +18,7 @@ from p2pnode.storage.database import (
 )
 from p2pnode.storage.errors import DamagedData
 from p2pnode.storage.records import (
+    LANES,
     FinalCommit,
     JournalStatistics,
     Note,
@@ -26,6 +27,7 @@ from p2pnode.storage.records import (
     PreparedReveal,
     StoredBlock,
     block_checksum,
+    lane_of,
 )
 
 PAGE_BLOCKS = 64
@@ -84,7 +86,7 @@ class JournalReader:
 
     def _verified(self, row: tuple[Any, ...]) -> StoredBlock | None:
         place, checksum, raw = row[:6], row[6], row[7]
-        sequence, digest, author, round_, epoch, _ = place
+        sequence, digest, lane, round_, epoch, _ = place
         named = digest if isinstance(digest, bytes) else None
         if block_checksum(place, raw) != checksum:
             raise DamagedData("the place of a block", sequence, named)
@@ -92,7 +94,7 @@ class JournalReader:
             return None
         if not isinstance(raw, bytes) or self._hash_block(raw) != digest:
             raise DamagedData("the content of a block", sequence, named)
-        return StoredBlock(digest, author, round_, epoch, raw)
+        return StoredBlock(digest, lane % LANES, round_, epoch, raw)
 
     def block(self, digest: bytes) -> StoredBlock | None:
         """The block with this digest, or None if it is not stored or was forgotten.
@@ -104,13 +106,16 @@ class JournalReader:
             row = self._connection.execute(_BLOCK_NAMED, (digest,)).fetchone()
         return None if row is None else self._verified(row)
 
-    def blocks_beyond(self, have: Sequence[int], limit_bytes: int) -> tuple[StoredBlock, ...]:
-        """The first blocks that a peer lacks, in order of acceptance: ancestors come first.
+    def blocks_beyond(
+        self, epoch: int, have: Sequence[int], limit_bytes: int
+    ) -> tuple[StoredBlock, ...]:
+        """The first blocks of an epoch that a peer lacks, in order of acceptance.
 
         A block is beyond when its round is above `have[author]`; of an author that `have` does
         not reach, every block is. All variants of an equivocating author count alike.
 
         Args:
+            epoch: Whose blocks to look at.
             have: For each author, the highest round up to which the peer has everything.
             limit_bytes: Most bytes that the raw blocks may have together; a first block that is
                 larger gives an empty answer.
@@ -120,7 +125,7 @@ class JournalReader:
         """
         blocks: list[StoredBlock] = []
         room_bytes = limit_bytes
-        beyond = self._sequences_beyond(have)
+        beyond = self._sequences_beyond(epoch, have)
         with translated(), self._connection, closing(beyond):
             for (sequence,) in beyond:
                 row = self._connection.execute(_BLOCK_AT, (sequence,)).fetchone()
@@ -133,7 +138,9 @@ class JournalReader:
                 blocks.append(block)
         return tuple(blocks)
 
-    def _sequences_beyond(self, have: Sequence[int]) -> Generator[tuple[int], None, None]:
+    def _sequences_beyond(
+        self, epoch: int, have: Sequence[int]
+    ) -> Generator[tuple[int], None, None]:
         """Merges one stream per author.
 
         `reach` is the highest round of the author up to and including a block: it never falls
@@ -142,9 +149,10 @@ class JournalReader:
         """
         streams = [
             self._connection.execute(
-                _SEQUENCES_BEYOND, (author, have[author] if author < len(have) else -1)
+                _SEQUENCES_BEYOND,
+                (lane_of(epoch, author), have[author] if author < len(have) else -1),
             )
-            for author in self._authors()
+            for author in self._authors(epoch)
         ]
         try:
             yield from heapq.merge(*streams)
@@ -152,15 +160,15 @@ class JournalReader:
             for stream in streams:
                 stream.close(True)
 
-    def _authors(self) -> Generator[int, None, None]:
-        author = -1
+    def _authors(self, epoch: int) -> Generator[int, None, None]:
+        lane, last = lane_of(epoch, 0) - 1, lane_of(epoch, LANES - 1)
         while True:
-            author = self._connection.execute(
-                "SELECT min(author) FROM block WHERE author > ?", (author,)
+            lane = self._connection.execute(
+                "SELECT min(author) FROM block WHERE author > ? AND author <= ?", (lane, last)
             ).get
-            if author is None:
+            if lane is None:
                 return
-            yield author
+            yield lane % LANES
 
     def own_slots(self) -> tuple[OwnSlot, ...]:
         """Everything that this node signed in slots, in order of epoch and round."""

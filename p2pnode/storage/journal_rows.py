@@ -19,6 +19,7 @@ from p2pnode.storage.records import (
     StoredBlock,
     Tally,
     block_checksum,
+    lane_of,
     row_checksum,
 )
 
@@ -141,8 +142,9 @@ def _write_block(connection: apsw.Connection, block: StoredBlock, tally: Tally) 
     if known is not None and not known[1]:
         return tally
     sequence = tally.blocks + 1 if known is None else int(known[0])
-    reach = max(block.round, _reach_before(connection, block.author, sequence))
-    place = (sequence, block.digest, block.author, block.round, block.epoch, reach)
+    lane = lane_of(block.epoch, block.author)
+    reach = max(block.round, _reach_before(connection, lane, sequence))
+    place = (sequence, block.digest, lane, block.round, block.epoch, reach)
     connection.execute(
         "REPLACE INTO block VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (*place, block_checksum(place, block.raw), block.raw),
@@ -150,12 +152,12 @@ def _write_block(connection: apsw.Connection, block: StoredBlock, tally: Tally) 
     return replace(tally, blocks=max(tally.blocks, sequence))
 
 
-def _reach_before(connection: apsw.Connection, author: int, sequence: int) -> int:
-    """The highest round among the author's blocks before this place, or -1."""
+def _reach_before(connection: apsw.Connection, lane: int, sequence: int) -> int:
+    """The highest round among the lane's blocks before this place, or -1."""
     reach = connection.execute(
         "SELECT reach FROM block WHERE author = ? AND sequence < ? "
         "ORDER BY reach DESC, sequence DESC LIMIT 1",
-        (author, sequence),
+        (lane, sequence),
     ).get
     return -1 if reach is None else int(reach)
 

@@ -7,6 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import blake2b
 
+LANES = 64
+"""Members that a committee can have: as many lanes has each epoch."""
+
 CHECKSUM_BYTES = 16
 """Length of a row's checksum: it guards against damage, not against forgery."""
 
@@ -97,6 +100,14 @@ class JournalStatistics:
     rows: int
     size_bytes: int
     """Bytes on disk: the database and its write-ahead log."""
+
+
+def lane_of(epoch: int, author: int) -> int:
+    """The number under which the journal files the blocks of one member of one epoch.
+
+    A member's index counts in its epoch only. In the first epoch the two are the same.
+    """
+    return epoch * LANES + author
 
 
 def row_checksum(table: str, values: Iterable[object]) -> bytes:

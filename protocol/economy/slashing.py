@@ -48,18 +48,24 @@ class Penalties:
     """The contradictions that were punished."""
 
     punished: frozenset[Contradiction] = frozenset()
-    latest: tuple[tuple[MemberIndex, Milliseconds], ...] = ()
-    """Ledger time of each member's last one."""
+    latest: tuple[tuple[AccountId, Weight, Milliseconds], ...] = ()
+    """Weight and ledger time of each account's last one; a member's index is of one epoch only."""
 
-    def including(self, contradiction: Contradiction, ledger_ms: Milliseconds) -> "Penalties":
-        """These and one more."""
-        member = contradiction.member
-        others = tuple(entry for entry in self.latest if entry[0] != member)
-        return Penalties(self.punished | {contradiction}, (*others, (member, ledger_ms)))
+    def including(
+        self,
+        contradiction: Contradiction,
+        account: AccountId,
+        weight: Weight,
+        ledger_ms: Milliseconds,
+    ) -> "Penalties":
+        """These and one more, of an account that voted with this weight."""
+        others = tuple(entry for entry in self.latest if entry[0] != account)
+        entry = (account, weight, ledger_ms)
+        return Penalties(self.punished | {contradiction}, (*others, entry))
 
-    def members_since(self, ledger_ms: Milliseconds) -> tuple[MemberIndex, ...]:
-        """The members punished since a ledger time, each once."""
-        return tuple(member for member, at_ms in self.latest if at_ms >= ledger_ms)
+    def weight_since(self, ledger_ms: Milliseconds) -> Weight:
+        """The weight of the accounts punished since a ledger time, each once."""
+        return Weight(sum(weight for _, weight, at_ms in self.latest if at_ms >= ledger_ms))
 
 
 def equivocation_share(

@@ -7,19 +7,19 @@ taken in; the caches here make the second time free. They are bounded and forget
 from typing import Final, Generic, TypeVar
 
 from protocol.errors import Reason, Rejected
-from protocol.ledger.block import GENESIS_ROUND, VerifiedBlock, open_block, reopen_block
-from protocol.ledger.committee import Committee
-from protocol.messages import (
-    EquivocationEvidence,
-    OperationBatch,
-    PeerMessage,
-    VerifiedOperation,
-    open_message,
-    open_operation,
+from protocol.ledger.block import (
+    GENESIS_ROUND,
+    VerifiedBlock,
+    check_epoch,
+    open_block,
+    reopen_block,
 )
+from protocol.ledger.committee import Committee
+from protocol.messages import EquivocationEvidence, VerifiedOperation, open_operation
 from protocol.parameters import Parameters
 from protocol.signing import Scheme
 from protocol.units import Digest, Round
+from protocol.wire import OperationBatch, PeerMessage, open_message
 
 BATCHES_KEPT: Final = 64
 BLOCKS_KEPT: Final = 4_096
@@ -48,7 +48,7 @@ class _Recent(Generic[Opened]):
 
 
 class Admission:
-    """Opens blocks and operations of one epoch.
+    """Opens operations, and the blocks of one epoch at a time.
 
     A refusal is not remembered: a wrong signature on right bytes must not keep the right one out.
     """
@@ -63,6 +63,10 @@ class Admission:
         self._batches: _Recent[OperationBatch] = _Recent(BATCHES_KEPT)
         self._blocks: _Recent[VerifiedBlock] = _Recent(BLOCKS_KEPT)
         self._operations: _Recent[VerifiedOperation] = _Recent(OPERATIONS_KEPT)
+
+    def begin(self, committee: Committee) -> None:
+        """Opens the blocks of another epoch from now on."""
+        self._committee = committee
 
     def share(self, other: "Admission") -> None:
         """Uses another's caches: for copies in one process, each of which would find the same."""
@@ -96,6 +100,7 @@ class Admission:
             network, parameters = self._network, self._parameters
             known = open_block(raw, self._committee, network, parameters, self._scheme, horizon)
             return self._blocks.keep(raw, known)
+        check_epoch(known.block, self._committee)
         if known.block.round <= horizon:
             raise Rejected(Reason.BEHIND_HORIZON)
         return known

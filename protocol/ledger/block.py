@@ -97,8 +97,9 @@ def reopen_block(raw: bytes, committee: Committee, scheme: Scheme) -> VerifiedBl
     """
     signed = decode_kept(raw, SignedBlock)
     block = decode_kept(signed.body, Block)
-    if (block.network, block.epoch) != (committee.network, committee.epoch):
+    if block.network != committee.network:
         raise Rejected(Reason.WRONG_NETWORK)
+    check_epoch(block, committee)
     output = b""
     if block.proof:
         key = committee.members[block.author].vrf_key
@@ -181,6 +182,20 @@ def checkpoint_digest(
     )
 
 
+def check_epoch(block: Block, committee: Committee) -> None:
+    """Refuses a block that another committee's members wrote.
+
+    Raises:
+        Rejected: `PAST_EPOCH`, `COMING_EPOCH`, or `WRONG_EPOCH` for one further ahead.
+    """
+    if block.epoch < committee.epoch:
+        raise Rejected(Reason.PAST_EPOCH, str(block.epoch))
+    if block.epoch > committee.epoch:
+        is_next = block.epoch == committee.epoch + 1
+        reason = Reason.COMING_EPOCH if is_next else Reason.WRONG_EPOCH
+        raise Rejected(reason, str(block.epoch))
+
+
 def genesis_reference(committee: Committee, author: MemberIndex) -> Reference:
     """Refers to a member's block of round 0, which exists without being sent."""
     return Reference(author, GENESIS_ROUND, committee.genesis_digest(author))
@@ -200,8 +215,7 @@ def _decode(
         raise Rejected(Reason.WRONG_VERSION, str(block.version))
     if block.network != network:
         raise Rejected(Reason.WRONG_NETWORK)
-    if block.epoch != committee.epoch:
-        raise Rejected(Reason.WRONG_EPOCH, str(block.epoch))
+    check_epoch(block, committee)
     if block.author >= len(committee):
         raise Rejected(Reason.UNKNOWN_AUTHOR, str(block.author))
     if len(signed.operations) > parameters.block_operations_max:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Final
 
-from protocol.encoding import digest_of
+from protocol.encoding import digest_of, encode
 from protocol.errors import Misuse
 from protocol.ledger.beacon import INTEGER_BYTES, leader_ticket
 from protocol.messages import Genesis, network_of
@@ -47,7 +47,8 @@ class Committee:
         total: Sum of all weights.
         quorum: Weight that makes votes, certificates and parents count.
         beacon_at_start: Random value from which all leaders of the epoch are drawn.
-        genesis_digests: Digest of each member's block of round 0, which nobody sends.
+        genesis_digests: Digest of each member's block of round 0, which nobody sends; it binds how
+            the epoch before ended.
     """
 
     __slots__ = (
@@ -72,6 +73,7 @@ class Committee:
         beacon_at_start: Digest,
         *,
         churn_profile: bool,
+        origin: bytes = b"",
     ) -> None:
         self.network = network
         self.epoch = epoch
@@ -82,7 +84,7 @@ class Committee:
         self.total = Weight(sum(self.weights))
         self.quorum = quorum_of(self.total, churn_profile=churn_profile)
         self.genesis_digests = tuple(
-            _genesis_digest(network, epoch, MemberIndex(index))
+            _genesis_digest(network, epoch, MemberIndex(index), origin)
             for index in range(len(self.members))
         )
         self._indices = {
@@ -152,6 +154,12 @@ class Committee:
         return self.genesis_digests[author]
 
 
+def members_digest(members: Iterable[CommitteeMember]) -> Digest:
+    """Names the members of a committee, their keys and their weights."""
+    rows = sorted((one.account, one.vrf_key, one.weight) for one in members)
+    return digest_of(b"committee", encode(rows))
+
+
 def quorum_of(total: Weight, *, churn_profile: bool) -> Weight:
     """Computes the quorum: all but the third, or under churn three fifths, rounded up past it."""
     if churn_profile:
@@ -168,10 +176,11 @@ def _check_members(members: Sequence[CommitteeMember]) -> None:
         raise Misuse("every member has a positive weight")
 
 
-def _genesis_digest(network: Digest, epoch: Epoch, author: MemberIndex) -> Digest:
+def _genesis_digest(network: Digest, epoch: Epoch, author: MemberIndex, origin: bytes) -> Digest:
     return digest_of(
         b"genesis-block",
         network,
         epoch.to_bytes(INTEGER_BYTES, "big"),
         author.to_bytes(INTEGER_BYTES, "big"),
+        *((origin,) if origin else ()),
     )

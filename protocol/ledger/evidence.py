@@ -25,6 +25,18 @@ def make_evidence(first: VerifiedBlock, second: VerifiedBlock) -> EquivocationEv
     return EquivocationEvidence(one.body, one.signature, other.body, other.signature)
 
 
+def epoch_of(evidence: EquivocationEvidence) -> int:
+    """Tells which epoch's committee can judge evidence.
+
+    Raises:
+        Rejected: `BAD_EVIDENCE`.
+    """
+    try:
+        return decode(evidence.first, Block, BLOCK_BODY_BYTES_MAX).epoch
+    except Rejected as error:
+        raise Rejected(Reason.BAD_EVIDENCE, str(error)) from None
+
+
 def check_evidence(
     evidence: EquivocationEvidence, committee: Committee, network: Digest, scheme: Scheme
 ) -> tuple[MemberIndex, Round]:

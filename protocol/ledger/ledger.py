@@ -1,13 +1,14 @@
 """The replicated ledger behind one door: valid blocks in, final commits out."""
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from protocol.ledger.block import VerifiedBlock
+from protocol.ledger.boundary import EpochClock
 from protocol.ledger.commit_rule import CommitRule, PathCounts
 from protocol.ledger.committee import Committee
 from protocol.ledger.dag import Committed, Contradiction, Dag
-from protocol.ledger.ordering import Commit, CommitSummary, Ordering
+from protocol.ledger.ordering import Commit, CommitSummary, Opening, Ordering
 from protocol.ledger.pending import Pending
 from protocol.parameters import Parameters
 from protocol.units import Digest, MemberIndex, Round
@@ -34,34 +35,67 @@ NOTHING = Acceptance()
 
 
 class Ledger:
-    """One committee's ledger as this node knows it.
+    """The ledger as this node knows it: the blocks of one epoch at a time.
 
     Attributes:
         committee: Who votes.
         dag: The accepted blocks.
+        base_round: Rounds of all epochs before this one.
+        is_closed: Whether the last commit ended the epoch; nothing is taken in until the next.
     """
 
     __slots__ = (
+        "_clock",
         "_equivocations",
+        "_opening",
         "_ordering",
+        "_parameters",
         "_pending",
         "_rule",
+        "base_round",
         "committee",
         "dag",
+        "is_closed",
     )
 
     def __init__(self, committee: Committee, parameters: Parameters) -> None:
+        self._parameters = parameters
+        self._start(committee, None)
+
+    def _start(self, committee: Committee, opening: Opening | None) -> None:
+        parameters = self._parameters
         self.committee = committee
         self.dag = Dag(committee)
+        self.base_round = opening.base_round if opening is not None else Round(0)
+        self.is_closed = False
+        self._opening = opening
         self._pending = Pending(self.dag, parameters)
         self._rule = CommitRule(self.dag)
-        self._ordering = Ordering(self.dag, parameters.gc_depth_rounds)
+        self._ordering = Ordering(self.dag, parameters.gc_depth_rounds, opening)
+        self._clock = EpochClock(parameters, opening.last.time_ms if opening is not None else 0)
         self._equivocations: dict[tuple[MemberIndex, Round], None] = {}
+
+    def begin(self, committee: Committee) -> None:
+        """Begins the next epoch where the last commit ended this one.
+
+        What of this epoch is not ordered by then is void: it would be in no node's ledger.
+        """
+        last = self._ordering.last
+        assert self.is_closed, "an epoch ends before the next begins"
+        assert last is not None, "its last commit ended it"
+        self._start(committee, Opening(last, Round(self.base_round + last.leader_round)))
 
     @property
     def last_commit(self) -> CommitSummary | None:
         """The newest commit without its blocks, or None before the first."""
-        return self._ordering.last
+        opening = self._opening
+        return self._ordering.last or (opening.last if opening is not None else None)
+
+    @property
+    def last_leader_round(self) -> Round:
+        """Round of this epoch's newest committed leader; 0 before the first."""
+        last = self._ordering.last
+        return last.leader_round if last is not None else Round(0)
 
     @property
     def gc_round(self) -> Round:
@@ -88,6 +122,10 @@ class Ledger:
         """What proved that too much weight is Byzantine; nothing is final after it."""
         return self.dag.contradiction
 
+    def counted(self, block_round: Round) -> Round:
+        """Counts a round of this epoch from genesis on."""
+        return Round(self.base_round + block_round)
+
     def missing(self) -> tuple[Digest, ...]:
         """Lists the blocks to fetch for those that wait."""
         return self._pending.missing()
@@ -95,7 +133,8 @@ class Ledger:
     def accept(self, block: VerifiedBlock, *, is_stored: bool = False) -> Acceptance:
         """Takes a valid block, whether its ancestors are here or not.
 
-        A block that is known already, or lies below the horizon, changes nothing.
+        A block that is known already, lies below the horizon or comes after the end of the epoch
+        changes nothing.
 
         Args:
             block: The block.
@@ -107,6 +146,8 @@ class Ledger:
         """
         author, block_round = block.block.author, block.block.round
         digest, dag, pending = block.digest, self.dag, self._pending
+        if self.is_closed or block.block.epoch != self.committee.epoch:
+            return NOTHING
         if digest in dag or digest in pending or block_round <= dag.gc_round:
             return NOTHING
         variants = dag.variants(author, block_round) + pending.variants(author, block_round)
@@ -130,7 +171,7 @@ class Ledger:
         ready = deque(self._pending.resolve(block))
         if commits:
             ready.extend(self._pending.release(self.gc_round))
-        while ready:
+        while ready and not self.is_closed:
             resolved = ready.popleft()
             if resolved.block.round <= self.gc_round:
                 continue
@@ -150,14 +191,19 @@ class Ledger:
         decided = self._rule.advance()
         if not decided:
             return []
-        commits = [
-            self._ordering.commit(slot.verdict.leader)
-            for slot in decided
-            if isinstance(slot.verdict, Committed)
-        ]
+        commits = []
+        for slot in decided:
+            if not self.is_closed and isinstance(slot.verdict, Committed):
+                commits.append(self._commit(slot.verdict.leader))
         if commits and self._ordering.gc_round > self.dag.gc_round:
             self._drop_below(self._ordering.gc_round)
         return commits
+
+    def _commit(self, leader: Digest) -> Commit:
+        """Orders a committed leader, and notes when the epoch ends with it."""
+        commit = self._ordering.commit(leader)
+        self.is_closed = self._clock.closes(commit.leader_round, commit.time_ms)
+        return replace(commit, closes=True) if self.is_closed else commit
 
     def _drop_below(self, gc_round: Round) -> None:
         self.dag.prune(gc_round)

@@ -12,10 +12,13 @@ from protocol.ledger.beacon import INTEGER_BYTES, next_beacon
 from protocol.ledger.block import VerifiedBlock
 from protocol.ledger.committee import Committee
 from protocol.ledger.dag import Dag, Vertex
-from protocol.units import CommitIndex, Digest, MemberIndex, Round
+from protocol.units import CommitIndex, Digest, Epoch, MemberIndex, Round
 
 HORIZON_DISTANCE_MIN: Final = 3
 """Undecided slots, which begin after the leader, still need blocks this near to it."""
+
+FIRST_EPOCH: Final = Epoch(0)
+NO_ROUNDS: Final = Round(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,29 @@ class Commit:
     beacon: Digest
     blocks: tuple[VerifiedBlock, ...]
     equivocations: tuple[tuple[MemberIndex, Round], ...]
+    epoch: Epoch = FIRST_EPOCH
+    base_round: Round = NO_ROUNDS
+    """Rounds of all epochs before this one."""
+    closes: bool = False
+    """Whether it ends its epoch."""
+
+    @property
+    def ledger_round(self) -> Round:
+        """The leader's round counted from genesis on, which never starts again."""
+        return Round(self.base_round + self.leader_round)
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """Where an epoch takes up the final sequence.
+
+    Attributes:
+        last: The commit that ended the epoch before.
+        base_round: Rounds of all epochs before.
+    """
+
+    last: "CommitSummary"
+    base_round: Round
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +88,18 @@ class Ordering:
         gc_round: The horizon: blocks of this round and below will never be ordered.
     """
 
-    __slots__ = ("_committee", "_dag", "_delivered", "_depth", "_origin", "gc_round", "last")
+    __slots__ = (
+        "_base_round",
+        "_committee",
+        "_dag",
+        "_delivered",
+        "_depth",
+        "_origin",
+        "gc_round",
+        "last",
+    )
 
-    def __init__(self, dag: Dag, gc_depth_rounds: int) -> None:
+    def __init__(self, dag: Dag, gc_depth_rounds: int, opening: Opening | None = None) -> None:
         self.last: CommitSummary | None = None
         self.gc_round = Round(0)
         self._dag = dag
@@ -72,7 +107,8 @@ class Ordering:
         self._depth = max(HORIZON_DISTANCE_MIN, gc_depth_rounds)
         self._delivered: dict[int, dict[MemberIndex, bool]] = {}
         """By round: authors with an ordered block; True once a second one was met."""
-        self._origin = _origin(dag.committee)
+        self._origin = opening.last if opening is not None else _origin(dag.committee)
+        self._base_round = opening.base_round if opening is not None else NO_ROUNDS
 
     def commit(self, leader: Digest) -> Commit:
         """Orders a committed leader and its history above the horizon."""
@@ -99,6 +135,8 @@ class Ordering:
             summary.beacon,
             ordered,
             equivocations,
+            self._committee.epoch,
+            self._base_round,
         )
 
     def _move_horizon(self, leader_round: Round) -> None:

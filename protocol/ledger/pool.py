@@ -7,23 +7,18 @@ nodes that exchange their sets agree on it.
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Final
 
 from protocol.errors import Reason, Rejected
+from protocol.ledger.chain import HIDING_ROUNDS, Chain, Waiting
 from protocol.ledger.committee import Committee
-from protocol.messages import ChainTip, VerifiedOperation
+from protocol.messages import VerifiedOperation
 from protocol.parameters import Parameters
 from protocol.units import AccountId, Digest, MemberIndex
+from protocol.wire import ChainTip
 
 TURN_ROUNDS: Final = 4
 """Rounds that a member has to bring in an operation before the next one's turn comes."""
-
-HIDING_ROUNDS: Final = 8
-"""Rounds for which a block keeps others from bringing in its operations again.
-
-An operation is final well before. If it is not, its block came too late for anybody to refer to.
-"""
 
 POOL_OPERATIONS_MAX: Final = 50_000
 """Operations in one node's pool, of all accounts together."""
@@ -33,70 +28,6 @@ FRAMING_BYTES: Final = 8
 
 VARIANTS_MAX: Final = 2
 """Operations kept for one position of a chain: enough to show a conflict."""
-
-
-@dataclass(slots=True)
-class _Waiting:
-    """One pooled operation."""
-
-    operation: VerifiedOperation
-    seen_round: int
-    own: bool
-    """True when this node must bring it in at once: its own, or handed in by a local program."""
-    block_round: int | None = None
-    """Highest round of an accepted block that holds it."""
-    hidden_until: int | None = None
-    """Up to this round the first block that held it speaks for it; None before there was one.
-
-    Later blocks never raise it: else one member could keep an operation out for ever.
-    """
-    brought: dict[MemberIndex, int] = field(default_factory=dict)
-    """Highest round in which each author brought it in; keeps a member from repeating itself."""
-
-    def shown_from(self, member: MemberIndex) -> int:
-        """The first round in which this member may bring it in."""
-        own = self.brought.get(member)
-        return max(self.hidden_until or 0, 0 if own is None else own + HIDING_ROUNDS)
-
-
-@dataclass(slots=True)
-class _Chain:
-    """The waiting operations of one account, by nonce."""
-
-    next_nonce: int
-    free_nonce: int
-    """First position above the final ones that nothing holds."""
-    slots: dict[int, list[_Waiting]] = field(default_factory=dict)
-    fingerprint: int = 0
-    """All identifiers mixed; kept up with each change, so that a summary need not walk a chain."""
-
-    def insert(self, waiting: _Waiting) -> None:
-        """Puts an operation at its position."""
-        self.slots.setdefault(waiting.operation.operation.nonce, []).append(waiting)
-        self.fingerprint ^= _mark(waiting)
-        self._advance()
-
-    def remove(self, nonce: int) -> list[_Waiting]:
-        """Empties a position and returns what it held."""
-        variants = self.slots.pop(nonce, [])
-        for waiting in variants:
-            self.fingerprint ^= _mark(waiting)
-        if variants and nonce < self.free_nonce:
-            self.free_nonce = nonce
-        return variants
-
-    def settle(self, next_nonce: int) -> list[_Waiting]:
-        """Forgets the positions below one that is not final, and returns what they held."""
-        past = range(self.next_nonce, next_nonce)
-        forgotten = [waiting for nonce in past for waiting in self.remove(nonce)]
-        self.next_nonce = max(self.next_nonce, next_nonce)
-        self.free_nonce = max(self.free_nonce, self.next_nonce)
-        self._advance()
-        return forgotten
-
-    def _advance(self) -> None:
-        while self.free_nonce in self.slots:
-            self.free_nonce += 1
 
 
 class OperationPool:
@@ -113,8 +44,9 @@ class OperationPool:
     ) -> None:
         self._parameters = parameters
         self._next_nonce = next_nonce
-        self._chains: dict[AccountId, _Chain] = {}
-        self._index: dict[Digest, _Waiting] = {}
+        self._epoch = 0
+        self._chains: dict[AccountId, Chain] = {}
+        self._index: dict[Digest, Waiting] = {}
         self._rounds: dict[int, list[Digest]] = {}
         self._accounts: list[AccountId] = []
         """The accounts of all chains, in ascending order."""
@@ -135,13 +67,15 @@ class OperationPool:
         """Keeps an operation; returns False when it was here already.
 
         Raises:
-            Rejected: `UNKNOWN_ACCOUNT`, `STALE_NONCE`, `NONCE_GAP` (too far ahead) or `POOL_FULL`.
+            Rejected: `EXPIRED`, `UNKNOWN_ACCOUNT`, `STALE_NONCE` or `POOL_FULL`.
         """
         known = self._index.get(operation.identifier)
         if known is not None:
             known.own = known.own or own
             return False
         body = operation.operation
+        if body.last_epoch < self._epoch:
+            raise Rejected(Reason.EXPIRED, f"void after epoch {body.last_epoch}")
         chain = self._chain(body.account)
         if body.nonce < chain.next_nonce:
             raise Rejected(Reason.STALE_NONCE)
@@ -151,7 +85,7 @@ class OperationPool:
             raise Rejected(Reason.POOL_FULL, "two operations contend for this position")
         if len(self._index) >= POOL_OPERATIONS_MAX and not own:
             self._make_room(chain)
-        waiting = _Waiting(operation, seen_round, own)
+        waiting = Waiting(operation, seen_round, own)
         chain.insert(waiting)
         if body.account not in self._chains:
             self._chains[body.account] = chain
@@ -214,6 +148,25 @@ class OperationPool:
                 waiting = self._index.get(identifier)
                 if waiting is not None and waiting.block_round == block_round:
                     self.return_from_block(identifier)
+
+    def begin(self, epoch: int) -> None:
+        """Takes everything back for the next epoch, whose rounds begin anew.
+
+        What the ended epoch did not order is in no ledger; what is void from now on is dropped.
+        """
+        self._epoch = epoch
+        expired = [
+            one for one in self._index.values() if one.operation.operation.last_epoch < epoch
+        ]
+        for waiting in expired:
+            self._drop(waiting)
+        for waiting in self._index.values():
+            waiting.seen_round = 0
+            waiting.block_round = waiting.hidden_until = None
+            waiting.brought.clear()
+        self._rounds.clear()
+        self._hidden.clear()
+        self._outside = dict.fromkeys(self._chains)
 
     def next_own_nonce(self, account: AccountId) -> int:
         """Returns the first nonce that neither the ledger nor the pool has used."""
@@ -300,7 +253,7 @@ class OperationPool:
         """Returns an account's waiting operations in the order of their nonces."""
         return tuple(waiting.operation for waiting in self._from(account, 0))
 
-    def _make_room(self, chain: _Chain) -> None:
+    def _make_room(self, chain: Chain) -> None:
         """Lets the last operation of the longest chain give way to one of a shorter chain.
 
         Nobody can keep others out of a full pool, then: a chain can crowd out only longer ones.
@@ -315,19 +268,30 @@ class OperationPool:
         for waiting in giving.remove(max(giving.slots)):
             del self._index[waiting.operation.identifier]
 
+    def _drop(self, dropped: Waiting) -> None:
+        """Forgets one operation, and keeps what contends for its position."""
+        body = dropped.operation.operation
+        chain = self._chains[body.account]
+        others = [one for one in chain.remove(body.nonce) if one is not dropped]
+        for one in others:
+            chain.insert(one)
+        del self._index[dropped.operation.identifier]
+        if not chain.slots:
+            self._drop_chain(body.account)
+
     def _drop_chain(self, account: AccountId) -> None:
         del self._chains[account]
         del self._accounts[bisect_left(self._accounts, account)]
         self._outside.pop(account, None)
 
-    def _chain(self, account: AccountId) -> _Chain:
+    def _chain(self, account: AccountId) -> Chain:
         chain = self._chains.get(account)
         if chain is not None:
             return chain
         nonce = self._next_nonce(account)
         if nonce is None:
             raise Rejected(Reason.UNKNOWN_ACCOUNT)
-        return _Chain(nonce, nonce)
+        return Chain(nonce, nonce)
 
     def _hide(self, account: AccountId, member: MemberIndex) -> None:
         """Leaves a chain alone until the first of its operations may be brought in again."""
@@ -357,7 +321,7 @@ class OperationPool:
         chain = self._chains[account]
         return ChainTip(account, chain.free_nonce, chain.fingerprint.to_bytes(8, "big"))
 
-    def _ready(self, account: AccountId) -> Iterator[_Waiting]:
+    def _ready(self, account: AccountId) -> Iterator[Waiting]:
         """Yields the first variant of each position, from the first that is not final on."""
         chain = self._chains.get(account)
         if chain is None:
@@ -367,7 +331,7 @@ class OperationPool:
             yield slot[0]
             nonce += 1
 
-    def _from(self, account: AccountId, first: int) -> Iterator[_Waiting]:
+    def _from(self, account: AccountId, first: int) -> Iterator[Waiting]:
         chain = self._chains.get(account)
         if chain is None:
             return
@@ -376,7 +340,7 @@ class OperationPool:
                 yield from chain.slots[nonce]
 
     def _is_turn(
-        self, waiting: _Waiting, committee: Committee, member: MemberIndex, clock_round: int
+        self, waiting: Waiting, committee: Committee, member: MemberIndex, clock_round: int
     ) -> bool:
         """Whether this member brings the operation in: own at once, others one after another."""
         if waiting.own:
@@ -386,8 +350,3 @@ class OperationPool:
         start = int.from_bytes(account[:8], "big") if first is None else first
         turn = start + max(0, clock_round - waiting.seen_round) // TURN_ROUNDS
         return turn % len(committee.members) == member
-
-
-def _mark(waiting: _Waiting) -> int:
-    """What an operation adds to its chain's fingerprint."""
-    return int.from_bytes(waiting.operation.identifier[:8], "big")

@@ -45,7 +45,9 @@ class _Missing:
 class _Peer:
     """What is remembered of a neighbour."""
 
+    epoch: int = 0
     tips: tuple[int, ...] = ()
+    """Highest rounds, of its epoch."""
     answered_at: int | None = None
     compared_at: int | None = None
     closure_asked_at: int | None = None
@@ -67,6 +69,8 @@ class Synchronizer:
     Peers are asked in turn, so one that does not answer delays a block by one retry only.
     """
 
+    epoch: int = 0
+    """The running epoch here."""
     _peers: dict[AccountId, _Peer] = field(default_factory=dict)
     _missing: dict[Digest, _Missing] = field(default_factory=dict)
     _turn: int = 0
@@ -77,6 +81,22 @@ class Synchronizer:
     def peers(self) -> tuple[AccountId, ...]:
         """The neighbours, in the order in which they joined."""
         return tuple(self._peers)
+
+    def begin(self, epoch: int, now: int) -> None:
+        """Looks for nothing of the ended epoch any more; summaries are due at once."""
+        self.epoch = epoch
+        self._missing.clear()
+        for known in self._peers.values():
+            known.closure_asked_at = None
+            if known.epoch != epoch:
+                known.tips = ()
+        self.hurry(now)
+
+    def tell_epoch(self, peer: AccountId, epoch: int, theirs: tuple[int, ...]) -> None:
+        """Takes in the tips of a neighbour that is in another epoch."""
+        known = self._peers.get(peer)
+        if known is not None:
+            known.epoch, known.tips = epoch, theirs
 
     def join(self, peer: AccountId, now: int) -> None:
         """Adds a neighbour; summaries are due at once, since it may know what we lack."""
@@ -133,7 +153,8 @@ class Synchronizer:
         known = self._peers.get(peer)
         if known is None:
             return False
-        previous, known.tips = known.tips, theirs
+        previous, known.tips = known.tips if known.epoch == self.epoch else (), theirs
+        known.epoch = self.epoch
         if not previous or is_still:
             return _is_ahead(theirs, mine, 0)
         return _is_ahead(previous, mine, 0) or _is_ahead(theirs, mine, FAR_AHEAD_ROUNDS)
@@ -150,6 +171,8 @@ class Synchronizer:
         if known is None:
             return False
         known.closure_asked_at = None
+        if known.epoch != self.epoch:
+            return known.epoch > self.epoch
         return _is_ahead(known.tips, mine, 0)
 
     def may_answer(self, peer: AccountId, now: int) -> bool:

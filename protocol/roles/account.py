@@ -8,6 +8,7 @@ from protocol.ledger.pool import OperationPool
 from protocol.messages import (
     OPERATION_BYTES_MAX,
     VERSION,
+    EpochPayload,
     Operation,
     Payload,
     VerifiedOperation,
@@ -19,6 +20,9 @@ from protocol.units import AccountId, Digest, JobId
 
 OPERATION_EPOCHS: Final = 144
 """An own operation is void after this many epochs: a day of ten-minute epochs."""
+
+DUTY_EPOCHS: Final = 1
+"""What an account owes an epoch says nothing after the next one; void, it costs nothing."""
 
 
 class OwnAccount:
@@ -40,12 +44,13 @@ class OwnAccount:
         Raises:
             Rejected: `UNKNOWN_ACCOUNT`, `POOL_FULL`, or `MALFORMED` for values out of range.
         """
+        is_duty = isinstance(payload, EpochPayload)
         operation = Operation(
             version=VERSION,
             network=self._network,
             account=self.account,
             nonce=self._pool.next_own_nonce(self.account),
-            last_epoch=OPERATION_EPOCHS,
+            last_epoch=self._state.epochs.epoch + (DUTY_EPOCHS if is_duty else OPERATION_EPOCHS),
             payload=payload,
         )
         # Whatever only we could read would be final for us and void for everybody else.

@@ -9,15 +9,9 @@ from protocol.ledger.block import VerifiedBlock
 from protocol.ledger.ledger import Ledger
 from protocol.ledger.pool import OperationPool
 from protocol.ledger.synchronizer import Question, Synchronizer
-from protocol.messages import (
-    BlockBatch,
-    BlockRequest,
-    OperationBatch,
-    PeerMessage,
-    Summary,
-)
 from protocol.parameters import Parameters
 from protocol.units import MILLISECOND, AccountId, Digest, Round
+from protocol.wire import BlockBatch, BlockRequest, OperationBatch, PeerMessage, Summary
 
 ANSWER_BYTES_MAX = 768 * 1024
 """Blocks in one answer; leaves room for framing."""
@@ -68,16 +62,20 @@ class Neighbour:
         match message:
             case Summary():
                 return Taken(self._compare(message, peer, now))
-            case BlockRequest(epoch=epoch, wanted=wanted, have=have):
-                if epoch != self._ledger.committee.epoch:
+            case BlockRequest(epoch=epoch):
+                if epoch > self._ledger.committee.epoch:
                     return Taken()
                 if not self._synchronizer.may_answer(peer, now):
                     return Taken()
-                return Taken((self._answer(peer, wanted, have),))
+                return Taken((self._answer(peer, message),))
             case BlockBatch(blocks=blocks):
                 return Taken(blocks=blocks, is_answer=True)
             case OperationBatch():
                 return Taken()
+
+    def begin_epoch(self, now: int) -> None:
+        """Goes on with the next epoch; neighbours that are ahead are asked for it at once."""
+        self._synchronizer.begin(self._ledger.committee.epoch, now)
 
     def after(self, taken: Taken, peer: AccountId, now: int) -> tuple[fx.Effect, ...]:
         """Asks for more once an answer's blocks have been taken in."""
@@ -132,15 +130,18 @@ class Neighbour:
             self._round, self._moved_at = self._ledger.clock_round, now
         return now - self._moved_at >= self._still_ns
 
-    def _answer(
-        self, peer: AccountId, wanted: tuple[Digest, ...], have: tuple[int, ...]
-    ) -> fx.Effect:
-        """Answers from memory when all that is asked for is there, else from the store."""
-        dag = self._ledger.dag
-        blocks = [dag.get(digest) for digest in wanted]
-        is_recent = not have or min(have) >= dag.gc_round
+    def _answer(self, peer: AccountId, request: BlockRequest) -> fx.Effect:
+        """Answers from memory when all that is asked for is there, else from the store.
+
+        So are questions for an epoch that is over here: whoever has not seen its end needs it.
+        """
+        dag, have = self._ledger.dag, request.have
+        blocks = [dag.get(digest) for digest in request.wanted]
+        is_recent = request.epoch == self._ledger.committee.epoch
+        is_recent = is_recent and (not have or min(have) >= dag.gc_round)
         if not is_recent or any(block is None for block in blocks):
-            return fx.SendStoredBlocks(peer, wanted, have, ANSWER_BYTES_MAX)
+            limit_bytes = ANSWER_BYTES_MAX
+            return fx.SendStoredBlocks(peer, request.wanted, have, limit_bytes, request.epoch)
         raws, left = [], ANSWER_BYTES_MAX
         chosen = [block for block in blocks if block is not None]
         for block in (*chosen, *self._above(have)):
@@ -163,18 +164,17 @@ class Neighbour:
 
     def _compare(self, summary: Summary, peer: AccountId, now: int) -> tuple[fx.Effect, ...]:
         """Finds what either side lacks, asks for the one and sends or announces the other."""
-        if summary.epoch != self._ledger.committee.epoch:
-            return ()
         if not self._synchronizer.may_compare(peer, now):
             return ()
         mine = self._ledger.dag.tips()
         sent: list[fx.Effect] = []
-        if self._synchronizer.tell(peer, summary.tips, mine, is_still=self._stands_still(now)):
+        if self._is_ahead(summary, peer, now):
             sent += self._ask(self._synchronizer.ask_closure(peer, now))
         lacking = self._pool.lacking(summary.chains, CHAINS_MAX, OPERATIONS_BYTES_MAX)
         if lacking:
             sent.append(fx.Send(peer, encode(OperationBatch(lacking))))
-        differs = summary.tips != mine or bool(lacking)
+        epoch = self._ledger.committee.epoch
+        differs = (summary.epoch, summary.tips) != (epoch, mine) or bool(lacking)
         if not summary.answer:
             sent.append(self._summary(peer, answer=True))
         if differs:
@@ -182,6 +182,15 @@ class Neighbour:
         else:
             self._synchronizer.relax()
         return tuple(sent)
+
+    def _is_ahead(self, summary: Summary, peer: AccountId, now: int) -> bool:
+        """Whether a neighbour has blocks that we lack; in a later epoch it has the end of ours."""
+        epoch = self._ledger.committee.epoch
+        if summary.epoch != epoch:
+            self._synchronizer.tell_epoch(peer, summary.epoch, summary.tips)
+            return summary.epoch > epoch
+        mine, is_still = self._ledger.dag.tips(), self._stands_still(now)
+        return self._synchronizer.tell(peer, summary.tips, mine, is_still=is_still)
 
     def _summary(self, peer: AccountId, answer: bool) -> fx.Effect:
         summary = Summary(

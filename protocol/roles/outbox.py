@@ -3,8 +3,8 @@
 from typing import Final
 
 from protocol.encoding import encode
-from protocol.messages import OperationBatch
 from protocol.units import MILLISECOND
+from protocol.wire import OperationBatch
 
 INTERVAL_MS: Final = 250
 """Batches go out at most this often."""

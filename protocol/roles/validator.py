@@ -64,6 +64,8 @@ class Validator:
         """What was signed since the start, for the rounds above the horizon."""
         self._vote: Checkpoint | None = None
         self._heard_quorum = False
+        self._heard_round = 0
+        """Highest round that anybody showed while this node still listened."""
         self.sits_out = False
         self.seen_round = 0
 
@@ -79,6 +81,19 @@ class Validator:
         self._started_at = now
         self._still = (self._ledger.dag.clock_round, now)
 
+    def was_ready_by(self, closing_round: Round) -> bool:
+        """Whether this node knows all that it ever signed, in this epoch and after it.
+
+        To have signed in the next epoch, it must have seen a quorum of members beyond the closing
+        round before it stopped. Had it, the quorum that it heard since could not all have shown
+        earlier rounds: the two share an honest member, which never goes back.
+        """
+        return self._heard_quorum and self._heard_round <= closing_round
+
+    def trust(self) -> None:
+        """Lets this node propose at once: it has signed nothing in this epoch."""
+        self._heard_quorum = True
+
     def hear(self, account: AccountId, tips: tuple[int, ...]) -> None:
         """Takes in another member's summary.
 
@@ -88,6 +103,8 @@ class Validator:
         member = self._ledger.committee.index_of(account)
         if member is None or len(tips) <= self.member:
             return
+        if not self._heard_quorum:
+            self._heard_round = max(self._heard_round, *tips)
         own_tip = max(self._ledger.dag.tips()[self.member], self._proposer.last_round)
         if tips[self.member] <= own_tip:
             self._heard.add(member)
@@ -101,6 +118,8 @@ class Validator:
         if block.block.time_ms * MILLISECOND >= self._started_at:
             # Made since this node is back, so its history holds all that its author knew of ours.
             self._heard.add(block.block.author)
+        if not self._heard_quorum:
+            self._heard_round = max(self._heard_round, block.block.round)
         if block.block.author != self.member or self.sits_out:
             return False
         block_round = block.block.round
@@ -131,8 +150,7 @@ class Validator:
         """Tells when the next block may be proposed; None when something else must happen first."""
         if self.sits_out or not self._is_ready(now):
             return None
-        last = self._ledger.last_commit
-        leader_round = last.leader_round if last is not None else 0
+        leader_round = self._ledger.last_leader_round
         return self._proposer.due(self._ledger.dag, leader_round, is_busy, now)
 
     def propose(self, pool: OperationPool, now: int) -> VerifiedBlock:
@@ -174,7 +192,8 @@ class Validator:
         is_fresh = self._proposer.last_round == 0 and clock <= 1
         wait_ns = FRESH_WAIT if is_fresh else self._still_ns
         waited = now >= max(self._started_at, self._still[1]) + wait_ns
-        return waited and len(self._heard) > 1
+        self._heard_quorum = waited and len(self._heard) > 1
+        return self._heard_quorum
 
 
 class CheckpointWatch:

@@ -20,13 +20,8 @@ from protocol import effects as fx
 from protocol import events as ev
 from protocol.encoding import decode
 from protocol.errors import Rejected
-from protocol.messages import (
-    Block,
-    BlockBatch,
-    OperationBatch,
-    SignedBlock,
-    open_message,
-)
+from protocol.messages import Block, SignedBlock
+from protocol.wire import BlockBatch, OperationBatch, open_message
 
 KILOBYTE: Final = 1_024
 REMEMBERED: Final = 65_536

@@ -12,8 +12,8 @@ from typing import Final
 from protocol import effects as fx
 from protocol import events as ev
 from protocol.encoding import encode
-from protocol.messages import BlockBatch
-from protocol.units import CommitIndex, Digest, JobId
+from protocol.units import CommitIndex, Digest, Epoch, JobId
+from protocol.wire import BlockBatch
 
 RESTORED_BLOCKS: Final = 256
 """Blocks in one event of a start."""
@@ -84,9 +84,10 @@ class Disk:
         return len(self._slots)
 
     @property
-    def last_slot(self) -> int:
-        """Highest round of which a slot is remembered; 0 for none."""
-        return max((slot_round for _, slot_round in self._slots), default=0)
+    def last_slot(self) -> tuple[Epoch, int]:
+        """Newest epoch and round of which a slot is remembered; 0 and 0 for none."""
+        epoch, slot_round = max(self._slots, default=(0, 0))
+        return Epoch(epoch), slot_round
 
     def copy(self) -> "Disk":
         """Copies what is safe."""
@@ -116,9 +117,9 @@ class Disk:
         for first in range(0, len(raws), RESTORED_BLOCKS):
             yield ev.BlocksRestored(tuple(raws[first : first + RESTORED_BLOCKS]))
         operations = sorted(self._operations.values(), key=lambda kept: kept.nonce)
-        yield ev.Restored(
-            self.last_slot, tuple(kept.raw for kept in operations), tuple(self._reveals.values())
-        )
+        epoch, last_round = self.last_slot
+        raws_of_operations = tuple(kept.raw for kept in operations)
+        yield ev.Restored(last_round, raws_of_operations, tuple(self._reveals.values()), epoch)
 
     def _judge_torn(self) -> None:
         torn, self._torn = self._torn, []
@@ -151,6 +152,8 @@ class Disk:
                 yield block.raw
         have = request.have
         for block in self._blocks.values():
+            if block.epoch != request.epoch:
+                continue
             if block.author >= len(have) or block.round <= have[block.author]:
                 continue
             if block.digest not in named:

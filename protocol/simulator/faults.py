@@ -263,9 +263,9 @@ class FaultPlan:
             self._world.crash(node.index, keeps_last_batch=True)
 
     def _go_back(self, node: Node, copy: Disk) -> int:
-        """Starts a node from the copy of its disk; counts the rounds that it forgets."""
+        """Starts a node from the copy of its disk; counts the blocks that it forgets."""
         self._stop(node)
-        forgotten = node.disk.last_slot - copy.last_slot
+        forgotten = node.disk.signed - copy.signed
         node.disk = copy
         self._world.boot(node.index)
         return forgotten

@@ -54,7 +54,7 @@ class Labels:
         match effect:
             case fx.PersistBlock(round=block_round):
                 self._note_round(time, block_round)
-            case fx.Report(fx.BlockProposed(block_round)):
+            case fx.Report(fx.BlockProposed(round=block_round)):
                 self._note_round(time, block_round)
             case fx.Report(fx.CommitApplied(index, leader_round=leader_round)):
                 self._note_commit(time, node, index, leader_round)

@@ -80,7 +80,7 @@ class _Watch:
         if not isinstance(effect, fx.Report):
             return
         match effect.fact:
-            case fx.BlockProposed(block_round, digest):
+            case fx.BlockProposed(round=block_round, digest=digest):
                 self._propose(time, node, block_round, digest)
             case fx.CommitApplied(index=index, leader_round=leader_round):
                 self.commits = max(self.commits, index)
@@ -112,7 +112,10 @@ class _Watch:
         core = self.world.nodes[node].core
         assert core is not None
         committee, dag = core.ledger.committee, core.ledger.dag
-        started = self._proposed[leader_round, committee.leader(Round(leader_round))]
+        in_epoch = Round(leader_round - core.ledger.base_round)
+        if in_epoch < 1:
+            return  # it ended the epoch before, whose members are not at hand any more
+        started = self._proposed[leader_round, committee.leader(in_epoch)]
         if started >= self.from_ns:
             self.leaders.append(time - started)
         waiting = self._waiting.get(node, {})

@@ -10,10 +10,10 @@ from typing import Final
 from protocol import effects as fx
 from protocol import events as ev
 from protocol.errors import Reason
-from protocol.facts import OperationApplied, OperationFailed, Settled, Slashed
+from protocol.facts import EpochClosed, OperationApplied, OperationFailed, Settled, Slashed
 from protocol.job.record import Fault
 from protocol.simulator.scenario import Behaviour, Scenario, StaleDisk
-from protocol.units import AccountId, CommitIndex, Digest, JobId, Round
+from protocol.units import AccountId, CommitIndex, Digest, Epoch, JobId, Round
 
 LIARS: Final = tuple(
     behaviour
@@ -48,6 +48,7 @@ class Log:
         found: What was broken so far.
         commits: First digest and state digest seen at each index.
         leader_rounds: Round of the leader of each commit.
+        epochs: First end seen of each epoch.
         reached: Highest index that each node ever reported.
         kept: Blocks that each node has written, and their bytes together.
         blocks: Number of blocks that honest nodes proposed.
@@ -65,6 +66,7 @@ class Log:
     found: list[Violation] = field(default_factory=list)
     commits: dict[CommitIndex, tuple[Digest, Digest]] = field(default_factory=dict)
     leader_rounds: dict[CommitIndex, Round] = field(default_factory=dict)
+    epochs: dict[Epoch, EpochClosed] = field(default_factory=dict)
     reached: dict[int, CommitIndex] = field(default_factory=dict)
     kept: dict[int, tuple[int, int]] = field(default_factory=dict)
     blocks: int = 0
@@ -78,7 +80,7 @@ class Log:
     outvoted: int = 0
     executed: int = 0
     _now: int = 0
-    _slots: dict[tuple[int, int], Digest] = field(default_factory=dict)
+    _slots: dict[tuple[int, int, int], Digest] = field(default_factory=dict)
     _settled: dict[tuple[int, JobId], int] = field(default_factory=dict)
     _convicted: dict[tuple[int, AccountId, JobId], None] = field(default_factory=dict)
     _honest: frozenset[int] = frozenset()
@@ -144,10 +146,13 @@ class Log:
             case fx.CommitApplied(index, digest, state_digest, leader_round):
                 self._note_commit(node, index, digest, state_digest)
                 self.leader_rounds.setdefault(index, leader_round)
-            case fx.BlockProposed(slot_round, digest):
+            case fx.BlockProposed(epoch, slot_round, digest):
                 self.blocks += 1
-                if self._slots.setdefault((node, int(slot_round)), digest) != digest:
+                if self._slots.setdefault((node, epoch, int(slot_round)), digest) != digest:
                     self._report("own_slot", node, f"two blocks in round {slot_round}")
+            case EpochClosed():
+                if self.epochs.setdefault(fact.epoch, fact) != fact:
+                    self._report("agreement", node, f"another end of epoch {fact.epoch}")
             case Slashed():
                 self._note_slash(node, fact)
             case fx.EquivocationSeen(account, block_round):

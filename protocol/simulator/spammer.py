@@ -12,19 +12,13 @@ from typing import Final
 from protocol import events as ev
 from protocol.core import Core
 from protocol.encoding import decode, encode
-from protocol.messages import (
-    VERSION,
-    Operation,
-    OperationBatch,
-    SignedBlock,
-    SignedOperation,
-    Transfer,
-)
+from protocol.messages import VERSION, Operation, SignedBlock, SignedOperation, Transfer
 from protocol.simulator.chance import Stream
 from protocol.simulator.engine import Engine
 from protocol.simulator.node import Node
 from protocol.simulator.scenario import Behaviour, Scenario
 from protocol.units import MILLISECOND, SIGNATURE_BYTES, AccountId, Epoch, Nonce, Signature
+from protocol.wire import OperationBatch
 
 PAUSE_NS: Final = 200 * MILLISECOND
 """From one burst to the next."""

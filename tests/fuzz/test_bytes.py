@@ -10,19 +10,11 @@ from hypothesis import strategies as st
 from protocol.encoding import encode
 from protocol.errors import Rejected
 from protocol.ledger.block import open_block, sign_block
-from protocol.messages import (
-    BlockBatch,
-    BlockRequest,
-    ChainTip,
-    OperationBatch,
-    Summary,
-    network_of,
-    open_message,
-    open_operation,
-)
+from protocol.messages import network_of, open_operation
 from protocol.parameters import minimal
 from protocol.signing import REAL
 from protocol.units import AccountId, Digest
+from protocol.wire import BlockBatch, BlockRequest, ChainTip, OperationBatch, Summary, open_message
 from tests.protocol.ledger.test_block import COMMITTEE, NETWORK, SEEDS, a_block
 from tests.support.builders import make_genesis, make_offer, make_operation
 

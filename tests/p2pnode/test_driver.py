@@ -16,8 +16,8 @@ from p2pnode.storage import Contradiction
 from protocol import effects as fx
 from protocol import events as ev
 from protocol.encoding import decode, encode
-from protocol.messages import BlockBatch, BlockRequest, OperationBatch, Summary, open_message
 from protocol.units import CREDIT, CommitIndex, Digest, JobId, Round
+from protocol.wire import BlockBatch, BlockRequest, OperationBatch, Summary, open_message
 from tests.p2pnode.fake_ports import (
     FakeWorld,
     ScriptedCore,
@@ -41,7 +41,7 @@ GOSSIP = fx.GossipOperations(b"batch")
 REQUEST = ev.OperationRequested(7, gift())
 QUESTION = ev.MessageReceived(PEER, encode(BlockRequest(0, (BLOCK.digest,), ())))
 SUMMARY = ev.MessageReceived(PEER, encode(Summary(0, (1,), (), True)))
-ANSWER = fx.SendStoredBlocks(PEER, (BLOCK.digest,), (), 1_000)
+ANSWER = fx.SendStoredBlocks(PEER, (BLOCK.digest,), (), 1_000, 0)
 
 
 @pytest.mark.parametrize("record", [SLOT, OPERATION, REVEAL])

@@ -22,7 +22,7 @@ from protocol.units import Digest, JobId, Round
 from tests.support.builders import HandLedger, account_id, make_offer
 
 JOB = JobId(Digest(b"j" * 32))
-PROPOSED = fx.BlockProposed(Round(3), Digest(b"d" * 32), 2)
+PROPOSED = fx.BlockProposed(0, Round(3), Digest(b"d" * 32), 2)
 REFUSED = fx.PeerRefused(account_id(1), Reason.BAD_SIGNATURE, "why")
 
 

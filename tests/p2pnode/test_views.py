@@ -36,7 +36,7 @@ def shown(job: Job) -> dict[str, Any]:
 def stories() -> dict[str, Job]:
     """Jobs in every phase and with every ending, by a name."""
     seen: dict[str, Job] = {}
-    for luck in range(12):
+    for luck in range(24):
         for answers in ({}, {1: b"wrong"}, {n: bytes([n]) for n in range(1, 7)}):
             follow(HandLedger(luck=luck, signed=False), answers, seen)
     ledger = HandLedger(signed=False)

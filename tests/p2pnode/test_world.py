@@ -36,8 +36,8 @@ from protocol import events as ev
 from protocol.core import Core
 from protocol.encoding import encode
 from protocol.ledger.block import stored_digest
-from protocol.messages import BlockBatch
 from protocol.units import CommitIndex, Digest, JobId, Round
+from protocol.wire import BlockBatch
 from tests.p2pnode.fake_ports import FakeNetwork, TrioClock, gift, lone_core
 from tests.p2pnode.storage.builders import block, journal_in, reveal
 from tests.p2pnode.storage.faulty_disk import faulty_disk
@@ -222,7 +222,7 @@ async def test_kept_blocks_are_sent_those_named_first_and_each_once(tmp_path: Pa
     async with journal_in(tmp_path) as journal, surrounded(journal) as made:
         await journal.append([FIRST, SECOND, third])
         wanted = (Digest(SECOND.digest), Digest(bytes(32)))
-        await made.world.perform(fx.SendStoredBlocks(PEER, wanted, (1, 0), 10_000))
+        await made.world.perform(fx.SendStoredBlocks(PEER, wanted, (1, 0), 10_000, 0))
         await sent_by(made, 1)
         assert made.network.sent == [(PEER, encode(BlockBatch((SECOND.raw, third.raw))))]
 
@@ -232,7 +232,7 @@ async def test_kept_blocks_are_sent_within_a_limit(tmp_path: Path) -> None:
         await journal.append([FIRST, SECOND])
         wanted = (Digest(FIRST.digest), Digest(SECOND.digest))
         limit = len(FIRST.raw) + len(SECOND.raw) - 1
-        await made.world.perform(fx.SendStoredBlocks(PEER, wanted, (), limit))
+        await made.world.perform(fx.SendStoredBlocks(PEER, wanted, (), limit, 0))
         await sent_by(made, 1)
         assert made.network.sent == [(PEER, encode(BlockBatch((FIRST.raw,))))]
 
@@ -245,14 +245,14 @@ async def test_a_damaged_block_does_not_keep_the_others_from_being_sent() -> Non
     journal = FakeJournal(DamagedData("a block"), {SECOND.digest: SECOND})
     async with surrounded(journal) as made:
         wanted = (Digest(FIRST.digest), Digest(SECOND.digest))
-        await made.world.perform(fx.SendStoredBlocks(PEER, wanted, (), 10_000))
+        await made.world.perform(fx.SendStoredBlocks(PEER, wanted, (), 10_000, 0))
         await trio.testing.wait_all_tasks_blocked()
         assert made.network.sent == [(PEER, encode(BlockBatch((SECOND.raw,))))]
 
 
 async def test_nothing_is_sent_when_nothing_is_kept() -> None:
     async with surrounded() as made:
-        await made.world.perform(fx.SendStoredBlocks(PEER, (Digest(bytes(32)),), (), 10_000))
+        await made.world.perform(fx.SendStoredBlocks(PEER, (Digest(bytes(32)),), (), 10_000, 0))
         await trio.testing.wait_all_tasks_blocked()
         assert made.network.sent == []
 
@@ -281,7 +281,7 @@ async def test_a_fact_reaches_memory_and_listeners_in_order() -> None:
     facts: tuple[fx.Fact, ...] = (
         fx.NotBidding(JOB, "too dear"),
         fx.Halted("members lie"),
-        fx.BlockProposed(Round(1), Digest(bytes(32)), 0),
+        fx.BlockProposed(0, Round(1), Digest(bytes(32)), 0),
     )
     async with surrounded() as made:
         made.world.listen(told.append)

@@ -11,17 +11,12 @@ from protocol.core import Core
 from protocol.encoding import encode
 from protocol.errors import Reason
 from protocol.facts import OperationApplied, OperationFailed
-from protocol.messages import (
-    BlockRequest,
-    Operation,
-    OperationBatch,
-    Transfer,
-    open_message,
-)
+from protocol.messages import Operation, Transfer
 from protocol.roles.outbox import INTERVAL_MS
 from protocol.simulator.adversary import twin_of
 from protocol.simulator.scheme import FAKE
 from protocol.units import CREDIT, MILLISECOND, SECOND, Digest
+from protocol.wire import BlockRequest, OperationBatch, open_message
 from tests.support.core_group import (
     DELAY_NS,
     CoreGroup,

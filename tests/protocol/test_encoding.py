@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from protocol.encoding import content_digest, decode, digest_of, encode
 from protocol.errors import Misuse, Reason, Rejected
-from protocol.messages import OperationBatch, PeerMessage, Transfer, open_message
+from protocol.messages import Transfer
 from protocol.units import AccountId
+from protocol.wire import OperationBatch, PeerMessage, open_message
 
 LIMIT = 1_000
 TRANSFER = Transfer(AccountId(b"a" * 32), 5)

@@ -6,10 +6,11 @@ from protocol.errors import Reason
 from protocol.facts import OperationApplied, OperationFailed
 from protocol.ledger.admission import Admission
 from protocol.ledger.block import VerifiedBlock
-from protocol.messages import OperationBatch, Summary, Transfer
+from protocol.messages import Transfer
 from protocol.replica import GOSSIPED_OPERATIONS_MAX, Applied, Replica
 from protocol.simulator.scheme import FAKE
 from protocol.units import CREDIT, MemberIndex, Round
+from protocol.wire import OperationBatch, Summary
 from tests.support.core_group import CoreGroup, account, fake_genesis
 from tests.support.operations import fake_operation
 

@@ -99,7 +99,7 @@ def test_an_account_that_was_never_funded_can_do_nothing() -> None:
 
 def test_an_operation_after_its_last_epoch_is_void() -> None:
     ledger = HandLedger()
-    ledger.state.committee = Committee(
+    ledger.state.epochs.committee = Committee(
         network_of(ledger.genesis),
         Epoch(1),
         ledger.state.committee.members,

@@ -28,7 +28,7 @@ from protocol.roles.validator import CheckpointWatch, Validator
 from protocol.simulator.draw import draw_scenario
 from protocol.simulator.run import Verdict, play
 from protocol.state import State
-from protocol.units import AccountId, Credits, JobId, Milliseconds, Round, Weight
+from protocol.units import AccountId, Credits, JobId, Round, Weight
 from tests.simulation import slip_attacks as attacks
 from tests.simulation.rates import told
 
@@ -135,8 +135,8 @@ def free_of_charge() -> Plant:
 def forgotten_penalties() -> Plant:
     original = Penalties.including
 
-    def mutated(self: Penalties, one: Contradiction, ledger_ms: Milliseconds) -> Penalties:
-        return replace(original(self, one, ledger_ms), punished=self.punished)
+    def mutated(self: Penalties, one: Contradiction, *rest: object) -> Penalties:
+        return replace(original(self, one, *rest), punished=self.punished)
 
     return patch.object(Penalties, "including", mutated)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from protocol import messages, parameters
+from protocol import messages, parameters, wire
 from protocol.errors import Reason
 from protocol.parameters import Parameters
 from tests.support.doc_words import class_named, field_words, one_line
@@ -22,6 +22,7 @@ from tests.support.lab_reference import results_lines, scenario_lines
 from tests.support.sources import ROOT, all_sources
 
 FOLDER = ROOT / "docs" / "reference"
+MESSAGES = (ROOT / "protocol" / "messages.py", ROOT / "protocol" / "wire.py")
 PRESETS: Mapping[str, Parameters] = {
     preset.__name__: preset()
     for preset in (parameters.live, parameters.testnet, parameters.local, parameters.minimal)
@@ -48,8 +49,8 @@ def messages_table() -> str:
         "a tag, where there is one, comes first. A length is in bytes for bytes, in characters for "
         "texts, else in entries. `?` may be absent.",
     )
-    path = ROOT / "protocol" / "messages.py"
-    for section in _sections(path, ast.ClassDef):
+    sections = [one for path in MESSAGES for one in _sections(path, ast.ClassDef)]
+    for section in sections:
         structs = [one for name in section.names if (one := _struct(name)) is not None]
         if not structs:
             continue
@@ -188,7 +189,7 @@ def _name(node: ast.stmt) -> str:
 
 
 def _struct(name: str) -> type[msgspec.Struct] | None:
-    found = getattr(messages, name)
+    found = getattr(messages, name, None) or getattr(wire, name)
     is_struct = isinstance(found, type) and issubclass(found, msgspec.Struct)
     is_sent = not name.startswith("Verified")
     return found if is_struct and is_sent else None
@@ -196,7 +197,8 @@ def _struct(name: str) -> type[msgspec.Struct] | None:
 
 def _message_row(struct: type[msgspec.Struct]) -> str:
     described: Any = msgspec.inspect.type_info(struct)
-    words = field_words(ROOT / "protocol" / "messages.py", struct.__name__)
+    path = next(one for one in MESSAGES if struct.__module__.endswith(one.stem))
+    words = field_words(path, struct.__name__)
     fields = []
     for one in described.fields:
         explained = f": {words[one.name]}" if one.name in words else ""

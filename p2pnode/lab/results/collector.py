@@ -230,7 +230,8 @@ class Collector:
         note = self.blocks.get(effect.digest)
         if note is None:
             note = self._note_block(self.observer.take(effect.raw))
-        self._rounds[node] = max(self._rounds[node], effect.round)
+        counted = self.observer.counted(effect.epoch, effect.round)
+        self._rounds[node] = max(self._rounds[node], counted)
         if note is None:
             return
         if node in note.accepted:
@@ -248,8 +249,8 @@ class Collector:
             return None
         references = (body.own, *body.parents, *body.weak)
         note = self.blocks[digest] = BlockNote(
-            self.observer.node_of_member(body.author),
-            body.round,
+            self.observer.author_of(body),
+            self.observer.counted(body.epoch, body.round),
             len(block.raw),
             len(block.operations),
             " ".join(one.digest.hex()[:SHORT_DIGITS] for one in references if one.round > 0),

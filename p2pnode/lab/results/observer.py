@@ -7,11 +7,12 @@ both as every node does, once instead of once for each node.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from protocol.errors import Reason, Rejected
+from protocol.errors import Misuse, Reason, Rejected
 from protocol.facts import OperationApplied, OperationFailed
 from protocol.job.record import Job
-from protocol.ledger.block import VerifiedBlock
-from protocol.messages import Genesis, VerifiedOperation
+from protocol.ledger.block import VerifiedBlock, reopen_block
+from protocol.ledger.committee import Committee
+from protocol.messages import Block, Genesis, VerifiedOperation
 from protocol.replica import Applied, Replica
 from protocol.signing import Scheme
 from protocol.simulator.scenario import Scenario, genesis_of, identities
@@ -45,6 +46,14 @@ def setup_of(scenario: Scenario, scheme: Scheme = FAKE) -> Setup:
     return Setup(genesis_of(scenario, scheme), accounts, scenario.honest, scheme)
 
 
+@dataclass(frozen=True, slots=True)
+class _Epoch:
+    """An epoch's members, and the rounds of all epochs before it."""
+
+    committee: Committee
+    base_round: Round
+
+
 class Observer:
     """The copy.
 
@@ -57,7 +66,9 @@ class Observer:
     """
 
     def __init__(self, setup: Setup) -> None:
-        self._replica = Replica(setup.genesis, setup.scheme)
+        self._replica = replica = Replica(setup.genesis, setup.scheme)
+        self._scheme = setup.scheme
+        self._epochs = [_Epoch(replica.ledger.committee, Round(0))]
         self._numbers: dict[AccountId, int] = {}
         for number, account in enumerate(setup.accounts):
             self._numbers.setdefault(account, number)
@@ -81,21 +92,39 @@ class Observer:
         """A node's number; -1 for an account that no node has."""
         return self._numbers.get(account, -1)
 
-    def node_of_member(self, member: int) -> int:
-        """The number of the node that a member of the committee is."""
-        return self.number_of(self._replica.ledger.committee.members[member].account)
+    def author_of(self, block: Block) -> int:
+        """The number of the node that wrote a block."""
+        return self.number_of(self._epochs[block.epoch].committee.members[block.author].account)
+
+    def counted(self, epoch: int, block_round: int) -> int:
+        """A round of an epoch, counted from genesis on."""
+        return self._epochs[epoch].base_round + block_round
 
     def leader_of(self, slot: int) -> int:
-        """The node that leads a round."""
-        leader: MemberIndex = self._replica.ledger.committee.leader(Round(slot))
-        return self.node_of_member(leader)
+        """The node that leads a round, which counts from genesis on."""
+        epoch = next(one for one in reversed(self._epochs) if one.base_round < slot)
+        leader: MemberIndex = epoch.committee.leader(Round(slot - epoch.base_round))
+        return self.number_of(epoch.committee.members[leader].account)
 
     def take(self, raw: bytes) -> VerifiedBlock:
         """Takes in a block that a node has accepted, and so verified."""
-        block = self._replica.admission.stored_block(raw)
-        for applied in self._replica.take(block, is_stored=True).applied:
-            self._note(applied)
+        replica, block = self._replica, self._opened(raw)
+        if block.block.epoch == replica.ledger.committee.epoch:
+            for applied in replica.take(block, is_stored=True).applied:
+                self._note(applied)
+            if replica.begin_epoch():
+                self._epochs.append(_Epoch(replica.ledger.committee, replica.ledger.base_round))
         return block
+
+    def _opened(self, raw: bytes) -> VerifiedBlock:
+        """Opens a block of this epoch, or of an earlier one in which a node still is."""
+        for epoch in reversed(self._epochs):
+            try:
+                return reopen_block(raw, epoch.committee, self._scheme)
+            except Rejected as refusal:
+                if refusal.reason is not Reason.PAST_EPOCH:
+                    raise
+        raise Misuse("no committee of this network wrote this block")
 
     def open(self, raw: bytes) -> VerifiedOperation | None:
         """Opens an operation; None for bytes that do not open."""
@@ -114,7 +143,7 @@ class Observer:
     def _note(self, applied: Applied) -> None:
         commit = applied.commit
         self.digests.append(commit.digest)
-        self.leader_rounds.append(commit.leader_round)
+        self.leader_rounds.append(commit.ledger_round)
         self.leaders.append(commit.leader)
         for block in commit.blocks:
             self.index_of_block[block.digest] = commit.index

@@ -12,6 +12,7 @@ from itertools import count
 from pathlib import Path
 
 import trio
+from msgspec.structs import replace as with_terms
 
 from p2pnode.cli.entry import main
 from p2pnode.genesis import write_genesis
@@ -30,6 +31,7 @@ from protocol import events as ev
 from protocol.core import Core, Identity
 from protocol.encoding import content_digest, decode, digest_of
 from protocol.messages import Genesis, Payload, SignedBlock, network_of
+from protocol.parameters import Parameters, minimal
 from protocol.signing import BLOCK
 from protocol.simulator.scheme import CACHED
 from protocol.units import SECOND, AccountId
@@ -100,9 +102,9 @@ class Town:
         return [member.core.account for member in self.members].index(account)
 
 
-def founded() -> Town:
+def founded(parameters: Parameters | None = None) -> Town:
     """A network that has just started."""
-    genesis = make_genesis(validators=NODES)
+    genesis = make_genesis(validators=NODES, parameters=parameters)
     members = [Member(Core(genesis, identity(number), CACHED)) for number in range(NODES)]
     town = Town(genesis, members)
     for number, member in enumerate(members):
@@ -130,6 +132,14 @@ def town_with_a_job() -> Town:
         town.run_until(town.now + SECOND)
         if state.jobs and all(job.terminal for job in state.jobs.values()):
             break
+    return town
+
+
+@cache
+def town_of_epochs() -> Town:
+    """A network that has ended three epochs; made once, and only looked at."""
+    town = founded(with_terms(minimal(), epoch_rounds=12, epoch_rounds_min=6))
+    town.run_until(40 * SECOND)
     return town
 
 

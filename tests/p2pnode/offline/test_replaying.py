@@ -2,14 +2,15 @@ from dataclasses import replace
 
 import pytest
 
+from p2pnode.offline.export_file import RecordedFinal
 from p2pnode.offline.findings import BadEntry
 from p2pnode.offline.replaying import VOTES_KEPT, Replay, Votes
-from p2pnode.storage import StoredBlock
+from p2pnode.storage import FinalCommit, StoredBlock
 from protocol.encoding import content_digest
 from protocol.ledger.committee import Committee
 from protocol.messages import Checkpoint
 from protocol.units import Credits, Digest, MemberIndex, Signature
-from tests.p2pnode.offline.builders import town_with_a_job
+from tests.p2pnode.offline.builders import town_of_epochs, town_with_a_job
 from tests.support.builders import account_id, make_genesis
 
 OURS = (content_digest(b"commit"), content_digest(b"state"))
@@ -70,3 +71,39 @@ def test_a_credit_out_of_nowhere_is_noticed() -> None:
     with pytest.raises(BadEntry) as caught:
         replay.finish(0)
     assert (caught.value.index, caught.value.code) == (50, "not_conserved")
+
+
+def test_the_derivation_follows_the_epochs_of_its_ledger() -> None:
+    town = town_of_epochs()
+    core = town.members[0].core
+    records = town.members[0].records
+    assert core.state.committee.epoch >= 3
+    finals = {one.index: one for one in records if isinstance(one, FinalCommit)}
+    recorded = {
+        index: RecordedFinal(one.index, Digest(one.digest), Digest(one.state_digest))
+        for index, one in finals.items()
+    }
+    replay = Replay(town.genesis, recorded.get)
+    for index, one in enumerate(records, start=1):
+        if isinstance(one, StoredBlock):
+            replay.take(index, one.raw)
+    replay.finish(max(finals))
+    state = replay.replica.state
+    assert state.digest == core.state.digest
+    assert state.committee.epoch == core.state.committee.epoch
+    assert [closed.digest for closed in state.epochs.closed] == [
+        closed.digest for closed in core.state.epochs.closed
+    ]
+    assert state.epochs.closed[0].is_certified
+    assert replay.summary().votes_agreeing > 0
+
+
+def test_a_block_of_an_epoch_that_is_over_is_out_of_place() -> None:
+    town = town_of_epochs()
+    blocks = [one for one in town.members[0].records if isinstance(one, StoredBlock)]
+    replay = Replay(town.genesis, lambda index: None)
+    for index, one in enumerate(blocks, start=1):
+        replay.take(index, one.raw)
+    with pytest.raises(BadEntry) as caught:
+        replay.take(len(blocks) + 1, blocks[0].raw)
+    assert caught.value.code == "past_epoch"

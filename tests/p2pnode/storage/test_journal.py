@@ -55,7 +55,7 @@ async def test_an_empty_journal_has_nothing_to_say(tmp_path: Path) -> None:
     async with journal_in(tmp_path) as journal:
         assert list(journal.blocks()) == []
         assert (journal.own_slots(), journal.last_final(), journal.final(1)) == ((), None, None)
-        assert await journal.blocks_beyond([], 1_000) == ()
+        assert await journal.blocks_beyond(0, [], 1_000) == ()
 
 
 async def test_records_that_are_stored_already_change_nothing(tmp_path: Path) -> None:
@@ -181,11 +181,11 @@ async def test_a_damaged_block_is_named_forgotten_and_taken_back_in_its_old_plac
         with pytest.raises(DamagedData):
             await journal.block(blocks[2].digest)
         with pytest.raises(DamagedData):
-            await journal.blocks_beyond([1], 10_000)
+            await journal.blocks_beyond(0, [1], 10_000)
         await journal.forget_damaged(blocks[2].digest)
         assert [number for number, _ in journal.blocks()] == [1, 2, 4, 5]
         assert await journal.block(blocks[2].digest) is None
-        assert await journal.blocks_beyond([1], 10_000) == (blocks[1], blocks[3], blocks[4])
+        assert await journal.blocks_beyond(0, [1], 10_000) == (blocks[1], blocks[3], blocks[4])
         await journal.append([blocks[2]])
         assert list(journal.blocks()) == list(enumerate(blocks, start=1))
-        assert await journal.blocks_beyond([1], 10_000) == tuple(blocks[1:])
+        assert await journal.blocks_beyond(0, [1], 10_000) == tuple(blocks[1:])

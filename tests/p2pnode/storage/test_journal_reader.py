@@ -31,13 +31,13 @@ async def test_a_peer_is_given_what_lies_beyond_its_rounds_in_order_of_acceptanc
     blocks = [block(author, round_) for round_ in range(1, 5) for author in range(3)]
     async with journal_in(tmp_path) as journal:
         await journal.append(blocks)
-        assert await journal.blocks_beyond([4, 4, 4], 10_000) == ()
+        assert await journal.blocks_beyond(0, [4, 4, 4], 10_000) == ()
         expected = tuple(b for b in blocks if b.round > (3, 1, 4)[b.author])
-        assert await journal.blocks_beyond([3, 1, 4], 10_000) == expected
-        assert await journal.blocks_beyond([4], 10_000) == tuple(b for b in blocks if b.author)
-        assert await journal.blocks_beyond([], 10_000) == tuple(blocks)
-        assert await journal.blocks_beyond([], 299) == tuple(blocks[:2])
-        assert await journal.blocks_beyond([], 99) == ()
+        assert await journal.blocks_beyond(0, [3, 1, 4], 10_000) == expected
+        assert await journal.blocks_beyond(0, [4], 10_000) == tuple(b for b in blocks if b.author)
+        assert await journal.blocks_beyond(0, [], 10_000) == tuple(blocks)
+        assert await journal.blocks_beyond(0, [], 299) == tuple(blocks[:2])
+        assert await journal.blocks_beyond(0, [], 99) == ()
 
 
 async def test_all_variants_of_equivocating_authors_are_given_alike(tmp_path: Path) -> None:
@@ -51,7 +51,7 @@ async def test_all_variants_of_equivocating_authors_are_given_alike(tmp_path: Pa
             await journal.append(blocks)
             have = [generator.randrange(-1, 13) for _ in range(generator.randrange(5))]
             limit = generator.randrange(100, 6_000)
-            assert await journal.blocks_beyond(have, limit) == _expected(blocks, have, limit)
+            assert await journal.blocks_beyond(0, have, limit) == _expected(blocks, have, limit)
 
 
 def _expected(
@@ -67,7 +67,7 @@ async def test_the_answer_for_a_peer_near_the_end_of_many_blocks_is_quick(tmp_pa
         await journal.append(blocks)
         begun = time.process_time()
         for _ in range(20):
-            assert await journal.blocks_beyond([998] * 20, 10_000) == tuple(blocks[-20:])
+            assert await journal.blocks_beyond(0, [998] * 20, 10_000) == tuple(blocks[-20:])
         assert time.process_time() - begun < 1, "of computing, however busy the machine is"
 
 
@@ -122,7 +122,7 @@ async def _everything(folder: Path) -> list[object]:
     async with journal_in(folder) as journal:
         blocks = list(journal.blocks())
         found: list[object] = [blocks, [await journal.block(b.digest) for _, b in blocks]]
-        found += [await journal.blocks_beyond([], 10_000_000)]
+        found += [await journal.blocks_beyond(0, [], 10_000_000)]
         found += [journal.own_slots(), journal.own_operations(), journal.prepared_reveals()]
         found += [journal.last_final(), [journal.final(index) for index in range(61)]]
         return [*found, [journal.note(str(n)) for n in range(21)]]

@@ -100,7 +100,7 @@ def test_a_member_counts_once_in_the_window_however_often_it_was_punished() -> N
     penalties = Penalties()
     for at_round, at_ms in ((1, 10), (2, 30)):
         found = Contradiction(Epoch(0), MemberIndex(4), Round(at_round))
-        penalties = penalties.including(found, Milliseconds(at_ms))
-    assert penalties.members_since(Milliseconds(20)) == (4,)
-    assert penalties.members_since(Milliseconds(31)) == ()
+        penalties = penalties.including(found, ANN, Weight(7), Milliseconds(at_ms))
+    assert penalties.weight_since(Milliseconds(20)) == 7
+    assert penalties.weight_since(Milliseconds(31)) == 0
     assert len(penalties.punished) == 2

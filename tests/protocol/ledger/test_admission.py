@@ -12,9 +12,7 @@ from protocol.ledger.committee import Committee
 from protocol.messages import (
     VERSION,
     Block,
-    BlockRequest,
     EquivocationEvidence,
-    OperationBatch,
     Payload,
     SignedBlock,
     SignedOperation,
@@ -27,6 +25,7 @@ from protocol.parameters import minimal
 from protocol.signing import Scheme
 from protocol.simulator.scheme import FAKE
 from protocol.units import AccountId, Digest, MemberIndex, Round, Signature
+from protocol.wire import BlockRequest, OperationBatch
 from tests.support.core_group import account, fake_genesis, identity
 from tests.support.operations import fake_operation
 

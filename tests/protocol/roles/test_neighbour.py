@@ -4,14 +4,6 @@ from typing import TypeVar
 from protocol import effects as fx
 from protocol.encoding import encode
 from protocol.ledger.synchronizer import ANSWER_INTERVAL_MS, RETRY_MS, SUMMARY_INTERVAL_MS
-from protocol.messages import (
-    BlockBatch,
-    BlockRequest,
-    OperationBatch,
-    PeerMessage,
-    Summary,
-    open_message,
-)
 from protocol.roles.neighbour import (
     ANSWER_BYTES_MAX,
     CHAINS_MAX,
@@ -20,6 +12,14 @@ from protocol.roles.neighbour import (
     Taken,
 )
 from protocol.units import MILLISECOND, SECOND, Digest
+from protocol.wire import (
+    BlockBatch,
+    BlockRequest,
+    OperationBatch,
+    PeerMessage,
+    Summary,
+    open_message,
+)
 from tests.support.core_group import CoreGroup, account, fake_genesis
 from tests.support.operations import fake_operation
 
@@ -87,9 +87,12 @@ def test_summaries_in_quick_succession_are_not_compared() -> None:
     assert [len(effects) for effects in answers] == [2, 0, 0, 2]
 
 
-def test_the_summary_of_another_epoch_is_passed_over() -> None:
+def test_a_neighbour_in_a_later_epoch_is_asked_for_the_rest_of_this_one() -> None:
     neighbour, group = running()
-    assert neighbour.take(Summary(1, (9,) * 4, (), answer=False), PEER, group.now) == Taken()
+    later = Summary(1, (0,) * 4, (), answer=True)
+    taken = neighbour.take(later, PEER, group.now)
+    tips = group.cores[0].ledger.dag.tips()
+    assert sent(taken.effects, BlockRequest) == [BlockRequest(0, (), tips)]
 
 
 def test_a_neighbour_that_is_ahead_is_asked_for_the_closure_once() -> None:
@@ -137,14 +140,14 @@ def test_recent_blocks_are_answered_from_memory_each_with_what_lies_above() -> N
 def test_what_is_not_in_memory_is_answered_from_the_store() -> None:
     neighbour, group = running()
     taken = neighbour.take(BlockRequest(0, (UNKNOWN,), ()), PEER, group.now)
-    assert taken.effects == (fx.SendStoredBlocks(PEER, (UNKNOWN,), (), ANSWER_BYTES_MAX),)
+    assert taken.effects == (fx.SendStoredBlocks(PEER, (UNKNOWN,), (), ANSWER_BYTES_MAX, 0),)
 
 
 def test_a_newcomer_is_answered_from_the_store() -> None:
     neighbour, group = running(50)
     assert group.cores[0].ledger.gc_round > 0
     taken = neighbour.take(BlockRequest(0, (), (0,) * 4), PEER, group.now)
-    assert taken.effects == (fx.SendStoredBlocks(PEER, (), (0,) * 4, ANSWER_BYTES_MAX),)
+    assert taken.effects == (fx.SendStoredBlocks(PEER, (), (0,) * 4, ANSWER_BYTES_MAX, 0),)
 
 
 def test_requests_of_one_neighbour_are_answered_at_a_bounded_rate() -> None:

@@ -1,6 +1,6 @@
-from protocol.messages import OperationBatch, open_message
 from protocol.roles.outbox import BATCH_BYTES_MAX, INTERVAL_MS, Outbox
 from protocol.units import MILLISECOND
+from protocol.wire import OperationBatch, open_message
 
 INTERVAL = INTERVAL_MS * MILLISECOND
 

@@ -4,12 +4,13 @@ from functools import cache
 from protocol import effects as fx
 from protocol import events as ev
 from protocol.encoding import decode, encode
-from protocol.messages import Block, BlockBatch, OperationBatch, SignedBlock
+from protocol.messages import Block, SignedBlock
 from protocol.simulator.catalogue import calm
 from protocol.simulator.costs import Bill, Costs
 from protocol.simulator.run import Verdict, play
 from protocol.simulator.world import World
 from protocol.units import MILLISECOND, SECOND, AccountId
+from protocol.wire import BlockBatch, OperationBatch
 
 PEER = AccountId(bytes(32))
 STEPS = Costs(step_ns=7)

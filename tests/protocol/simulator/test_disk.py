@@ -1,9 +1,9 @@
 from protocol import effects as fx
 from protocol import events as ev
 from protocol.encoding import decode
-from protocol.messages import BlockBatch
 from protocol.simulator.disk import RESTORED_BLOCKS, Disk
 from protocol.units import AccountId, Digest, JobId, Round
+from protocol.wire import BlockBatch
 
 PEER = AccountId(bytes(32))
 
@@ -75,19 +75,19 @@ def test_many_blocks_are_restored_in_parts() -> None:
 
 def test_an_answer_has_the_wanted_blocks_first_and_then_what_is_new() -> None:
     disk = kept(block(1, 0, 1), block(2, 1, 1), block(3, 0, 2), block(4, 1, 2))
-    request = fx.SendStoredBlocks(PEER, (digest(4), digest(9)), (1, 0), 1_000)
+    request = fx.SendStoredBlocks(PEER, (digest(4), digest(9)), (1, 0), 1_000, 0)
     assert answer(disk, request) == (block(4).raw, block(2).raw, block(3).raw)
 
 
 def test_an_answer_without_rounds_has_only_what_was_named() -> None:
     disk = kept(block(1), block(2))
-    request = fx.SendStoredBlocks(PEER, (digest(2),), (), 1_000)
+    request = fx.SendStoredBlocks(PEER, (digest(2),), (), 1_000, 0)
     assert answer(disk, request) == (block(2).raw,)
 
 
 def test_an_answer_keeps_its_limit() -> None:
     disk = kept(block(1, size=400), block(2, size=400), block(3, size=400))
-    assert len(answer(disk, fx.SendStoredBlocks(PEER, (), (0,), 1_000))) == 2
+    assert len(answer(disk, fx.SendStoredBlocks(PEER, (), (0,), 1_000, 0))) == 2
 
 
 def test_a_second_block_for_one_slot_is_noticed() -> None:
@@ -100,7 +100,7 @@ def test_a_copy_keeps_what_was_safe_and_goes_its_own_way() -> None:
     disk.write(slot(5))
     copy = disk.copy()
     disk.sync()
-    assert (copy.last_slot, disk.last_slot, Disk().last_slot) == (4, 5, 0)
+    assert (copy.last_slot, disk.last_slot, Disk().last_slot) == ((0, 4), (0, 5), (0, 0))
     copy.write(slot(5, signed=1))
     copy.sync()
     assert (disk.contradictions, copy.contradictions) == ([], [])

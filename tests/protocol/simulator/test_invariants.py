@@ -42,7 +42,7 @@ def commit(index: int, digest: bytes = b"d" * 32, state: bytes = b"s" * 32) -> f
 
 
 def proposed(number: int, digest: bytes) -> fx.Report:
-    return fx.Report(fx.BlockProposed(Round(number), Digest(digest), 0))
+    return fx.Report(fx.BlockProposed(0, Round(number), Digest(digest), 0))
 
 
 def run(seconds: int = 8) -> tuple[World, Log]:

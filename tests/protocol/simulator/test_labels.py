@@ -24,7 +24,7 @@ def report(index: int, leader_round: int) -> fx.Report:
 def watching() -> Labels:
     labels = Labels(cut((0, 1, 2, 3), (4,)))
     for time, block_round in ((START - 1, TOP), (START + 1, TOP + 5)):
-        labels.effect(time, 0, fx.Report(fx.BlockProposed(Round(block_round), Digest(b""), 0)))
+        labels.effect(time, 0, fx.Report(fx.BlockProposed(0, Round(block_round), Digest(b""), 0)))
     return labels
 
 

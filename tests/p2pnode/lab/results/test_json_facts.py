@@ -20,7 +20,7 @@ DIGEST = Digest(bytes(32))
 @pytest.mark.parametrize(
     "fact",
     [
-        fx.BlockProposed(Round(3), DIGEST, 2),
+        fx.BlockProposed(0, Round(3), DIGEST, 2),
         fx.CommitApplied(CommitIndex(1), DIGEST, DIGEST, Round(1), 4, 1_500),
         fx.OperationRefused(7, Reason.STALE_NONCE, "why"),
         OperationFailed(DIGEST, KEY, Reason.NONCE_GAP, ""),
@@ -51,6 +51,6 @@ def test_an_unknown_fact_is_passed_over() -> None:
     [("round", "3"), ("round", True), ("digest", "zz"), ("digest", 7), ("operations", None)],
 )
 def test_a_field_of_another_kind_is_named(field: str, value: object) -> None:
-    record = record_of(fx.BlockProposed(Round(3), DIGEST, 2)) | {field: value}
+    record = record_of(fx.BlockProposed(0, Round(3), DIGEST, 2)) | {field: value}
     with pytest.raises(BadRecord, match=f"block_proposed.{field}: "):
         fact_of(record)

@@ -1,0 +1,381 @@
+"""Seats, candidates, convictions and certificates, as a state driven by hand keeps them."""
+
+from dataclasses import dataclass, field
+
+import pytest
+from msgspec.structs import replace
+
+from protocol.encoding import digest_of, encode
+from protocol.errors import Reason, Rejected
+from protocol.facts import (
+    BoundaryDisputed,
+    CommitteeTooLight,
+    EpochCertified,
+    EpochClosed,
+    OperationFailed,
+    Slashed,
+    StateFact,
+)
+from protocol.ledger.block import genesis_reference
+from protocol.ledger.ordering import Commit
+from protocol.messages import (
+    VERSION,
+    Block,
+    EpochAttestation,
+    EpochPayload,
+    EquivocationEvidence,
+    Lease,
+    Payload,
+    Registration,
+    StakeDeposit,
+    content_of,
+)
+from protocol.parameters import Parameters, minimal
+from protocol.signing import BLOCK, EPOCH, REAL
+from protocol.units import CREDIT, CommitIndex, Digest, MemberIndex, Round
+from tests.support.builders import (
+    RICHES,
+    STAKE,
+    account_id,
+    account_seed,
+    make_genesis,
+    make_operation,
+    make_state,
+    vrf_key,
+)
+from tests.support.dag_builder import Loom
+
+ANN, BEA, CID, DOT, NEW = (account_id(number) for number in (0, 1, 2, 3, 9))
+MEMBERS = 4
+
+
+@dataclass
+class Town:
+    """A state whose epochs have one commit; whoever is named took part in it."""
+
+    members: int = MEMBERS
+    parameters: Parameters = field(default_factory=minimal)
+
+    def __post_init__(self) -> None:
+        available = STAKE + RICHES
+        self.genesis = make_genesis(
+            self.members, parameters=self.parameters, available=available, others=[9]
+        )
+        self.state = make_state(self.genesis)
+        self.nonces: dict[int, int] = {}
+
+    @property
+    def accounts(self) -> list[bytes]:
+        return [member.account for member in self.state.committee.members]
+
+    def commit(
+        self,
+        *sent: tuple[int, Payload],
+        closes: bool = False,
+        present: dict[int, int] | None = None,
+        equivocations: tuple[tuple[MemberIndex, Round], ...] = (),
+    ) -> tuple[StateFact, ...]:
+        """Orders operations; `present` gives the round of the block of each numbered account."""
+        state = self.state
+        loom = Loom(state.committee)
+        rows = {account_id(number): last for number, last in (present or {}).items()}
+        blocks = tuple(
+            loom.weave(index, rows[member.account], [])
+            for index, member in enumerate(state.committee.members)
+            if member.account in rows
+        )
+        index = CommitIndex(state.index + 1)
+        name = index.to_bytes(8, "big")
+        entries = [self.operation(number, payload) for number, payload in sent]
+        commit = Commit(
+            index=index,
+            leader_round=Round(20 if closes else 1),
+            leader=digest_of(b"leader", name),
+            digest=digest_of(b"commit", name),
+            time_ms=state.commit_time_ms + 1_000,
+            beacon=digest_of(b"beacon", name),
+            blocks=blocks,
+            equivocations=equivocations,
+            epoch=state.committee.epoch,
+            base_round=Round(20 * state.committee.epoch),
+            closes=closes,
+        )
+        return state.apply(commit, entries)
+
+    def close(self, *numbers: int) -> tuple[StateFact, ...]:
+        """Ends the epoch; those named were there in its last round."""
+        return self.commit(closes=True, present=dict.fromkeys(numbers, 20))
+
+    def operation(self, number: int, payload: Payload):
+        nonce = self.nonces.get(number, 0)
+        self.nonces[number] = nonce + 1
+        return make_operation(self.genesis, number, nonce, payload)
+
+    def lease(self) -> Lease:
+        return Lease(self.state.committee.beacon_at_start)
+
+    def attestation(self, number: int, boundary: Digest | None = None) -> EpochAttestation:
+        closed = self.state.epochs.closed[-1]
+        digest = boundary or closed.digest
+        signature = REAL.sign(account_seed(number), EPOCH, digest)
+        return EpochAttestation(closed.committee.epoch, digest, signature)
+
+    def refusal(self, number: int, payload: EpochPayload) -> Reason:
+        with pytest.raises(Rejected) as caught:
+            self.state.epochs.check(account_id(number), payload)
+        return caught.value.reason
+
+
+def test_members_that_were_there_to_the_end_go_on() -> None:
+    town = Town()
+    (closed,) = town.close(0, 1, 2, 3)
+    assert closed == EpochClosed(0, 1, 20, 4, 40_000, (), ())
+    assert town.state.committee.epoch == 1
+    assert sorted(town.accounts) == sorted([ANN, BEA, CID, DOT])
+
+
+def test_a_member_whose_last_block_is_of_the_first_half_is_left_out() -> None:
+    town = Town()
+    town.commit(present={3: 10})
+    (closed,) = town.commit(closes=True, present={0: 20, 1: 11, 2: 11})
+    assert isinstance(closed, EpochClosed)
+    assert (closed.left, closed.weight) == ((DOT,), 30_000)
+    assert town.state.accounts.of(DOT).staked == STAKE, "silence costs nothing"
+
+
+def test_an_evicted_member_returns_by_its_lease_two_epochs_later() -> None:
+    town = Town()
+    town.close(0, 1, 2)
+    assert town.state.epochs.may_lease(DOT)
+    town.commit((3, town.lease()))
+    assert not town.state.epochs.may_lease(DOT)
+    (closed,) = town.close(0, 1, 2)
+    assert isinstance(closed, EpochClosed)
+    assert closed.joined == (DOT,), "its stake was recorded when it was evicted"
+
+
+def test_stake_that_comes_in_counts_an_epoch_after_it_was_recorded() -> None:
+    town = Town()
+    town.commit((9, StakeDeposit(STAKE)), (9, Registration(vrf_key(9))))
+    assert not town.state.epochs.may_lease(NEW), "its key counts two epochs later"
+    town.close(0, 1, 2, 3)
+    town.commit((9, town.lease()), (0, StakeDeposit(CREDIT)))
+    (closed,) = town.close(0, 1, 2, 3)
+    assert isinstance(closed, EpochClosed)
+    assert closed.joined == (NEW,)
+    weights = {one.account: one.weight for one in town.state.committee.members}
+    assert weights[ANN] == 10_000, "what it added has not been there for an epoch"
+    town.close(0, 1, 2, 3, 9)
+    weights = {one.account: one.weight for one in town.state.committee.members}
+    assert weights[ANN] == 10_001
+
+
+def test_whoever_lets_an_epoch_pass_without_a_lease_is_no_candidate_in_it() -> None:
+    town = Town()
+    town.close(0, 1, 2)
+    town.close(0, 1, 2)
+    town.commit((3, town.lease()))
+    (closed,) = town.close(0, 1, 2)
+    assert isinstance(closed, EpochClosed)
+    assert closed.joined == (), "nobody recorded its stake"
+    town.commit((3, town.lease()))
+    (closed,) = town.close(0, 1, 2)
+    assert isinstance(closed, EpochClosed)
+    assert closed.joined == (DOT,)
+
+
+def test_the_heaviest_take_the_seats() -> None:
+    town = Town(parameters=replace(minimal(), committee_max=3))
+    town.commit((3, StakeDeposit(CREDIT)))
+    town.close(0, 1, 2, 3)
+    by_key = sorted([ANN, BEA, CID, DOT])[:3]
+    assert sorted(town.accounts) == by_key, "of equals, the lower key wins"
+
+
+def test_a_key_registered_by_a_member_counts_two_epochs_later() -> None:
+    town = Town()
+    town.commit((0, Registration(vrf_key(40))))
+    keys = []
+    for _ in range(2):
+        town.close(0, 1, 2, 3)
+        (member,) = (one for one in town.state.committee.members if one.account == ANN)
+        keys.append(member.vrf_key)
+    assert keys == [vrf_key(0), vrf_key(40)]
+
+
+def test_an_equivocator_loses_its_seat_until_it_asks_for_one() -> None:
+    town = Town()
+    number = town.state.committee.index_of(BEA)
+    assert number is not None
+    facts = town.commit(equivocations=((number, Round(3)),))
+    assert [type(fact) for fact in facts] == [Slashed]
+    (closed,) = town.close(0, 1, 2, 3)
+    assert isinstance(closed, EpochClosed)
+    assert closed.left == (BEA,)
+    town.commit((1, town.lease()))
+    (closed,) = town.close(0, 2, 3)
+    assert isinstance(closed, EpochClosed)
+    assert closed.joined == (BEA,)
+
+
+def test_a_ledger_that_loses_too_much_weight_forms_no_committee() -> None:
+    town = Town(parameters=replace(minimal(), committee_weight_min=5_001))
+    before = town.state.committee
+    (halted,) = town.close(0, 1)
+    assert halted == CommitteeTooLight(0, 2, 20_000, 20_004)
+    assert (
+        town.state.epochs.stopped == "the next committee would weigh 20000, and at least 20004 must"
+    )
+    assert town.state.committee is before
+
+
+def test_the_weight_is_compared_with_that_of_some_epochs_ago() -> None:
+    terms = replace(minimal(), committee_weight_min=5_001, committee_weight_epochs=2)
+    town = Town(parameters=terms)
+    town.close(0, 1, 2)
+    town.close(0, 1, 2)
+    town.close(0, 1)
+    assert town.state.epochs.stopped == "", "20,000 is more than half of 30,000"
+
+
+@pytest.mark.parametrize(
+    ("number", "payload", "reason"),
+    [
+        (9, Registration(vrf_key(9)), Reason.INSUFFICIENT_STAKE),
+        (0, Lease(Digest(bytes(32))), Reason.ALREADY_COUNTED),
+        (0, Lease(digest_of(b"no", b"beacon")), Reason.WRONG_EPOCH),
+        (0, EpochAttestation(0, Digest(bytes(32)), bytes(64)), Reason.WRONG_EPOCH),
+    ],
+)
+def test_what_an_epoch_has_no_use_for_is_refused(
+    number: int, payload: EpochPayload, reason: Reason
+) -> None:
+    town = Town()
+    if reason is Reason.ALREADY_COUNTED:
+        town.commit((0, town.lease()))
+    assert town.refusal(number, payload) is reason
+
+
+def test_a_lease_needs_a_key_for_random_values() -> None:
+    town = Town()
+    town.commit((9, StakeDeposit(STAKE)))
+    assert town.refusal(9, town.lease()) is Reason.NOT_REGISTERED
+
+
+def test_a_key_is_registered_once_an_epoch() -> None:
+    town = Town()
+    town.commit((0, Registration(vrf_key(40))))
+    assert town.refusal(0, Registration(vrf_key(41))) is Reason.ALREADY_COUNTED
+
+
+def test_a_lease_that_comes_an_epoch_late_costs_nothing_and_counts_for_nothing() -> None:
+    town = Town()
+    late = town.lease()
+    town.close(0, 1, 2)
+    available = town.state.accounts.of(DOT).available
+    facts = town.commit((3, late))
+    assert not [fact for fact in facts if isinstance(fact, OperationFailed)]
+    assert town.state.accounts.of(DOT).available == available
+    assert town.state.epochs.may_lease(DOT)
+
+
+def test_a_quorum_of_attestations_certifies_how_an_epoch_ended() -> None:
+    town = Town()
+    town.close(0, 1, 2, 3)
+    facts = town.commit(*((number, town.attestation(number)) for number in (0, 1, 2, 3)))
+    assert [fact for fact in facts if isinstance(fact, EpochCertified)] == [EpochCertified(0)]
+    closed = town.state.epochs.closed[-1]
+    assert closed.is_certified
+    for index, signature in closed.signatures.items():
+        account = closed.committee.members[index].account
+        REAL.verify(account, EPOCH, closed.boundary.digest, signature)
+    assert closed.boundary.beacon == town.state.committee.beacon_at_start
+    assert closed.boundary.state_digest != town.state.digest
+
+
+def test_an_attestation_counts_once_and_only_of_members() -> None:
+    town = Town()
+    town.close(0, 1, 2, 3)
+    assert town.refusal(9, town.attestation(9)) is Reason.NOT_A_MEMBER
+    stolen = replace(town.attestation(0), signature=town.attestation(1).signature)
+    assert town.refusal(0, stolen) is Reason.BAD_SIGNATURE
+    assert list(town.state.epochs.owed_by(ANN)) == [town.state.epochs.closed[-1]]
+    town.commit((0, town.attestation(0)))
+    assert list(town.state.epochs.owed_by(ANN)) == []
+    assert town.refusal(0, town.attestation(0)) is Reason.ALREADY_COUNTED
+
+
+def test_a_lone_liar_about_an_end_is_named_and_more_than_a_minority_halts_the_ledger() -> None:
+    town = Town()
+    town.close(0, 1, 2, 3)
+    other = digest_of(b"another", b"end")
+    facts = town.commit((0, town.attestation(0, other)))
+    assert [fact for fact in facts if isinstance(fact, BoundaryDisputed)] == [
+        BoundaryDisputed(0, ANN)
+    ]
+    assert town.state.epochs.stopped == ""
+    town.commit((1, town.attestation(1, other)))
+    assert town.state.epochs.stopped == "members signed another end of epoch 0"
+    assert not town.state.epochs.closed[-1].is_certified
+
+
+def test_the_next_committee_binds_how_the_epoch_ended() -> None:
+    one, other = Town(), Town()
+    other.commit((0, Registration(vrf_key(40))))
+    for town in (one, other):
+        town.close(0, 1, 2, 3)
+    first, second = one.state.committee, other.state.committee
+    assert [m.account for m in first.members] == [m.account for m in second.members]
+    assert set(first.genesis_digests).isdisjoint(second.genesis_digests)
+
+
+def contradiction(town: Town, number: int) -> EquivocationEvidence:
+    """Two blocks that a member signed for one round of the running epoch."""
+    committee = town.state.committee
+    author = committee.index_of(account_id(number))
+    assert author is not None
+    own = genesis_reference(committee, author)
+    sides = []
+    for time_ms in (1, 2):
+        block = Block(
+            VERSION,
+            committee.network,
+            committee.epoch,
+            5,
+            author,
+            own,
+            (),
+            (),
+            content_of(()),
+            None,
+            b"",
+            time_ms,
+        )
+        body = encode(block)
+        sides += [body, REAL.sign(account_seed(number), BLOCK, digest_of(BLOCK, body))]
+    return EquivocationEvidence(*sides)
+
+
+def test_a_contradiction_of_the_last_epoch_is_punished_once_and_one_before_it_is_not() -> None:
+    town = Town()
+    evidence = contradiction(town, 1)
+    town.close(0, 1, 2, 3)
+    facts = town.commit((0, evidence))
+    assert [fact.account for fact in facts if isinstance(fact, Slashed)] == [BEA]
+    (again,) = town.commit((2, evidence))
+    assert isinstance(again, OperationFailed)
+    assert again.reason is Reason.ALREADY_PUNISHED
+    old = contradiction(town, 3)
+    for _ in range(2):
+        town.close(0, 1, 2, 3)
+    (late,) = town.commit((2, old))
+    assert isinstance(late, OperationFailed)
+    assert late.reason is Reason.BAD_EVIDENCE
+
+
+def test_a_window_of_rounds_goes_on_across_an_end() -> None:
+    town = Town()
+    town.close(0, 1, 2, 3)
+    assert town.state.leader_round == 20
+    town.commit()
+    assert town.state.leader_round == 21
