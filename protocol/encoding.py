@@ -36,9 +36,7 @@ def decode(raw: bytes, kind: type[Value], limit_bytes: int) -> Value:
     Raises:
         Rejected: `TOO_LARGE`, `MALFORMED` or `NOT_CANONICAL`.
     """
-    if len(raw) > limit_bytes:
-        raise Rejected(Reason.TOO_LARGE, f"{len(raw)} bytes, at most {limit_bytes}")
-    plain = _unpack(raw)
+    plain = unpack_plain(raw, limit_bytes)
     try:
         value = msgspec.convert(plain, kind, strict=True)
     except (msgspec.ValidationError, RecursionError) as error:
@@ -58,6 +56,23 @@ def decode_kept(raw: bytes, kind: type[Value]) -> Value:
         return msgspec.convert(_unpack(raw), kind, strict=True)
     except (msgspec.ValidationError, RecursionError) as error:
         raise Rejected(Reason.MALFORMED, str(error)) from None
+
+
+def pack_plain(plain: object) -> bytes:
+    """Packs arrays, integers, texts and bytes as they are."""
+    packed: bytes = msgpack.packb(plain)
+    return packed
+
+
+def unpack_plain(raw: bytes, limit_bytes: int) -> object:
+    """Unpacks bytes from outside into arrays, integers, texts and bytes.
+
+    Raises:
+        Rejected: `TOO_LARGE` or `MALFORMED`.
+    """
+    if len(raw) > limit_bytes:
+        raise Rejected(Reason.TOO_LARGE, f"{len(raw)} bytes, at most {limit_bytes}")
+    return _unpack(raw)
 
 
 def digest_of(tag: bytes, *parts: bytes) -> Digest:
