@@ -20,6 +20,8 @@ Turn = Callable[[object], object]
 """One direction of one type: a value to what MessagePack has, or back."""
 
 PLAIN: Final = (int, str, bytes, bool)
+LONG_MIN, LONG_MAX = 9, 32
+"""Bytes of an integer that is kept as bytes, because MessagePack has none so long."""
 
 
 def pack(value: object) -> bytes:
@@ -150,8 +152,12 @@ def _container_unpacker(hint: Hashable) -> Turn:
 
 
 def _checker(kind: type) -> Turn:
+    """Makes the function that takes values of one plain type, and integers of more than 64 bits."""
+
     def check(plain: object) -> object:
         if type(plain) is not kind:
+            if kind is int and isinstance(plain, bytes) and LONG_MIN <= len(plain) <= LONG_MAX:
+                return int.from_bytes(plain, "big")
             raise Rejected(Reason.MALFORMED, f"{type(plain).__name__} instead of {kind.__name__}")
         return plain
 

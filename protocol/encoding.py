@@ -60,8 +60,15 @@ def decode_kept(raw: bytes, kind: type[Value]) -> Value:
 
 def pack_plain(plain: object) -> bytes:
     """Packs arrays, integers, texts and bytes as they are."""
-    packed: bytes = msgpack.packb(plain)
+    packed: bytes = msgpack.packb(plain, default=_long)
     return packed
+
+
+def _long(number: object) -> bytes:
+    """Stands in for an integer that MessagePack cannot hold: its bytes, the first of them not 0."""
+    assert isinstance(number, int), f"no plain value: {type(number).__name__}"
+    assert number > 0, "no quantity is so far below zero"
+    return number.to_bytes(-(-number.bit_length() // 8), "big")
 
 
 def unpack_plain(raw: bytes, limit_bytes: int) -> object:

@@ -5,7 +5,7 @@ from typing import Final
 
 import pytest
 
-from protocol.accounts import Account, Unbonding
+from protocol.balances import Account, Unbonding
 from protocol.compact import pack, unpack
 from protocol.economy.reputation import Reputation, Seen
 from protocol.economy.slashing import Contradiction
