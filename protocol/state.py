@@ -211,6 +211,8 @@ class State:
         self._position = following(
             self._position, commit.leader_round, commit.time_ms, commit.beacon, self.parameters
         )
+        kept_ms = self.parameters.ended_job_kept_ms
+        self._register.retire(Milliseconds(self.ledger_time_ms - kept_ms))
         agenda = self._register.agenda
         for job in agenda.due_by_round(commit.leader_round):
             self._drive(lifecycle.reach_round(job, self._circumstances()))
@@ -227,8 +229,6 @@ class State:
             self.accounts.mature(self.ledger_time_ms)
         for identifier, before in self._register.touched.items():
             self._facts += facts_of_job(before, self.jobs[identifier])
-        kept_ms = self.parameters.ended_job_kept_ms
-        self._register.retire(Milliseconds(self.ledger_time_ms - kept_ms))
         self.digest = self._entries.seal()
         return tuple(self._facts)
 

@@ -36,6 +36,7 @@ class Register:
         self.agenda = Agenda(self._jobs)
         self.touched: dict[JobId, Job | None] = {}
         self.waiting = 0
+        self._left: dict[JobId, None] = {}
 
     def write(self, job: Job) -> None:
         """Takes over a job as it is now."""
@@ -52,13 +53,15 @@ class Register:
     def retire(self, ledger_ms: Milliseconds) -> None:
         """Lets go of the jobs that ended by this ledger time and can bring nothing more."""
         for job in self.agenda.due_by_end(ledger_ms):
-            self.touched.setdefault(job.identifier, job)
+            self._left[job.identifier] = None
             del self._jobs[job.identifier]
 
     def take_changes(self) -> Iterable[tuple[JobId, Job | None]]:
-        """Every job touched since the last call as it is now; None for one that left."""
-        changes = [(identifier, self._jobs.get(identifier)) for identifier in self.touched]
+        """Every job written since the last call, as it is now; None for one that left."""
+        changed = (*self.touched, *self._left)
+        changes = [(identifier, self._jobs.get(identifier)) for identifier in changed]
         self.touched.clear()
+        self._left.clear()
         return changes
 
     def load(self, identifier: JobId, job: Job) -> None:
