@@ -1,152 +1,40 @@
 """Balances in double entry: the only file that moves credits.
 
 Every credit lies in exactly one bucket. A `Move` takes from one bucket and adds to another, so the
-sum over all buckets stays what genesis and emission put there. A pledge is no bucket: it marks a
-part of an account's stake as answering for one job. A batch of movements is checked as a whole on
-a draft and then written, so a refused batch leaves no trace.
+sum over all buckets stays what genesis and emission put there. A batch of movements is checked as a
+whole on a draft and then written, so a refused batch leaves no trace.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from enum import Enum
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from heapq import heappop, heappush
 from typing import Final, assert_never
 
+from protocol.balances import (
+    EMPTY,
+    NOTHING,
+    Account,
+    Available,
+    Bucket,
+    Escrow,
+    Move,
+    Movement,
+    Pledge,
+    Released,
+    Reserve,
+    Reserves,
+    Staked,
+    Totals,
+    unbonding_at,
+    with_unbonding,
+)
 from protocol.errors import Misuse, Reason, Rejected
 from protocol.messages import Genesis
 from protocol.units import AccountId, Credits, JobId, Milliseconds, Nonce
 
-NOTHING: Final = Credits(0)
-FIRST: Final = Nonce(0)
 SUPPLY_MAX: Final = 2**62
 """So that no amount or sum of amounts outgrows the 63 bits of a message's field."""
-
-
-@dataclass(frozen=True, slots=True)
-class Unbonding:
-    """Withdrawn stake that can still be slashed."""
-
-    amount: Credits
-    release_ms: Milliseconds
-    """Ledger time at which it becomes available."""
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """What one account owns; a value, replaced as a whole."""
-
-    available: Credits = NOTHING
-    staked: Credits = NOTHING
-    """Pledged stake included, unbonding stake not."""
-    unbonding: tuple[Unbonding, ...] = ()
-    """Ascending by release, at most one entry for each time of release."""
-    pledges: tuple[tuple[JobId, Credits], ...] = ()
-    """Stake that answers for one job, in the order of pledging."""
-    escrow: Credits = NOTHING
-    """Locked in the jobs that this account requested."""
-    nonce: Nonce = FIRST
-    """Position that the account's next operation must have."""
-
-    @property
-    def pledged(self) -> Credits:
-        """The part of the stake that answers for jobs."""
-        return Credits(sum(amount for _, amount in self.pledges))
-
-    @property
-    def free_stake(self) -> Credits:
-        """The part of the stake that can be pledged or withdrawn."""
-        return Credits(self.staked - self.pledged)
-
-    @property
-    def slashable(self) -> Credits:
-        """Everything that evidence against the account can reach."""
-        return Credits(self.staked + sum(entry.amount for entry in self.unbonding))
-
-    def pledge_for(self, job: JobId) -> Credits:
-        """What answers for this job; 0 when nothing does."""
-        return next((amount for pledged, amount in self.pledges if pledged == job), NOTHING)
-
-
-EMPTY: Final = Account()
-
-
-@dataclass(frozen=True, slots=True)
-class Available:
-    """An account's spendable balance."""
-
-    account: AccountId
-
-
-@dataclass(frozen=True, slots=True)
-class Staked:
-    """An account's stake."""
-
-    account: AccountId
-
-
-@dataclass(frozen=True, slots=True)
-class Released:
-    """An account's unbonding stake with this time of release."""
-
-    account: AccountId
-    release_ms: Milliseconds
-
-
-@dataclass(frozen=True, slots=True)
-class Escrow:
-    """What a job holds of its requester's money."""
-
-    job: JobId
-    requester: AccountId
-
-
-class Reserve(Enum):
-    """Buckets that belong to nobody."""
-
-    POOL = "pool"
-    BURNED = "burned"
-
-
-Bucket = Available | Staked | Released | Escrow | Reserve
-
-
-@dataclass(frozen=True, slots=True)
-class Move:
-    """Credits go from one bucket to another."""
-
-    source: Bucket
-    target: Bucket
-    amount: Credits
-
-
-@dataclass(frozen=True, slots=True)
-class Pledge:
-    """Sets how much of an account's stake answers for a job; 0 frees it."""
-
-    account: AccountId
-    job: JobId
-    amount: Credits
-
-
-Movement = Move | Pledge
-
-
-@dataclass(slots=True)
-class Totals:
-    """The sum of each kind of bucket."""
-
-    available: int = 0
-    staked: int = 0
-    unbonding: int = 0
-    escrow: int = 0
-    pool: int = 0
-    burned: int = 0
-
-    @property
-    def all(self) -> int:
-        """Every credit that exists."""
-        return self.available + self.staked + self.unbonding + self.escrow + self.pool + self.burned
 
 
 class Accounts:
@@ -159,6 +47,7 @@ class Accounts:
         self._totals = Totals()
         self._maturities: list[tuple[Milliseconds, AccountId]] = []
         self._changed: dict[AccountId, None] = dict.fromkeys(self._accounts)
+        self._changed_escrows: dict[JobId, None] = {}
         self.minted = NOTHING
         """Created after genesis; nothing mints yet."""
         self._totals = self.recount()
@@ -249,7 +138,7 @@ class Accounts:
         """Makes available all unbonding stake whose time has come."""
         while self._maturities and self._maturities[0][0] <= ledger_ms:
             release_ms, account = heappop(self._maturities)
-            amount = _unbonding_at(self.of(account), release_ms)
+            amount = unbonding_at(self.of(account), release_ms)
             if amount:
                 source = Released(account, release_ms)
                 self.apply((Move(source, Available(account), Credits(amount)),))
@@ -260,6 +149,47 @@ class Accounts:
         self._changed.clear()
         return changes
 
+    def take_escrow_changes(self) -> tuple[tuple[JobId, Credits | None], ...]:
+        """Every escrow changed since the last call; None for an empty one."""
+        changes = tuple((job, self._escrows.get(job)) for job in self._changed_escrows)
+        self._changed_escrows.clear()
+        return changes
+
+    @property
+    def reserves(self) -> Reserves:
+        """What belongs to no account and no job."""
+        return Reserves(self._totals.pool, self._totals.burned, self.minted)
+
+    def items(self) -> Iterable[tuple[AccountId, Account]]:
+        """Every account."""
+        return self._accounts.items()
+
+    def escrows(self) -> Iterable[tuple[JobId, Credits]]:
+        """What each job holds, but for those that hold nothing."""
+        return self._escrows.items()
+
+    def clear(self) -> None:
+        """Forgets what genesis gave, before the balances of a snapshot are loaded."""
+        for held in (self._accounts, self._escrows, self._changed, self._changed_escrows):
+            held.clear()
+        self._maturities.clear()
+        self._totals = Totals()
+
+    def load(self, identifier: AccountId, account: Account) -> None:
+        """Takes in an account of a snapshot."""
+        self._write(identifier, account)
+        del self._changed[identifier]
+
+    def load_escrow(self, job: JobId, amount: Credits) -> None:
+        """Takes in what a job holds in a snapshot."""
+        self._write_escrow(job, amount)
+        del self._changed_escrows[job]
+
+    def load_reserves(self, reserves: Reserves) -> None:
+        """Takes in the reserves of a snapshot."""
+        self._totals.pool, self._totals.burned = reserves.pool, reserves.burned
+        self.minted = Credits(reserves.minted)
+
     def _write(self, identifier: AccountId, account: Account) -> None:
         before, sums = self.of(identifier), self._totals
         sums.available += account.available - before.available
@@ -268,13 +198,14 @@ class Accounts:
             sums.unbonding += account.slashable - account.staked
             sums.unbonding -= before.slashable - before.staked
         for entry in account.unbonding:
-            if not _unbonding_at(before, entry.release_ms):
+            if not unbonding_at(before, entry.release_ms):
                 heappush(self._maturities, (entry.release_ms, identifier))
         self._accounts[identifier] = account
         self._changed[identifier] = None
 
     def _write_escrow(self, job: JobId, amount: Credits) -> None:
         self._totals.escrow += amount - self.escrow_of(job)
+        self._changed_escrows[job] = None
         if amount:
             self._escrows[job] = amount
         else:
@@ -326,7 +257,7 @@ class _Draft:
                 self.accounts[account] = replace(current, staked=left)
             case Released(account, release_ms):
                 current = self._of(account)
-                self.accounts[account] = _with_unbonding(current, release_ms, amount)
+                self.accounts[account] = with_unbonding(current, release_ms, amount)
             case Escrow(job, requester):
                 self._add_escrow(job, requester, amount)
             case Reserve():
@@ -340,11 +271,6 @@ class _Draft:
         self.escrows[job] = Credits(held)
         current = self._of(requester)
         self.accounts[requester] = replace(current, escrow=Credits(current.escrow + amount))
-
-
-def burn(account: AccountId, amount: Credits) -> Move:
-    """Takes an account's available credits out of circulation, as every fee does."""
-    return Move(Available(account), Reserve.BURNED, amount)
 
 
 def check_supply(genesis: Genesis) -> None:
@@ -377,17 +303,3 @@ def _not_negative(amount: int, reason: Reason) -> Credits:
     if amount < 0:
         raise Rejected(reason, f"{-amount} millionths short")
     return Credits(amount)
-
-
-def _unbonding_at(account: Account, release_ms: Milliseconds) -> int:
-    return next((entry.amount for entry in account.unbonding if entry.release_ms == release_ms), 0)
-
-
-def _with_unbonding(account: Account, release_ms: Milliseconds, change: int) -> Account:
-    """Adds to or takes from the entry with this time of release; an empty one is dropped."""
-    amount = _unbonding_at(account, release_ms) + change
-    assert amount >= 0, "only what is unbonding can be taken from there"
-    others = [entry for entry in account.unbonding if entry.release_ms != release_ms]
-    if amount:
-        others.append(Unbonding(Credits(amount), release_ms))
-    return replace(account, unbonding=tuple(sorted(others, key=lambda entry: entry.release_ms)))

@@ -36,9 +36,7 @@ def decode(raw: bytes, kind: type[Value], limit_bytes: int) -> Value:
     Raises:
         Rejected: `TOO_LARGE`, `MALFORMED` or `NOT_CANONICAL`.
     """
-    if len(raw) > limit_bytes:
-        raise Rejected(Reason.TOO_LARGE, f"{len(raw)} bytes, at most {limit_bytes}")
-    plain = _unpack(raw)
+    plain = unpack_plain(raw, limit_bytes)
     try:
         value = msgspec.convert(plain, kind, strict=True)
     except (msgspec.ValidationError, RecursionError) as error:
@@ -58,6 +56,30 @@ def decode_kept(raw: bytes, kind: type[Value]) -> Value:
         return msgspec.convert(_unpack(raw), kind, strict=True)
     except (msgspec.ValidationError, RecursionError) as error:
         raise Rejected(Reason.MALFORMED, str(error)) from None
+
+
+def pack_plain(plain: object) -> bytes:
+    """Packs arrays, integers, texts and bytes as they are."""
+    packed: bytes = msgpack.packb(plain, default=_long)
+    return packed
+
+
+def _long(number: object) -> bytes:
+    """Stands in for an integer that MessagePack cannot hold: its bytes, the first of them not 0."""
+    assert isinstance(number, int), f"no plain value: {type(number).__name__}"
+    assert number > 0, "no quantity is so far below zero"
+    return number.to_bytes(-(-number.bit_length() // 8), "big")
+
+
+def unpack_plain(raw: bytes, limit_bytes: int) -> object:
+    """Unpacks bytes from outside into arrays, integers, texts and bytes.
+
+    Raises:
+        Rejected: `TOO_LARGE` or `MALFORMED`.
+    """
+    if len(raw) > limit_bytes:
+        raise Rejected(Reason.TOO_LARGE, f"{len(raw)} bytes, at most {limit_bytes}")
+    return _unpack(raw)
 
 
 def digest_of(tag: bytes, *parts: bytes) -> Digest:

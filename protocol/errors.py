@@ -18,6 +18,7 @@ class Reason(Enum):
     # Identity
     BAD_KEY = "the public key is not a valid point of the prime-order group"
     BAD_SIGNATURE = "the signature does not match the message and the key"
+    WRONG_ROOT = "the entries do not have the state root that was expected"
     BAD_PROOF = "the proof does not verify for this key and message"
     WRONG_NETWORK = "the message belongs to another network"
     WRONG_VERSION = "the message has a version that this node does not speak"

@@ -1,9 +1,10 @@
 """What a commit did to the state: the facts that a state reports, in order."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from protocol.errors import Reason
-from protocol.job.record import Fault, Phase
+from protocol.job.record import Fault, Job, Phase
 from protocol.units import AccountId, CommitIndex, Credits, Digest, Epoch, JobId, Round, Weight
 
 
@@ -116,3 +117,22 @@ StateFact = (
     | BoundaryDisputed
     | CommitteeTooLight
 )
+
+
+def facts_of_job(before: Job | None, job: Job) -> Iterator[StateFact]:
+    """Tells what became of a job in one commit.
+
+    Args:
+        before: The job as the commit found it; None for one that it opened.
+        job: The job as the commit left it.
+    """
+    identifier = job.identifier
+    if before is None or before.phase is not job.phase:
+        yield JobAdvanced(identifier, job.phase)
+    else:
+        yield JobChanged(identifier)
+    known = len(before.slashes) if before is not None else 0
+    for slash in job.slashes[known:]:
+        yield Slashed(slash.account, slash.amount, slash.reason, identifier)
+    if job.terminal and (before is None or not before.terminal):
+        yield Settled(identifier)

@@ -96,6 +96,8 @@ class Parameters(Struct, frozen=True, array_like=True, forbid_unknown_fields=Tru
     bid_window_rounds_min: Positive = 12
     bid_window_rounds_max: Positive = 240
     """A job that takes bids keeps the ledger at full pace, so nobody may ask for hours of it."""
+    ended_job_kept_ms: Whole = 24 * 3_600 * 1_000
+    """Ledger time for which an ended job stays in the state; after that only history has it."""
     bids_max: Positive = 1_024
     """Bids that one job can hold; each bidder has a stake, so crowding others out costs one."""
     seed_delay_rounds: Whole = 3

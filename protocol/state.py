@@ -5,34 +5,41 @@ one order: positions that jobs awaited (close, draw, audit), contradictions that
 shows, operations, then deadlines. Nothing here costs time in proportion to the whole state.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Final
 
 from protocol import messages
-from protocol.accounts import Accounts, Movement
+from protocol.accounts import Accounts
+from protocol.balances import Movement
 from protocol.economy import fees, staking
 from protocol.economy.reputation import NEWCOMER, Reputation, after_conviction
 from protocol.economy.slashing import Contradiction, Penalties, equivocation_share, slash_stake
 from protocol.economy.transfers import transfer
-from protocol.encoding import digest_of, encode
+from protocol.entries import (
+    ACCOUNT,
+    ESCROW,
+    FORMAT,
+    HEADER,
+    JOB,
+    PENALTIES,
+    REPUTATION,
+    RESERVES,
+    AnySection,
+    Entries,
+    Header,
+    Section,
+    Table,
+    single,
+)
 from protocol.epochs import Epochs
 from protocol.errors import Reason, Rejected
-from protocol.facts import (
-    JobAdvanced,
-    JobChanged,
-    OperationApplied,
-    OperationFailed,
-    Settled,
-    Slashed,
-    StateFact,
-)
+from protocol.facts import OperationApplied, OperationFailed, Slashed, StateFact, facts_of_job
 from protocol.job import lifecycle
-from protocol.job.agenda import Agenda
 from protocol.job.offer import open_job
 from protocol.job.position import following, origin
-from protocol.job.record import Change, Circumstances, Fault, Job, Phase
+from protocol.job.record import Change, Circumstances, Fault, Job
+from protocol.job.register import Register
 from protocol.ledger.committee import Committee
 from protocol.ledger.evidence import check_evidence, epoch_of
 from protocol.ledger.ordering import Commit
@@ -45,6 +52,8 @@ from protocol.messages import (
     network_of,
 )
 from protocol.signing import Scheme
+from protocol.snapshot import decode_pages, encode_pages
+from protocol.tree.tree import Tree
 from protocol.units import (
     AccountId,
     CommitIndex,
@@ -58,8 +67,6 @@ from protocol.units import (
 
 NEAR_ROUNDS: Final = 12
 """A deadline this many of the shortest rounds away keeps the ledger at full pace."""
-WAITING: Final = (Phase.BIDDING, Phase.DRAWING, Phase.SAMPLING, Phase.COMPARING, Phase.REVEALING)
-"""Phases in which a job waits for the ledger and not for a run."""
 NO_JOB: Final = JobId(bytes(32))
 """Stands for the identifier of an offer that is only previewed."""
 
@@ -80,9 +87,9 @@ class State:
         parameters: What all nodes of the network share.
         epochs: The running committee, and who may be in the next one.
         accounts: All balances; read-only for everybody else.
-        jobs: Every job by identifier.
+        jobs: Every job that is open or ended lately, by identifier.
         open_jobs: The jobs that have not ended.
-        digest: Chained over every change; equal only where the same commits were applied.
+        digest: Root over all entries: whatever later results depend on.
     """
 
     def __init__(self, genesis: Genesis, committee: Committee, scheme: Scheme) -> None:
@@ -91,19 +98,57 @@ class State:
         self.epochs = Epochs(genesis, committee, scheme, lambda one: self.accounts.of(one).staked)
         self._scheme = scheme
         self._network = network_of(genesis)
-        self._jobs: dict[JobId, Job] = {}
-        self._open: dict[JobId, Job] = {}
-        self.jobs: Mapping[JobId, Job] = MappingProxyType(self._jobs)
-        self.open_jobs: Mapping[JobId, Job] = MappingProxyType(self._open)
-        self._agenda = Agenda(self._jobs)
-        self._waiting = 0
-        self._reputations: dict[AccountId, Reputation] = {}
+        self._register = Register()
+        self.jobs: Mapping[JobId, Job] = self._register.jobs
+        self.open_jobs: Mapping[JobId, Job] = self._register.open_jobs
+        self._reputations = Table[AccountId, Reputation]()
         self._penalties = Penalties()
         self._position = origin(Digest(genesis.seed))
         self._facts: list[StateFact] = []
-        self._touched: dict[JobId, Job | None] = {}
-        self._touched_reputations: dict[AccountId, None] = {}
-        self.digest = digest_of(b"state", self._network, encode(self.accounts.take_changes()))
+        self._entries = Entries(self._sections())
+        self.digest = self._entries.seal()
+
+    @classmethod
+    def load(
+        cls,
+        genesis: Genesis,
+        committee: Committee,
+        scheme: Scheme,
+        pages: Iterable[bytes],
+        root: Digest,
+    ) -> "State":
+        """Makes the state that pages from anywhere hold.
+
+        Args:
+            genesis: Where the network started.
+            committee: The members whose blocks are ordered.
+            scheme: Signature functions.
+            pages: What `encode_pages` of an equal state gives.
+            root: The root that the state must have.
+
+        Raises:
+            Rejected: `TOO_LARGE` or `MALFORMED` for pages that no state has, `WRONG_ROOT` for
+                those of another state, `WRONG_NETWORK`.
+        """
+        state = cls(genesis, committee, scheme)
+        state.accounts.clear()
+        state._entries.load(decode_pages(pages), root)
+        if not state.accounts.conserved():
+            raise Rejected(Reason.MALFORMED, "the credits of this state do not add up")
+        state.digest = root
+        return state
+
+    def encode_pages(self) -> Iterator[bytes]:
+        """The whole state in pages, as it is at this call; each page is made when it is asked for.
+
+        A page holds keys and values in their order, see `protocol.snapshot`.
+        """
+        return encode_pages(self._entries.packed())
+
+    @property
+    def tree(self) -> Tree:
+        """All entries hashed, whose root is `digest`; a value that can be kept."""
+        return self._entries.tree
 
     @property
     def committee(self) -> Committee:
@@ -133,9 +178,9 @@ class State:
     @property
     def awaiting_ledger(self) -> bool:
         """Whether a job waits for the ledger; a run alone does not count."""
-        if self._waiting:
+        if self._register.waiting:
             return True
-        deadline_ms = self._agenda.next_deadline_ms()
+        deadline_ms = self._register.agenda.next_deadline_ms()
         near_ms = NEAR_ROUNDS * self.parameters.minimum_round_ms
         return deadline_ms is not None and deadline_ms <= self.ledger_time_ms + near_ms
 
@@ -179,9 +224,12 @@ class State:
             self._position, commit.ledger_round, commit.time_ms, commit.beacon, self.parameters
         )
         self.epochs.note(commit)
-        for job in self._agenda.due_by_round(commit.ledger_round):
+        kept_ms = self.parameters.ended_job_kept_ms
+        self._register.retire(Milliseconds(self.ledger_time_ms - kept_ms))
+        agenda = self._register.agenda
+        for job in agenda.due_by_round(commit.ledger_round):
             self._drive(lifecycle.reach_round(job, self._circumstances()))
-        for job in self._agenda.due_by_index(commit.index):
+        for job in agenda.due_by_index(commit.index):
             self._drive(lifecycle.reach_index(job, self._circumstances()))
         for member, equivocation_round in commit.equivocations:
             self._punish(Contradiction(self.committee.epoch, member, equivocation_round), None)
@@ -189,11 +237,12 @@ class State:
             if entry is not None:
                 self._enter(entry)
         if self._position.judges:
-            for job in self._agenda.due_by_deadline(self.ledger_time_ms):
+            for job in agenda.due_by_deadline(self.ledger_time_ms):
                 self._drive(lifecycle.pass_deadlines(job, self._circumstances()))
             self.accounts.mature(self.ledger_time_ms)
-        self._report_jobs()
-        self._chain(commit)
+        for identifier, before in self._register.touched.items():
+            self._facts += facts_of_job(before, self.jobs[identifier])
+        self.digest = self._entries.seal()
         if commit.closes:
             self._facts += self.epochs.close(commit, self.digest)
         return tuple(self._facts)
@@ -272,9 +321,9 @@ class State:
                 self.epochs.check(account, payload)
                 return _Decision(())
             case _:
-                if payload.job not in self._jobs:
+                job = self.jobs.get(payload.job)
+                if job is None:
                     raise Rejected(Reason.UNKNOWN_JOB)
-                job = self._jobs[payload.job]
                 return _of(lifecycle.decide(job, account, payload, self._circumstances()))
 
     def _charge(self, account: AccountId) -> None:
@@ -292,22 +341,9 @@ class State:
 
     def _write(self, change: Change) -> None:
         """Takes over what a rule made of a job; its movements are already made."""
-        job = change.job
-        before = self._jobs.get(job.identifier)
-        self._touched.setdefault(job.identifier, before)
-        self._waiting += (job.phase in WAITING) - (before is not None and before.phase in WAITING)
-        self._jobs[job.identifier] = job
-        if job.terminal:
-            self._open.pop(job.identifier, None)
-        else:
-            self._open[job.identifier] = job
+        self._register.write(change.job)
         for account, reputation in change.reputations:
-            self._set_reputation(account, reputation)
-        self._agenda.note(before, job)
-
-    def _set_reputation(self, account: AccountId, reputation: Reputation) -> None:
-        self._reputations[account] = reputation
-        self._touched_reputations[account] = None
+            self._reputations.set(account, reputation)
 
     def _checked(self, evidence: EquivocationEvidence) -> Contradiction:
         """Opens evidence that an account brings.
@@ -341,33 +377,32 @@ class State:
         owned = self.accounts.of(account)
         movements, amount = slash_stake(account, owned, share, reporter, self.parameters)
         self.accounts.apply(movements)
-        self._set_reputation(account, after_conviction(self.reputation_of(account)))
+        self._reputations.set(account, after_conviction(self.reputation_of(account)))
         self._facts.append(Slashed(account, amount, Fault.EQUIVOCATION, None))
 
-    def _report_jobs(self) -> None:
-        """Reports what became of each job in this commit, in the order of the first change."""
-        for identifier, before in self._touched.items():
-            job = self._jobs[identifier]
-            if before is None or before.phase is not job.phase:
-                self._facts.append(JobAdvanced(identifier, job.phase))
-            else:
-                self._facts.append(JobChanged(identifier))
-            known = len(before.slashes) if before is not None else 0
-            for slash in job.slashes[known:]:
-                self._facts.append(Slashed(slash.account, slash.amount, slash.reason, identifier))
-            if job.terminal and (before is None or not before.terminal):
-                self._facts.append(Settled(identifier))
-
-    def _chain(self, commit: Commit) -> None:
-        """Extends the digest by everything that this commit changed."""
-        jobs = tuple(self._jobs[identifier] for identifier in sorted(self._touched))
-        reputations = tuple(
-            (account, self._reputations[account]) for account in sorted(self._touched_reputations)
+    def _sections(self) -> tuple[AnySection, ...]:
+        """Says where everything is that later results depend on."""
+        accounts, register = self.accounts, self._register
+        return (
+            single(HEADER, self._header, self._load_header),
+            Section(ACCOUNT, accounts.items, accounts.take_changes, accounts.load),
+            Section(ESCROW, accounts.escrows, accounts.take_escrow_changes, accounts.load_escrow),
+            single(RESERVES, lambda: accounts.reserves, accounts.load_reserves),
+            Section(JOB, self.jobs.items, register.take_changes, register.load),
+            self._reputations.section(REPUTATION),
+            single(PENALTIES, lambda: self._penalties, self._load_penalties),
         )
-        changes = (self.ledger_time_ms, self.accounts.take_changes(), jobs, reputations)
-        self.digest = digest_of(b"state", self.digest, commit.digest, encode(changes))
-        self._touched.clear()
-        self._touched_reputations.clear()
+
+    def _header(self) -> Header:
+        return Header(FORMAT, self._network, self._position)
+
+    def _load_header(self, header: Header) -> None:
+        if (header.format, header.network) != (FORMAT, self._network):
+            raise Rejected(Reason.WRONG_NETWORK, "a state of another network or format")
+        self._position = header.position
+
+    def _load_penalties(self, penalties: Penalties) -> None:
+        self._penalties = penalties
 
 
 def _of(change: Change) -> _Decision:

@@ -21,6 +21,7 @@ class Agenda:
         self._rounds: list[Entry] = []
         self._indexes: list[Entry] = []
         self._deadlines: list[Entry] = []
+        self._endings: list[Entry] = []
 
     def note(self, before: Job | None, job: Job) -> None:
         """Takes in what a job waits for after a change."""
@@ -28,6 +29,7 @@ class Agenda:
             (self._rounds, _round),
             (self._indexes, _index),
             (self._deadlines, _deadline),
+            (self._endings, _end),
         ):
             position = awaited(job)
             if position is not None and (before is None or awaited(before) != position):
@@ -44,6 +46,10 @@ class Agenda:
     def due_by_deadline(self, ledger_ms: Milliseconds) -> tuple[Job, ...]:
         """Takes the jobs with a deadline up to this ledger time."""
         return self._due(self._deadlines, ledger_ms, _deadline)
+
+    def due_by_end(self, ledger_ms: Milliseconds) -> tuple[Job, ...]:
+        """Takes the jobs that ended by this ledger time and can bring nothing more."""
+        return self._due(self._endings, ledger_ms, _end)
 
     def next_deadline_ms(self) -> Milliseconds | None:
         """The ledger time of the nearest deadline of any job."""
@@ -70,7 +76,8 @@ class Agenda:
 
     def _is_valid(self, entry: Entry, awaited: Callable[[Job], int | None]) -> bool:
         position, identifier = entry
-        return awaited(self._jobs[identifier]) == position
+        job = self._jobs.get(identifier)
+        return job is not None and awaited(job) == position
 
 
 def _round(job: Job) -> int | None:
@@ -83,3 +90,7 @@ def _index(job: Job) -> int | None:
 
 def _deadline(job: Job) -> int | None:
     return job.deadline_ms
+
+
+def _end(job: Job) -> int | None:
+    return job.concluded_ms

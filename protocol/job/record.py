@@ -10,7 +10,7 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Final
 
-from protocol.accounts import NOTHING, Account, Movement
+from protocol.balances import NOTHING, Account, Movement
 from protocol.economy.reputation import Reputation
 from protocol.errors import Reason
 from protocol.job.position import Position
@@ -290,6 +290,8 @@ class Job:
     convicting: bool = False
     """Whether a result that contradicts the accepted one proves its author a liar."""
     ending: Ending | None = None
+    ended_ms: Milliseconds | None = None
+    """Ledger time of the end."""
     payouts: tuple[Payout, ...] = ()
     slashes: tuple[Slash, ...] = ()
     fee: Credits = NOTHING
@@ -328,6 +330,11 @@ class Job:
             times.append(self.window_end_ms)
         return min(times, default=None)
 
+    @property
+    def concluded_ms(self) -> Milliseconds | None:
+        """Ledger time of the end; None while an unopened commitment can still matter."""
+        return None if self.having(Status.UNOPENED) else self.ended_ms
+
     def executor(self, account: AccountId) -> Executor | None:
         """The duty of this account in this job."""
         return next((each for each in self.executors if each.account == account), None)
@@ -358,6 +365,7 @@ class Job:
             round_awaited=None,
             index_awaited=None,
             window_end_ms=None,
+            ended_ms=None if TRANSITIONS[phase] else position.ledger_ms,
         )
 
 

@@ -7,7 +7,7 @@ follows. Pledges of contradicted results are taken here too, or later when a lat
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from protocol.accounts import NOTHING, Available, Escrow, Move, Movement, Pledge, Reserve
+from protocol.balances import NOTHING, Available, Escrow, Move, Movement, Pledge, Reserve
 from protocol.economy.reputation import Reputation, after_conviction, after_right, after_wrong
 from protocol.economy.rewards import (
     METERED_KIND,

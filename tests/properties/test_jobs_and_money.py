@@ -1,4 +1,8 @@
-"""Whatever accounts do and in whatever order: money is conserved and every job ends once."""
+"""Whatever accounts do and in whatever order: money is conserved and every job ends once.
+
+Now and then the state is written out and goes on as it was loaded; at the end another copy, which
+was never written out, must have come to the same.
+"""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -23,6 +27,7 @@ from protocol.messages import (
     Transfer,
 )
 from protocol.parameters import minimal
+from protocol.tree.tree import Tree
 from protocol.units import CREDIT, JobId, MemberIndex, Round
 from tests.support.builders import (
     RICHES,
@@ -42,15 +47,20 @@ NUMBERS = st.integers(0, PEOPLE - 1)
 AMOUNTS = st.sampled_from([1, CREDIT // 10, 5 * CREDIT, 900 * CREDIT, 9_500 * CREDIT, 2**62])
 PLEDGING = (Status.RUNNING, Status.COMMITTED, Status.REVEALED, Status.UNOPENED, Status.LATE)
 ANSWERS = st.sampled_from([*[b"right"] * 7, b"wrong", b"other"])
+KEPT_SHORTLY_MS = 600_000
 OUTCOMES = st.sampled_from([*[ResultOutcome.FINISHED] * 6, ResultOutcome.TIME_LIMIT])
 
 
 class Market(RuleBasedStateMachine):
     """Four members that may contradict themselves, and four with stake alone, which may leave."""
 
-    @initialize(jury=st.integers(0, 1), stake=st.sampled_from([1_000, 1_002, 10_000]))
-    def begin(self, jury: int, stake: int) -> None:
-        parameters = replace(minimal(), jury_size=jury)
+    @initialize(
+        jury=st.integers(0, 1),
+        stake=st.sampled_from([1_000, 1_002, 10_000]),
+        kept_ms=st.sampled_from([KEPT_SHORTLY_MS, 10**9]),
+    )
+    def begin(self, jury: int, stake: int, kept_ms: int) -> None:
+        parameters = replace(minimal(), jury_size=jury, ended_job_kept_ms=kept_ms)
         outsiders = range(MEMBERS, PEOPLE)
         genesis = make_genesis(
             MEMBERS,
@@ -208,6 +218,15 @@ class Market(RuleBasedStateMachine):
         assert len(slashed) == (0 if pairs in self.punished else 1), "punished exactly once"
         self.punished.add(pairs)
 
+    @rule()
+    def go_on_from_a_snapshot(self) -> None:
+        self.ledger.reload()
+
+    @invariant()
+    def the_digest_is_the_root_over_every_entry(self) -> None:
+        state = self.ledger.state
+        assert Tree().updated(state._entries.packed()).root == state.digest == state.tree.root
+
     @invariant()
     def money_is_conserved(self) -> None:
         accounts = self.ledger.state.accounts
@@ -254,6 +273,8 @@ class Market(RuleBasedStateMachine):
             for _ in range(20):
                 self.pass_time(1, 14_000)
         assert not self.ledger.state.open_jobs, "silence ends every job"
+        is_short = self.ledger.genesis.parameters.ended_job_kept_ms == KEPT_SHORTLY_MS
+        assert not self.ledger.state.jobs or not is_short, "and every ended job leaves"
         state = self.ledger.state
         for job in state.jobs.values():
             event(f"a job ended: {job.ending}")

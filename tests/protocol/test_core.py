@@ -15,7 +15,7 @@ from protocol.messages import Operation, Transfer
 from protocol.roles.outbox import INTERVAL_MS
 from protocol.simulator.adversary import twin_of
 from protocol.simulator.scheme import FAKE
-from protocol.units import CREDIT, MILLISECOND, SECOND, Digest
+from protocol.units import CREDIT, MILLISECOND, SECOND
 from protocol.wire import BlockRequest, OperationBatch, open_message
 from tests.support.core_group import (
     DELAY_NS,
@@ -322,8 +322,7 @@ def test_an_equivocation_is_reported_once_and_brings_one_slash() -> None:
 
 def test_members_that_computed_another_state_halt_the_ledger() -> None:
     group = running(3)
-    for node in (1, 2, 3):
-        group.cores[node].state.digest = Digest(bytes(32))  # as if a rule had gone wrong
+    group.derail(1, 2, 3)
     group.seconds(25)
     (halted,) = group.facts(fx.Halted, 0)
     assert halted.explanation == group.cores[0].halted
@@ -335,7 +334,7 @@ def test_members_that_computed_another_state_halt_the_ledger() -> None:
 
 def test_one_member_with_another_state_halts_itself_alone() -> None:
     group = running(3)
-    group.cores[3].state.digest = Digest(bytes(32))
+    group.derail(3)
     group.seconds(25)
     assert [bool(core.halted) for core in group.cores.values()] == [False, False, False, True]
     since = group.now
@@ -345,8 +344,7 @@ def test_one_member_with_another_state_halts_itself_alone() -> None:
 
 def test_a_node_that_halted_says_so_again_after_a_restart() -> None:
     group = running(3)
-    for node in (1, 2, 3):
-        group.cores[node].state.digest = Digest(bytes(32))
+    group.derail(1, 2, 3)
     group.seconds(25)
     assert group.facts(fx.Halted, 0) != []
     core = Core(GENESIS, identity(0), FAKE)

@@ -216,6 +216,13 @@ class HandLedger:
         self.facts += facts
         return facts
 
+    def reload(self) -> None:
+        """Writes the state out, and goes on with what is loaded."""
+        pages = list(self.state.encode_pages())
+        committee, root = self.state.committee, self.state.digest
+        self.state = State.load(self.genesis, committee, REAL, pages, root)
+        assert list(self.state.encode_pages()) == pages
+
     def do(self, number: int, payload: Payload) -> tuple[StateFact, ...]:
         """Orders one operation alone; it must succeed."""
         facts = self.commit(self.operation(number, payload))

@@ -13,6 +13,7 @@ from typing import TypeVar
 from protocol import effects as fx
 from protocol import events as ev
 from protocol.core import Core, Identity
+from protocol.economy.reputation import Reputation
 from protocol.encoding import decode
 from protocol.messages import Allocation, Genesis, SignedBlock, Validator
 from protocol.parameters import Parameters, minimal
@@ -221,6 +222,11 @@ class CoreGroup:
         if node == other or (node, other) in self.blocked:
             return
         heappush(self._queue, (self.now + DELAY_NS, next(self._order), other, event))
+
+    def derail(self, *nodes: int) -> None:
+        """Lets some states go wrong in the same way for ever, as if a rule had a mistake."""
+        for node in nodes:
+            self.cores[node].state._reputations.set(account(0), Reputation(right=1))
 
 
 def blocks_with(group: CoreGroup, raw: bytes) -> int:

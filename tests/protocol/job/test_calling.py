@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from protocol.accounts import Pledge
+from protocol.balances import Pledge
 from protocol.errors import Reason
 from protocol.job.calling import active, call, call_spares, spares_wanted
 from protocol.job.crosscheck import compare

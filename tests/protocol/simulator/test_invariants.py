@@ -3,7 +3,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from protocol import effects as fx
-from protocol.accounts import Pledge
+from protocol.balances import Pledge
 from protocol.errors import Reason
 from protocol.facts import Settled, Slashed
 from protocol.job.record import Fault
@@ -185,7 +185,7 @@ def test_a_draw_is_retraced_from_its_seed_and_from_the_order_of_leaders() -> Non
     log.retraced.clear()
     for node in world.nodes:
         assert node.core is not None
-        jobs = node.core.state._jobs
+        jobs = node.core.state._register._jobs
         for identifier, job in jobs.items():
             assert job.draw is not None
             draw = replace(job.draw, order=job.draw.order[::-1])
