@@ -99,7 +99,9 @@ def test_a_folder_with_results_or_other_things_is_left_alone(tmp_path: Path) -> 
 def test_what_is_expected_names_the_outcome_and_the_broken_promise() -> None:
     outcome, _ = run_scenario(DESCRIBED)
     wanted = parse_scenario(text(fault=FAULT + '[expect]\noutcome = "safety"\n'))
-    named = parse_scenario(text(fault=FAULT + '[expect]\ninvariant = "agreement"\n'))
+    named = parse_scenario(
+        text(fault=FAULT + '[expect]\noutcome = "safety"\ninvariant = "agreement"\n')
+    )
     assert is_as_expected(DESCRIBED, outcome)
     assert not is_as_expected(wanted, outcome)
     assert not is_as_expected(named, outcome)
