@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from p2pnode.cli.endings import Ending
-from p2pnode.cli.output import complain, print_json, print_record, print_table
+from p2pnode.cli.output import complain, print_json, print_record, print_table, printable
 from p2pnode.lab.results import BadFolder, MissingExtra, checks_to_json
 from p2pnode.lab.simulation import saying
 from p2pnode.lab.simulation.checks import warnings
@@ -46,7 +46,8 @@ SEVERITY: Final = (Verdict.CRASH, Verdict.SAFETY, Verdict.LIVENESS)
 
 EXIT_CODES: Final = """exit codes:
   0 passed    10 safety broken    11 liveness broken    12 a planned fault never bit
-  13 a core crashed    2 bad input    1 a replay differs, or nothing to do    130 interrupted"""
+  13 a core crashed    2 bad input    130 interrupted
+  1 a replay differs, there is nothing to do, or a file cannot be written"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -61,8 +62,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ScenarioError, MissingExtra) as error:
         complain(str(error))
         return Ending.BAD_INPUT
-    except NothingBroken as error:
-        complain(str(error))
+    except BrokenPipeError:
+        raise
+    except (NothingBroken, OSError) as error:
+        complain(_reason(error))
         return Ending.FAILED
     except BrokenProcessPool:
         complain("a process of the sweep was killed: the same command goes on with what is left")
@@ -72,10 +75,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         return Ending.INTERRUPTED
 
 
+def _reason(error: NothingBroken | OSError) -> str:
+    if isinstance(error, NothingBroken):
+        return str(error)
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{error.strerror or error}: not everything could be written; make room"
+
+
 def _scenarios(arguments: argparse.Namespace) -> int:
     if arguments.copy is not None:
         for path in copy_shipped(arguments.copy):
-            print(path)
+            print(printable(path))
         return Ending.DONE
     records = [
         {
@@ -108,20 +118,21 @@ def _run(arguments: argparse.Namespace) -> int:
         else:
             outcome, metrics = run_into(arguments.out, described, manner)
     as_expected = is_as_expected(described, outcome)
-    report = arguments.out
+    report: Path | None = arguments.out
+    ending: int = outcome.verdict
     if arguments.out is not None and not arguments.no_report:
-        report = _write_report_or_say(arguments.out)
-        if report is None:
-            return Ending.INTERRUPTED
+        report, ending = _write_report_or_say(arguments.out, ending)
+    if ending == Ending.INTERRUPTED:
+        return ending
     if arguments.json:
         print_json(_outcome_record(outcome) | {"as_expected": as_expected, "metrics": metrics})
-        return outcome.verdict
+        return ending
     _say(outcome_lines(outcome, _again(arguments, described)))
     print(saying.expectation_line(described, as_expected))
     print_record(saying.metrics(metrics))
-    if arguments.out is not None:
-        print(f"results are in {report}")
-    return outcome.verdict
+    if report is not None:
+        _say([f"results are in {report}"])
+    return ending
 
 
 def _sweep(arguments: argparse.Namespace) -> int:
@@ -206,13 +217,13 @@ def _shrink(arguments: argparse.Namespace) -> int:
         f"{shrunk.invariant} is broken with {size_of(shrunk.outcome.scenario)} "
         f"(before: {size_of(described.scenario)}); {shrunk.runs} runs, {end}"
     )
-    print(text if arguments.out is None else f"written to {arguments.out}")
+    print(text if arguments.out is None else printable(f"written to {arguments.out}"))
     return shrunk.outcome.verdict
 
 
 def _report(arguments: argparse.Namespace) -> int:
     try:
-        print(_write_report(arguments.folder))
+        print(printable(_write_report(arguments.folder)))
     except BadFolder as error:
         raise ScenarioError(str(error)) from error
     return Ending.DONE
@@ -223,13 +234,16 @@ def _write_report(folder: Path) -> Path:
     return Path(importlib.import_module("p2pnode.lab.reports").write_report(folder))
 
 
-def _write_report_or_say(folder: Path) -> Path | None:
-    """Writes the report of a run; None, and a sentence, when that is interrupted."""
+def _write_report_or_say(folder: Path, ending: int) -> tuple[Path, int]:
+    """Writes the report of a run; says in a sentence, and by another ending, when it cannot."""
     try:
-        return _write_report(folder)
+        return _write_report(folder), ending
     except KeyboardInterrupt:
         complain(f"interrupted: the run is whole; `sim report {folder}` makes its page")
-        return None
+        return folder, Ending.INTERRUPTED
+    except OSError as error:
+        complain(f"{error}: the run is whole; `sim report {folder}` makes its page")
+        return folder, ending or Ending.FAILED
 
 
 def _failing(described: Described, outcome: Outcome, invariant: str) -> Described:
@@ -279,7 +293,7 @@ def _warn(described: Described) -> None:
 
 def _say(lines: Iterable[str]) -> None:
     for line in lines:
-        print(line, flush=True)
+        print(printable(line), flush=True)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from p2pnode.lab.simulation.library import ScenarioError, open_document, understand
-from p2pnode.lab.simulation.scenario_file import Described
+from p2pnode.lab.simulation.scenario_file import SEED_MAX, Described
 from p2pnode.lab.simulation.units import DIMENSIONS, read_quantity, write_quantity
 from p2pnode.toml_text import TomlError, TomlText, nearest, read_toml
 
@@ -134,7 +134,7 @@ def _seeds(document: TomlText) -> tuple[int, ...]:
     seeds = list(range(1, given + 1)) if type(given) is int and given <= RUNS_MAX else given
     if not isinstance(seeds, list) or not seeds or len(set(map(str, seeds))) != len(seeds):
         raise _wrong(document, "seeds", SEEDS_EXPECTED)
-    if not all(type(seed) is int and seed >= 0 for seed in seeds):
+    if not all(type(seed) is int and 0 <= seed <= SEED_MAX for seed in seeds):
         raise _wrong(document, "seeds", SEEDS_EXPECTED)
     return tuple(seeds)
 

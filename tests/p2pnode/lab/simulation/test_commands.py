@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import signal
@@ -13,7 +14,7 @@ from p2pnode.cli.entry import main as program
 from p2pnode.lab.simulation import commands
 from p2pnode.lab.simulation.commands import main
 from p2pnode.lab.simulation.library import load_scenario, shipped_files
-from p2pnode.lab.simulation.sweeping import read_rows
+from p2pnode.lab.simulation.rows import read_rows
 from protocol.ledger import committee
 from protocol.units import Weight
 from tests.p2pnode.lab.simulation.builders import text
@@ -273,3 +274,44 @@ def test_a_span_of_time_is_a_number_from_nothing_on(
         with pytest.raises(SystemExit, match="2"):
             main(line)
         assert f"{span!r} is no span of time" in capsys.readouterr().err
+
+
+def test_a_file_that_cannot_be_written_is_a_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "votes.csv.partial")
+
+    monkeypatch.setattr(commands, "run_into", full)
+    out = tmp_path / "run"
+    assert main(["run", str(written(tmp_path)), "--out", str(out)]) == 1
+    said = "p2pnode: votes.csv.partial: No space left on device: not everything could be written"
+    assert capsys.readouterr().err == f"{said}; make room\n"
+
+
+def test_a_report_that_cannot_be_written_leaves_a_whole_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: Path) -> Path:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(commands, "_write_report", full)
+    out = tmp_path / "run"
+    assert main(["run", str(written(tmp_path)), "--out", str(out)]) == 1
+    told = capsys.readouterr()
+    assert f"No space left on device: the run is whole; `sim report {out}` makes" in told.err
+    assert f"results are in {out}\n" in told.out
+    assert "  as expected: pass" in told.out
+
+
+def test_names_cannot_send_commands_to_the_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "\x1b[31mred.toml"
+    path.write_text(text(fault=""))
+    assert main(["run", str(path), "--out", str(tmp_path / "\x1b[2J"), "--no-report"]) == 0
+    assert main(["replay", str(tmp_path / "\x1b[2J")]) == 0
+    assert main(["run", str(path.with_name("\x1b.toml"))]) == 2
+    told = capsys.readouterr()
+    assert "results are in" in told.out
+    assert "\x1b" not in told.out + told.err

@@ -76,9 +76,12 @@ def test_a_run_whose_tables_cannot_be_written_says_so_and_its_folder_is_used_aga
     tmp_path: Path,
 ) -> None:
     blocked = tmp_path / "run" / "votes.csv.partial"
-    blocked.mkdir(parents=True)
+
+    def block(_: int) -> None:
+        blocked.mkdir(exist_ok=True)
+
     with pytest.raises(OSError, match="directory"):
-        run_into(tmp_path / "run", DESCRIBED)
+        run_into(tmp_path / "run", DESCRIBED, Manner(progress=block))
     assert manifest(tmp_path / "run")["state"] == "crashed"
     assert "outcome" not in manifest(tmp_path / "run")
     with pytest.raises(ScenarioError, match="did not end: it is crashed; run it again"):
