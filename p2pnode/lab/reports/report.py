@@ -72,6 +72,11 @@ def write_report(folder: Path) -> Path:
     reading = read_tables(results.tables)
     figures = list(write_plots(results, reading, folder / "plots"))
     text = page({**results.manifest, "rewards": results.summary.get("rewards")}, reading, figures)
+    return write_page(folder, text)
+
+
+def write_page(folder: Path, text: str) -> Path:
+    """Replaces the page of a folder as a whole."""
     partial = folder / f"{REPORT}.partial"
     partial.write_text(text, encoding="utf-8")
     os.replace(partial, folder / REPORT)  # noqa: PTH105  the one that replaces at once
@@ -86,10 +91,10 @@ def write_plots(results: Results, reading: Reading, folder: Path) -> Iterator[tu
         with drawing(height=height) as (figure, axes):
             if draw(axes, reading):
                 save(figure, folder, name, caption)
-                yield _inline((folder / f"{name}.svg").read_text(encoding="utf-8"), name), about
+                yield inline((folder / f"{name}.svg").read_text(encoding="utf-8"), name), about
 
 
-def _inline(svg: str, name: str) -> str:
+def inline(svg: str, name: str) -> str:
     """Makes an SVG file part of a page: no declaration, and identifiers of its own."""
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)

@@ -19,7 +19,7 @@ from p2pnode.lab.results import BadFolder, MissingExtra, checks_to_json
 from p2pnode.lab.simulation import saying
 from p2pnode.lab.simulation.checks import warnings
 from p2pnode.lab.simulation.comparing import compare
-from p2pnode.lab.simulation.folder import described_in
+from p2pnode.lab.simulation.folder import described_in, read_json
 from p2pnode.lab.simulation.library import (
     DRAWN,
     ScenarioError,
@@ -29,6 +29,7 @@ from p2pnode.lab.simulation.library import (
 )
 from p2pnode.lab.simulation.playing import Manner, is_as_expected, run_into, run_scenario
 from p2pnode.lab.simulation.replaying import replay
+from p2pnode.lab.simulation.rows import SWEEP, read_rows
 from p2pnode.lab.simulation.scenario_file import Described, Expectation, document_of
 from p2pnode.lab.simulation.showing import shown_run, shown_shrinking, shown_sweep, size_of
 from p2pnode.lab.simulation.shrinking import NothingBroken, shrink
@@ -146,12 +147,16 @@ def _sweep(arguments: argparse.Namespace) -> int:
             told=told,
         )
         rows = run_sweep(sweep, arguments.out, means)
+    ending: int = _worst([row["outcome"] for row in rows if not row["as_expected"]], len(rows))
+    report: Path = arguments.out
+    if not arguments.no_report:
+        report, ending = _write_report_or_say(arguments.out, ending)
     if arguments.json:
         print_json(rows)
     else:
         print_table(list(saying.sweep_table(rows)), "nothing was run")
-        _say(saying.sweep_lines(rows, arguments.out))
-    return _worst([row["outcome"] for row in rows if not row["as_expected"]], len(rows))
+        _say([*saying.sweep_lines(rows, arguments.out), f"results are in {report}"])
+    return ending
 
 
 def _compare(arguments: argparse.Namespace) -> int:
@@ -231,7 +236,13 @@ def _report(arguments: argparse.Namespace) -> int:
 
 def _write_report(folder: Path) -> Path:
     """Imports what draws only where something is drawn."""
-    return Path(importlib.import_module("p2pnode.lab.reports").write_report(folder))
+    reports = importlib.import_module("p2pnode.lab.reports")
+    if not (folder / SWEEP).exists():
+        return Path(reports.write_report(folder))
+    rows = sorted(read_rows(folder), key=lambda row: (row["cell"], row["seed"]))
+    manifest = read_json(folder / SWEEP, "a sweep's folder")
+    cells, notes = list(saying.sweep_table(rows)), list(saying.sweep_lines(rows, folder))
+    return Path(reports.write_sweep_report(folder, manifest, rows, cells, notes))
 
 
 def _write_report_or_say(folder: Path, ending: int) -> tuple[Path, int]:
@@ -239,10 +250,10 @@ def _write_report_or_say(folder: Path, ending: int) -> tuple[Path, int]:
     try:
         return _write_report(folder), ending
     except KeyboardInterrupt:
-        complain(f"interrupted: the run is whole; `sim report {folder}` makes its page")
+        complain(f"interrupted: the results are whole; `sim report {folder}` makes its page")
         return folder, Ending.INTERRUPTED
     except OSError as error:
-        complain(f"{error}: the run is whole; `sim report {folder}` makes its page")
+        complain(f"{error}: the results are whole; `sim report {folder}` makes its page")
         return folder, ending or Ending.FAILED
 
 
@@ -325,7 +336,6 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("scenario", metavar="NAME|FILE", help="a shipped scenario, or a TOML file")
     one.add_argument("--out", metavar="DIR", type=Path, help="keep the results in a new folder")
     one.add_argument("--trace", action="store_true", help="keep everything that happens")
-    one.add_argument("--no-report", action="store_true", help="without plots, which take seconds")
     many = _add(commands, "sweep", _sweep, "run a scenario under many conditions")
     many.add_argument("file", metavar="SWEEP.toml", type=Path)
     many.add_argument("--out", metavar="DIR", type=Path, required=True, help="new, or to go on in")
@@ -344,6 +354,8 @@ def _parser() -> argparse.ArgumentParser:
     page.add_argument("folder", metavar="DIR", type=Path)
     for command in (one, less):
         command.add_argument("--seed", metavar="N", type=int, help="of every draw; the file's own")
+    for command in (one, many):
+        command.add_argument("--no-report", action="store_true", help="without page and plots")
     for command in (one, many, less):
         command.add_argument(
             "--real-signatures", action="store_true", help="a hundred times slower"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from p2pnode.lab.results import Metric, Metrics, metrics_of, wait_of
+from p2pnode.lab.results import SEEDS_MIN, Metric, Metrics, metrics_of, wait_of
 from p2pnode.lab.results.folder import MANIFEST, SUMMARY, UNENDED
 from p2pnode.lab.simulation.folder import read_json, read_manifest
 from p2pnode.lab.simulation.library import ScenarioError
@@ -25,8 +25,8 @@ Key = tuple[str, int]
 RESAMPLES: Final = 2_000
 DRAWS_MAX: Final = 2_000_000
 """Resamples are fewer where there are so many pairs that more could not be drawn in seconds."""
-PAIRS_MIN: Final = 5
-"""Fewer pairs have no interval: it would look certain where nothing is known."""
+PAIRS_MIN: Final = SEEDS_MIN
+"""As for seeds: fewer pairs have no interval."""
 DRAW_SEED: Final = 1
 LOW, HIGH = 0.025, 0.975
 """Ends of the 95 % interval."""

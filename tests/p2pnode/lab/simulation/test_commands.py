@@ -182,7 +182,7 @@ def test_a_report_that_is_interrupted_leaves_a_whole_run(
     monkeypatch.setattr(commands, "_write_report", interrupted)
     out = tmp_path / "run"
     assert main(["run", str(written(tmp_path)), "--out", str(out)]) == 130
-    assert f"interrupted: the run is whole; `sim report {out}`" in capsys.readouterr().err
+    assert f"interrupted: the results are whole; `sim report {out}`" in capsys.readouterr().err
     assert json.loads((out / "manifest.json").read_text())["state"] == "complete"
 
 
@@ -299,7 +299,7 @@ def test_a_report_that_cannot_be_written_leaves_a_whole_run(
     out = tmp_path / "run"
     assert main(["run", str(written(tmp_path)), "--out", str(out)]) == 1
     told = capsys.readouterr()
-    assert f"No space left on device: the run is whole; `sim report {out}` makes" in told.err
+    assert f"No space left on device: the results are whole; `sim report {out}` makes" in told.err
     assert f"results are in {out}\n" in told.out
     assert "  as expected: pass" in told.out
 
