@@ -23,6 +23,8 @@ MEASURES: Final[Mapping[str, str]] = {
     "double_executions": "double runs of jobs",
 }
 """Metrics that are drawn, and what they say."""
+COUNTED: Final = "1"
+"""The unit of plain numbers."""
 DARK: Final = 0.55
 """Shares of the range up to here have a dark colour, on which white can be read."""
 LINES_MAX: Final = 12
@@ -87,23 +89,25 @@ def against(axes: "Axes", spots: Sequence[Spot], fields: Sequence[str], place: i
         shift = step * 0.05 * (number - (len(lines) - 1) / 2) if len(lines) <= LINES_MAX else 0.0
         points = sorted(((scale.at(one.values[place]) + shift, one.over) for one in found), key=_x)
         _line(axes, points, number, name, is_joined=len(fields) < 3)
+    label = fields[place]
     if len(scale.places) <= LINES_MAX or not scale.unit:
         axes.set_xticks(scale.places, scale.names, rotation=0 if len(scale.names) < 9 else 45)
-    axes.set_xlabel(fields[place])
+    elif scale.unit != COUNTED:
+        label += f" in {scale.unit}"
+    axes.set_xlabel(label)
     axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
     if len(fields) == 2 and len(lines) <= LINES_MAX:
         legend_below(axes, 3)
         axes.get_legend().set_title(fields[1 - place])  # type: ignore[union-attr]  made above
 
 
-def heat_map(axes: "Axes", spots: Sequence[Spot], fields: Sequence[str], about: str) -> None:
+def heat_map(axes: "Axes", spots: Sequence[Spot], fields: Sequence[str]) -> None:
     """Draws a metric over two fields; what was cut short has a `>` and is hatched.
 
     Args:
         axes: The plot.
         spots: By `spots_of`.
         fields: The two.
-        about: What the colours say.
     """
     across, up = (_scale([spot.values[place] for spot in spots]) for place in (0, 1))
     grid = [[float("nan")] * len(across.names) for _ in up.names]
@@ -118,7 +122,7 @@ def heat_map(axes: "Axes", spots: Sequence[Spot], fields: Sequence[str], about: 
         value = spot.over.middle
         is_dark = high == low or (value.time_ms - low) / (high - low) < DARK
         colour = "white" if is_dark else "black"
-        axes.text(x, y, _short(value), ha="center", va="center", color=colour, fontsize=8)
+        axes.text(x, y, _short(value), ha="center", va="center", color=colour, zorder=3)
         if value.is_beyond:
             spread = ([x - 0.5, x + 0.5], [y - 0.5] * 2, [y + 0.5] * 2)
             axes.fill_between(*spread, facecolor="none", hatch="///", edgecolor=GREY, linewidth=0)
@@ -127,7 +131,7 @@ def heat_map(axes: "Axes", spots: Sequence[Spot], fields: Sequence[str], about: 
     axes.set_xlabel(fields[0])
     axes.set_ylabel(fields[1])
     axes.grid(visible=False)
-    axes.figure.colorbar(drawn, ax=axes, label=about)
+    axes.figure.colorbar(drawn, ax=axes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +157,7 @@ def _scale(values: Sequence[str]) -> _Scale:
     names = list(dict.fromkeys(values))
     if all(name.removeprefix("-").isdecimal() for name in names):
         names.sort(key=int)
-        return _Scale(tuple(names), tuple(map(float, names)), "1")
+        return _Scale(tuple(names), tuple(map(float, names)), COUNTED)
     for dimension in DIMENSIONS.values():
         try:
             sizes = {name: read_quantity(name, dimension) for name in names}

@@ -129,5 +129,5 @@ def _curve(
 
 
 def _map(spots: "Sequence[Spot]", fields: Sequence[str], about: str, axes: "Axes") -> None:
-    heat_map(axes, spots, fields, "")
+    heat_map(axes, spots, fields)
     axes.set_title(f"{about[0].upper()}{about[1:]}")

@@ -198,7 +198,7 @@ def runs(process: str) -> bool:
 def begun_sweep(folder: Path) -> subprocess.Popen[str]:
     """A sweep of many runs, of which the first is done."""
     line = [sys.executable, "-m", "p2pnode", "sim", "sweep", str(sweep_file(folder, 200))]
-    line += ["--out", str(folder / "out"), "--processes", "2"]
+    line += ["--out", str(folder / "out"), "--processes", "2", "--no-report"]
     process = subprocess.Popen(line, cwd=ROOT, stderr=subprocess.PIPE, text=True)
     rows, deadline = folder / "out" / "rows.jsonl", time.monotonic() + 60
     while not (rows.exists() and rows.stat().st_size):
@@ -250,7 +250,14 @@ def test_a_sweep_prints_a_line_for_each_cell(
     assert table[4:] == [
         "no intervals: 5 seeds are the least to tell",
         f"all metrics of all runs are in {tmp_path / 'out' / 'rows.csv'}",
+        f"results are in {tmp_path / 'out' / 'report.html'}",
     ]
+    page = tmp_path / "out" / "report.html"
+    first = page.read_text()
+    page.unlink()
+    assert main(["report", str(tmp_path / "out")]) == 0
+    assert capsys.readouterr().out == f"{page}\n"
+    assert page.read_text() == first
     assert main([*line, "--json"]) == 0
     assert [row["cell"] for row in json.loads(capsys.readouterr().out)] == [0, 1]
 
