@@ -98,7 +98,9 @@ def against(axes: "Axes", spots: Sequence[Spot], fields: Sequence[str], place: i
     axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
     if len(fields) == 2 and len(lines) <= LINES_MAX:
         legend_below(axes, 3)
-        axes.get_legend().set_title(fields[1 - place])  # type: ignore[union-attr]  made above
+        legend = axes.get_legend()
+        assert legend is not None, "it was just put there"
+        legend.set_title(fields[1 - place])
 
 
 def heat_map(axes: "Axes", spots: Sequence[Spot], fields: Sequence[str]) -> None:

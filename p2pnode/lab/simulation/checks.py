@@ -57,6 +57,20 @@ def check(described: Described) -> None:
                 raise Misread(("fault", str(place)), f"{sentence}; 'overlaps = true' allows it")
 
 
+def check_runnable(scenario: Scenario) -> None:
+    """Refuse what nobody can run; all else may be odd and still have been run from Python.
+
+    Raises:
+        Misread: The supply is exceeded, or a node is named that is not there.
+    """
+    _check_supply(scenario)
+    for node in (*scenario.twins, *(node for node, _ in scenario.behaviours)):
+        _check_node(node, scenario.originals, ("nodes",))
+    for place, fault in enumerate(scenario.faults):
+        for node in nodes_of(fault):
+            _check_node(node, scenario.nodes, ("fault", str(place)))
+
+
 def warnings(described: Described) -> Iterator[str]:
     """Say what is allowed and still looks like a mistake."""
     scenario = described.scenario
@@ -80,13 +94,7 @@ def _dishonest_stake(scenario: Scenario) -> int:
 
 def _check_nodes(scenario: Scenario) -> None:
     members, originals = len(scenario.stakes), scenario.originals
-    given = (sum(scenario.stakes) * CREDIT + originals * FUNDS) // CREDIT
-    if given > SUPPLY_MAX // CREDIT:
-        raise Misread(
-            ("nodes", "stakes"),
-            f"stakes and {FUNDS // CREDIT} credits for each node come to {given} credits, and a "
-            f"network has {SUPPLY_MAX // CREDIT} at most",
-        )
+    _check_supply(scenario)
     for node in scenario.twins:
         _check_node(node, originals, ("nodes", "twins"))
     if len(set(scenario.twins)) != len(scenario.twins):
@@ -106,6 +114,16 @@ def _check_nodes(scenario: Scenario) -> None:
         seen.add(node)
     if not scenario.honest:
         raise Misread(("nodes",), f"none of {members} members and {originals} nodes is honest")
+
+
+def _check_supply(scenario: Scenario) -> None:
+    given = (sum(scenario.stakes) * CREDIT + scenario.originals * FUNDS) // CREDIT
+    if given > SUPPLY_MAX // CREDIT:
+        raise Misread(
+            ("nodes", "stakes"),
+            f"stakes and {FUNDS // CREDIT} credits for each node come to {given} credits, and a "
+            f"network has {SUPPLY_MAX // CREDIT} at most",
+        )
 
 
 def _check_links(scenario: Scenario) -> None:

@@ -1,6 +1,7 @@
 """The commands of simulations: `p2pnode sim COMMAND`."""
 
 import argparse
+import errno
 import importlib
 import math
 import os
@@ -19,7 +20,7 @@ from p2pnode.lab.results import BadFolder, MissingExtra, checks_to_json
 from p2pnode.lab.simulation import saying
 from p2pnode.lab.simulation.checks import warnings
 from p2pnode.lab.simulation.comparing import compare
-from p2pnode.lab.simulation.folder import described_in, read_json
+from p2pnode.lab.simulation.folder import check_new_file, described_in, read_json
 from p2pnode.lab.simulation.library import (
     DRAWN,
     ScenarioError,
@@ -43,6 +44,7 @@ from protocol.simulator.scheme import CACHED, FAKE
 SWARM: Final = "protocol.simulator.__main__"
 """Draws whole networks from seeds, and has a command line of its own."""
 SHRINK_SECONDS: Final = 300.0
+PROCESSES_MAX: Final = 1_000
 SEVERITY: Final = (Verdict.CRASH, Verdict.SAFETY, Verdict.LIVENESS)
 
 EXIT_CODES: Final = """exit codes:
@@ -80,7 +82,8 @@ def _reason(error: NothingBroken | OSError) -> str:
     if isinstance(error, NothingBroken):
         return str(error)
     where = f"{error.filename}: " if error.filename else ""
-    return f"{where}{error.strerror or error}: not everything could be written; make room"
+    advice = "; make room" if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
+    return f"{where}{error.strerror or error}: not everything could be written{advice}"
 
 
 def _scenarios(arguments: argparse.Namespace) -> int:
@@ -201,10 +204,8 @@ def _shrink(arguments: argparse.Namespace) -> int:
         described = described_in(source)
     else:
         described = load_scenario(arguments.source, arguments.seed)
-    if arguments.out is not None and arguments.out.exists():
-        raise ScenarioError(f"{arguments.out} exists already: name another file")
-    if arguments.out is not None and not arguments.out.parent.is_dir():
-        raise ScenarioError(f"{arguments.out.parent} is no folder: make it first")
+    if arguments.out is not None:
+        check_new_file(arguments.out)
     scheme = CACHED if arguments.real_signatures else FAKE
     with shown_shrinking(described.scenario.name, arguments.seconds) as told:
         shrunk = shrink(described.scenario, lambda one: play(one, scheme), arguments.seconds, told)
@@ -366,8 +367,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of processes")
+    if not text.isdecimal() or len(text) > 9 or not 1 <= int(text) <= PROCESSES_MAX:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to {PROCESSES_MAX}")
     return int(text)
 
 

@@ -16,6 +16,7 @@ from typing import Any, Final
 import p2pnode
 from p2pnode.lab.results import SCHEMA_VERSION
 from p2pnode.lab.results.folder import COMPLETE, MANIFEST, PARTIAL, RUNNING, write_json
+from p2pnode.lab.simulation.checks import check_runnable
 from p2pnode.lab.simulation.library import ScenarioError, complaint
 from p2pnode.lab.simulation.scenario_file import Described, document_of, read_described
 from p2pnode.lab.simulation.schema import Misread
@@ -91,6 +92,23 @@ def _check_free(folder: Path) -> None:
     (folder / TRACE).unlink(missing_ok=True)
 
 
+def check_new_file(path: Path) -> None:
+    """Refuse a file before the work whose result it is to hold.
+
+    Raises:
+        ScenarioError: It is there already, or cannot be written.
+    """
+    if path.exists():
+        raise ScenarioError(f"{path} exists already: name another file")
+    if not path.parent.is_dir():
+        raise ScenarioError(f"{path.parent} is no folder: make it first")
+    try:
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise ScenarioError(f"{path}: {error.strerror}: name another file") from error
+
+
 def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
     """Replace the manifest as a whole."""
     write_json(folder / MANIFEST, manifest)
@@ -136,6 +154,8 @@ def described_in(folder: Path) -> Described:
     values = read_manifest(folder).get("scenario")
     document = TomlText(str(folder / MANIFEST), values if isinstance(values, dict) else {}, {})
     try:
-        return read_described(document.values)
+        described = read_described(document.values)
+        check_runnable(described.scenario)
     except Misread as error:
         raise ScenarioError(complaint(document, error)) from error
+    return described

@@ -1,12 +1,13 @@
 """The rows of a sweep, one line of JSON for each run, and what each of them must have."""
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, Final, Literal, TypedDict
 
 import msgspec
 
-from p2pnode.lab.results import Metrics
+from p2pnode.lab.results import Metrics, wait_of
 from p2pnode.lab.simulation.folder import read_json
 from p2pnode.lab.simulation.library import ScenarioError
 
@@ -80,5 +81,9 @@ def check_metrics(metrics: Metrics) -> None:
     """
     try:
         msgspec.convert(metrics, dict[str, int | float | _Beyond])
+        if not all(math.isfinite(wait_of(one).time_ms) for one in metrics.values()):
+            raise ValueError("a metric is endless")
+    except OverflowError as error:
+        raise ValueError("a metric is too large") from error
     except msgspec.ValidationError as error:
         raise ValueError(str(error)) from error

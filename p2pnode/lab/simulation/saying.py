@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from p2pnode.cli.output import printable
 from p2pnode.lab.results import (
     Metric,
     Metrics,
@@ -63,7 +64,9 @@ def sweep_table(rows: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, obje
         found = cells[number]
         outcomes = Counter(row["outcome"] for row in found)
         said = ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items()))
-        record = {"cell": str(number)} | {key: str(one) for key, one in found[0]["changes"].items()}
+        record = {"cell": str(number)} | {
+            printable(key): str(one) for key, one in found[0]["changes"].items()
+        }
         record |= {"runs": str(len(found)), "outcomes": said}
         for result in ("broken", "unknown"):
             record[result] = _promises(row[result] for row in found)

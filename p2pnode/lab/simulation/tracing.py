@@ -1,6 +1,6 @@
 """The full trace of a run as JSON lines, and the comparison of a run with the trace of another.
 
-A trace is kept compressed by gzip, a tenth as large; equal traces are equal files.
+A trace is kept compressed by gzip, a tenth as large or less; equal traces are equal files.
 """
 
 import gzip

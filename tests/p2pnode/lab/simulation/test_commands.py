@@ -268,6 +268,18 @@ def test_shrinking_into_a_missing_folder_is_refused_before_the_work(
     out = tmp_path / "missing" / "less.toml"
     assert main(["shrink", str(written(tmp_path)), "--out", str(out)]) == 2
     assert "missing is no folder: make it first" in capsys.readouterr().err
+    assert main(["shrink", "split-brain", "--out", "/proc/less.toml"]) == 2
+    said = "p2pnode: /proc/less.toml: No such file or directory: name another file\n"
+    assert capsys.readouterr().err == said
+
+
+@pytest.mark.parametrize("count", ["0", "-1", "1001", "9" * 5_000, "many"])
+def test_processes_are_a_number_that_a_machine_can_have(
+    count: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["sweep", "x", "--out", "y", f"--processes={count}"])
+    assert f"{count!r} is no number from 1 to 1000" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("span", ["-1", "nan", "soon"])

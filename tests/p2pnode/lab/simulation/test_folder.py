@@ -94,3 +94,25 @@ def test_what_is_no_manifest_is_refused(tmp_path: Path) -> None:
     write_json(tmp_path / "manifest.json", {"schema_version": 1, "scenario": {"names": 1}})
     with pytest.raises(ScenarioError, match="unknown key 'names'"):
         described_in(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"nodes": {"stakes": [10**13]}}, "nodes.stakes: stakes and 1000000 credits for each node"),
+        ({"behaviour": [{"kind": "lying", "nodes": [77]}]}, "nodes: there is no node 77: the last"),
+        (
+            {"fault": [{"kind": "crash", "at": "2 s", "for": "1 s", "node": 77}]},
+            "fault.0: there is no node 77: the last one is ",
+        ),
+    ],
+)
+def test_a_manifest_of_what_nobody_could_run_is_refused(
+    tmp_path: Path, change: dict[str, object], said: str
+) -> None:
+    manifest = new_manifest(DESCRIBED, real_signatures=False)
+    manifest["scenario"] |= change
+    write_manifest(tmp_path, manifest)
+    with pytest.raises(ScenarioError) as refusal:
+        described_in(tmp_path)
+    assert str(refusal.value).startswith(f"{tmp_path / 'manifest.json'}: {said}")

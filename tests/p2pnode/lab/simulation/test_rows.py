@@ -79,3 +79,7 @@ def test_metrics_are_numbers_or_times_that_were_cut_short() -> None:
     check_metrics({"commits": 3, "share": 0.5, "wait_ms": {"beyond_ms": 4}})
     with pytest.raises(ValueError, match=r"Expected `int \| float \| object`, got `str`"):
         check_metrics({"commits": "3"})  # type: ignore[dict-item]  what a file may hold
+    with pytest.raises(ValueError, match="a metric is too large"):
+        check_metrics({"commits": 10**400})
+    with pytest.raises(ValueError, match="a metric is endless"):
+        check_metrics({"wait_ms": {"beyond_ms": float("inf")}})

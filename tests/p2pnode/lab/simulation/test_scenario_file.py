@@ -220,8 +220,8 @@ def test_a_mistake_is_named_by_its_line_and_by_what_is_allowed(
     ("more", "said"),
     [
         (
-            '[expect]\noutcome = "safety"\ninvariant = "agreemnt"',
-            "file, line 15: expect.invariant: unknown promise 'agreemnt': did you mean 'agreement'",
+            '[expect]\noutcome = "safety"\ninvariant = "agree_ment"',
+            "file, line 15: expect.invariant: unknown promise 'agree_ment': did you mean 'agreeme",
         ),
         (
             '[expect]\ninvariant = "agreement"',
