@@ -305,7 +305,7 @@ def _without_faults(summary: Mapping[str, object]) -> dict[str, int]:
     for key in ("rewards", "without_faults", "earned_microcredits"):
         found = found.get(key) if isinstance(found, Mapping) else None
     return (
-        {str(node): int(amount) for node, amount in found.items()}
+        {str(node): amount for node, amount in found.items() if type(amount) is int}
         if isinstance(found, Mapping)
         else {}
     )

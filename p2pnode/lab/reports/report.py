@@ -10,7 +10,7 @@ from p2pnode.lab.reports.curves import divergence_curve, finality_curves, index_
 from p2pnode.lab.reports.diagrams import dag_window, life_of_an_operation, link_map
 from p2pnode.lab.reports.page import origin, page
 from p2pnode.lab.reports.style import Caption, drawing, save
-from p2pnode.lab.results import Reading, Results, read_folder, read_tables
+from p2pnode.lab.results import BadFolder, Reading, Results, read_folder, read_tables
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -69,7 +69,10 @@ def write_report(folder: Path) -> Path:
         MissingExtra: polars or matplotlib is not installed.
     """
     results = read_folder(folder)
-    reading = read_tables(results.tables)
+    try:
+        reading = read_tables(results.tables)
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadFolder(f"{folder}: the tables are damaged: {error}") from error
     figures = list(write_plots(results, reading, folder / "plots"))
     text = page({**results.manifest, "rewards": results.summary.get("rewards")}, reading, figures)
     return write_page(folder, text)
