@@ -109,6 +109,7 @@ def read_sweep(path: Path) -> Sweep:
     for key in values:
         if key not in KEYS:
             raise _wrong(document, key, f"unknown key: {nearest(key, KEYS)}")
+    _check_texts(document)
     base = open_document(_source(document, path))
     changes = _changes(document)
     seeds = _seeds(document)
@@ -118,6 +119,15 @@ def read_sweep(path: Path) -> Sweep:
     for cell in cells:
         cell.describe(seeds[0])
     return Sweep(str(values.get("name", path.stem)), cells, seeds)
+
+
+def _check_texts(document: TomlText) -> None:
+    for key in ("name", "about"):
+        text = document.values.get(key, key)
+        if not isinstance(text, str) or not text.strip():
+            raise _wrong(document, key, "expected a text")
+        if key == "name" and not text.isprintable():
+            raise _wrong(document, key, "expected a text of one line, without control characters")
 
 
 def _source(document: TomlText, path: Path) -> str | Path:
@@ -157,6 +167,9 @@ def _changes(document: TomlText) -> list[dict[str, Change]]:
         if key in values:
             raise _wrong(document, key, f"only a {HYPERCUBE!r} has it: say design = ...")
     lists = {path: axis for path, axis in axes.items() if isinstance(axis, list)}
+    for path, axis in lists.items():
+        if len(set(map(str, axis))) < len(axis):
+            raise _wrong(document, f"vary.{path}", "a value stands there twice")
     for path in axes.keys() - lists.keys():
         raise _wrong(document, "vary", f"{path}: a grid needs a list of values")
     count = math.prod(map(len, lists.values()))
