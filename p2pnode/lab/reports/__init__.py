@@ -9,6 +9,7 @@ together. Matplotlib is imported when a report is made, not before.
 from p2pnode.lab.reports.curves import divergence_curve, finality_curves, index_curves
 from p2pnode.lab.reports.diagrams import dag_window, life_of_an_operation, link_map
 from p2pnode.lab.reports.report import write_report
+from p2pnode.lab.reports.sweep_report import write_sweep_report
 
 __all__ = [
     "dag_window",
@@ -18,4 +19,5 @@ __all__ = [
     "life_of_an_operation",
     "link_map",
     "write_report",
+    "write_sweep_report",
 ]

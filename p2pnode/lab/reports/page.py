@@ -84,13 +84,39 @@ def page(
         "<h2>Who was paid</h2>",
         _payments(reading, manifest),
     ]
+    return document(name, parts)
+
+
+def document(title: str, parts: Iterable[str]) -> str:
+    """Makes a whole page of parts that are marked up already; empty ones are left out."""
     body = "\n".join(part for part in parts if part)
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(name)}</title>\n<style>{STYLE}</style>\n</head>\n"
+        f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n"
         f"<body>\n{body}\n</body>\n</html>\n"
     )
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]], numbers: Iterable[int] = ()) -> str:
+    """Makes a table of plain texts.
+
+    Args:
+        heads: Of the columns.
+        rows: Cells in the order of the columns.
+        numbers: Columns, from 0, that are aligned to the right.
+    """
+    right = set(numbers)
+
+    def cells(tag: str, words: Sequence[str]) -> str:
+        opened = (f'<{tag} class="number">' if n in right else f"<{tag}>" for n in range(99))
+        return "".join(
+            f"{start}{escape(word)}</{tag}>" for start, word in zip(opened, words, strict=False)
+        )
+
+    body = "".join(f"<tr>{cells('td', row)}</tr>\n" for row in rows)
+    head = f"<thead><tr>{cells('th', heads)}</tr></thead>"
+    return f'<div class="wide"><table>{head}<tbody>\n{body}</tbody></table></div>'
 
 
 def origin(manifest: Mapping[str, object]) -> str:
@@ -128,7 +154,7 @@ def _violations(manifest: Mapping[str, object]) -> str:
         for one in found
         if isinstance(one, dict)
     ]
-    return "<h2>What was broken</h2>" + _table(("promise", "node", "what was found"), rows)
+    return "<h2>What was broken</h2>" + table(("promise", "node", "what was found"), rows)
 
 
 def _promises(manifest: Mapping[str, object]) -> str:
@@ -145,8 +171,8 @@ def _promises(manifest: Mapping[str, object]) -> str:
     held = ", ".join(name for name, result, _ in told if result == "holds") or "none"
     why = " Unknown: this run cannot tell, for the reason given." if rows else ""
     note = f'<p class="note">Held: {escape(held)}.{why}</p>'
-    table = _table(("promise", "this run", "why"), rows) if rows else ""
-    return f"<h2>Promises</h2>{table}{note}"
+    told_of = table(("promise", "this run", "why"), rows) if rows else ""
+    return f"<h2>Promises</h2>{told_of}{note}"
 
 
 def _node(number: object) -> str:
@@ -167,7 +193,7 @@ def _faults(reading: Reading) -> str:
         '<p class="note">A fault without effect proves nothing. The measure is the fault\'s own: '
         "messages that met a cut, messages lost, rounds forgotten, events that piled up.</p>"
     )
-    return _table(("fault", "nodes", "when", "took effect", "measure"), rows, numbers=(4,)) + note
+    return table(("fault", "nodes", "when", "took effect", "measure"), rows, numbers=(4,)) + note
 
 
 def _requests(reading: Reading) -> str:
@@ -193,7 +219,7 @@ def _requests(reading: Reading) -> str:
         "asked. Quantiles are of the time to finality, for all that was accepted; “&gt; t” means "
         "not final when the run ended, t after the request.</p>"
     )
-    return _table(("side", "faults", *heads), rows, numbers=range(2, 9)) + note
+    return table(("side", "faults", *heads), rows, numbers=range(2, 9)) + note
 
 
 def _quantiles(waits: WaitSummary) -> tuple[str, str, str]:
@@ -226,7 +252,7 @@ def _measures(reading: Reading) -> str:
             f"{_number(done.device_seconds, ' s')}; {_number(done.wasted_device_seconds, ' s')}",
         ),
     ]
-    return _table(("figure", "value"), rows, numbers=(1,))
+    return table(("figure", "value"), rows, numbers=(1,))
 
 
 def _pair(waits: WaitSummary) -> str:
@@ -254,7 +280,7 @@ def _jobs(reading: Reading) -> str:
         drawn = ", ".join(map(str, job.executors)) or "–"
         rows.append((job.identifier[:12], job.phase, job.ending or "–", drawn, took))
     heads = ("job", "phase at the end", "why", "nodes drawn", "opened to ended")
-    return _table(heads, rows, numbers=(4,))
+    return table(heads, rows, numbers=(4,))
 
 
 def _payments(reading: Reading, manifest: Mapping[str, object]) -> str:
@@ -271,7 +297,7 @@ def _payments(reading: Reading, manifest: Mapping[str, object]) -> str:
     note = "Nobody was paid." if gini is None else f"Gini coefficient {gini:.3f}."
     if without:
         note += " The right column is a run of the same seed without the faults."
-    return _table(heads, rows, numbers=(1, 2)) + f'<p class="note">{escape(note)}</p>'
+    return table(heads, rows, numbers=(1, 2)) + f'<p class="note">{escape(note)}</p>'
 
 
 def _without_faults(summary: Mapping[str, object]) -> dict[str, int]:
@@ -279,21 +305,7 @@ def _without_faults(summary: Mapping[str, object]) -> dict[str, int]:
     for key in ("rewards", "without_faults", "earned_microcredits"):
         found = found.get(key) if isinstance(found, Mapping) else None
     return (
-        {str(node): int(amount) for node, amount in found.items()}
+        {str(node): amount for node, amount in found.items() if type(amount) is int}
         if isinstance(found, Mapping)
         else {}
     )
-
-
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]], numbers: Iterable[int] = ()) -> str:
-    right = set(numbers)
-
-    def cells(tag: str, words: Sequence[str]) -> str:
-        opened = (f'<{tag} class="number">' if n in right else f"<{tag}>" for n in range(99))
-        return "".join(
-            f"{start}{escape(word)}</{tag}>" for start, word in zip(opened, words, strict=False)
-        )
-
-    body = "".join(f"<tr>{cells('td', row)}</tr>\n" for row in rows)
-    head = f"<thead><tr>{cells('th', heads)}</tr></thead>"
-    return f'<div class="wide"><table>{head}<tbody>\n{body}</tbody></table></div>'

@@ -10,7 +10,7 @@ from p2pnode.lab.reports.curves import divergence_curve, finality_curves, index_
 from p2pnode.lab.reports.diagrams import dag_window, life_of_an_operation, link_map
 from p2pnode.lab.reports.page import origin, page
 from p2pnode.lab.reports.style import Caption, drawing, save
-from p2pnode.lab.results import Reading, Results, read_folder, read_tables
+from p2pnode.lab.results import BadFolder, Reading, Results, read_folder, read_tables
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -69,9 +69,17 @@ def write_report(folder: Path) -> Path:
         MissingExtra: polars or matplotlib is not installed.
     """
     results = read_folder(folder)
-    reading = read_tables(results.tables)
+    try:
+        reading = read_tables(results.tables)
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadFolder(f"{folder}: the tables are damaged: {error}") from error
     figures = list(write_plots(results, reading, folder / "plots"))
     text = page({**results.manifest, "rewards": results.summary.get("rewards")}, reading, figures)
+    return write_page(folder, text)
+
+
+def write_page(folder: Path, text: str) -> Path:
+    """Replaces the page of a folder as a whole."""
     partial = folder / f"{REPORT}.partial"
     partial.write_text(text, encoding="utf-8")
     os.replace(partial, folder / REPORT)  # noqa: PTH105  the one that replaces at once
@@ -86,10 +94,10 @@ def write_plots(results: Results, reading: Reading, folder: Path) -> Iterator[tu
         with drawing(height=height) as (figure, axes):
             if draw(axes, reading):
                 save(figure, folder, name, caption)
-                yield _inline((folder / f"{name}.svg").read_text(encoding="utf-8"), name), about
+                yield inline((folder / f"{name}.svg").read_text(encoding="utf-8"), name), about
 
 
-def _inline(svg: str, name: str) -> str:
+def inline(svg: str, name: str) -> str:
     """Makes an SVG file part of a page: no declaration, and identifiers of its own."""
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)

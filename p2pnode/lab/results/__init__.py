@@ -17,7 +17,14 @@ from p2pnode.lab.results.folder import BadFolder, Results, read_folder, write_fo
 from p2pnode.lab.results.manifest import Manifest, checks_to_json, manifest_of, scenario_to_json
 from p2pnode.lab.results.metrics import TIMES, Metric, Metrics, metrics_of, wait_of
 from p2pnode.lab.results.observer import Setup, setup_of
-from p2pnode.lab.results.over_seeds import mean_over_seeds, median_over_seeds
+from p2pnode.lab.results.over_seeds import (
+    SEEDS_MIN,
+    Middle,
+    mean_over_seeds,
+    median_over_seeds,
+    middle_of,
+    resamples_for,
+)
 from p2pnode.lab.results.reading import Reading, read_tables
 from p2pnode.lab.results.recovery import recovery
 from p2pnode.lab.results.rewards import counterfactual
@@ -30,6 +37,7 @@ from p2pnode.lab.results.waiting import availability, finality_waits
 __all__ = [
     "SCHEMA",
     "SCHEMA_VERSION",
+    "SEEDS_MIN",
     "TIMES",
     "BadFolder",
     "Collector",
@@ -37,6 +45,7 @@ __all__ = [
     "Manifest",
     "Metric",
     "Metrics",
+    "Middle",
     "MissingExtra",
     "Reading",
     "Results",
@@ -52,10 +61,12 @@ __all__ = [
     "mean_over_seeds",
     "median_over_seeds",
     "metrics_of",
+    "middle_of",
     "missing",
     "read_folder",
     "read_tables",
     "recovery",
+    "resamples_for",
     "scenario_to_json",
     "setup_of",
     "summarise",

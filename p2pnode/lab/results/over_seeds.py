@@ -8,11 +8,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from p2pnode.lab.results.metrics import TIMES, Metric, wait_of
 from p2pnode.lab.results.survival import Quantile, Wait, quantile_of
 from protocol.simulator.chance import Stream
 
 RESAMPLES: Final = 2_000
 LEVEL_PERCENT: Final = 95
+SEEDS_MIN: Final = 5
+"""Fewer have no interval: it would look certain where nothing is known."""
+DRAWS: Final = 400_000
+"""Spent on the intervals of one table, so that it takes seconds."""
+RESAMPLES_MIN: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,19 @@ class WaitInterval:
     high: Quantile
 
 
+@dataclass(frozen=True, slots=True)
+class Middle:
+    """A metric over the seeds of one cell.
+
+    Attributes:
+        middle: The estimate.
+        ends: Of its interval; None where there are too few seeds to tell.
+    """
+
+    middle: Quantile
+    ends: tuple[Quantile, Quantile] | None
+
+
 def mean_over_seeds(
     values: Sequence[float], seed: int = 0, resamples: int = RESAMPLES
 ) -> Interval | None:
@@ -80,6 +99,34 @@ def median_over_seeds(
     low, high = _bounds(resamples)
     censored = sum(not wait.has_ended for wait in waits)
     return WaitInterval(count, censored, middle, medians[low], medians[high])
+
+
+def middle_of(name: str, values: Sequence[Metric], resamples: int = RESAMPLES) -> Middle:
+    """Estimates a metric over the seeds of one cell: a median of times, a mean of all else.
+
+    Args:
+        name: Of the metric.
+        values: One or more.
+        resamples: Of the interval.
+    """
+    waits, is_told = [wait_of(value) for value in values], len(values) >= SEEDS_MIN
+    if name in TIMES:
+        median = median_over_seeds(waits, resamples=resamples)
+        assert median is not None, "a cell has runs"
+        return Middle(median.middle, (median.low, median.high) if is_told else None)
+    mean = mean_over_seeds([wait.time_ms for wait in waits], resamples=resamples)
+    assert mean is not None, "a cell has runs"
+    ends = (Quantile(mean.low), Quantile(mean.high)) if is_told else None
+    return Middle(Quantile(mean.middle), ends)
+
+
+def resamples_for(values: int) -> int:
+    """Chooses how many resamples a page full of intervals can have in seconds.
+
+    Args:
+        values: All those that are drawn from.
+    """
+    return max(RESAMPLES_MIN, min(RESAMPLES, DRAWS // max(1, values)))
 
 
 def _bounds(resamples: int) -> tuple[int, int]:

@@ -8,12 +8,15 @@ from typing import Final, get_type_hints
 from p2pnode.lab.simulation.groups import Groups
 from p2pnode.lab.simulation.scenario_file import Described
 from p2pnode.lab.simulation.schema import Misread, key_of, kind_of
+from p2pnode.lab.simulation.size import check_size
 from p2pnode.lab.simulation.targets import BY_NODE, BY_PAIR, nodes_of
 from p2pnode.lab.simulation.units import TIME, write_quantity
+from protocol.accounts import SUPPLY_MAX
 from protocol.simulator.network import Law
 from protocol.simulator.overlay.parameters import Strategy
 from protocol.simulator.run import Verdict
 from protocol.simulator.scenario import (
+    FUNDS,
     START_NS,
     Behaviour,
     Crash,
@@ -25,6 +28,7 @@ from protocol.simulator.scenario import (
     TornWrite,
     Workload,
 )
+from protocol.units import CREDIT
 
 STOPPING: Final = (Crash, Pause, TornWrite, StaleDisk)
 """Faults during which a node does not run; of the last one, only the end counts."""
@@ -41,6 +45,7 @@ def check(described: Described) -> None:
     _check_links(scenario)
     _check_overlay(scenario)
     _check_times(scenario)
+    check_size(scenario)
     places = described.places or tuple(range(len(scenario.faults)))
     for place, fault in zip(places, scenario.faults, strict=True):
         _check_fault(fault, scenario, ("fault", str(place)))
@@ -50,6 +55,20 @@ def check(described: Described) -> None:
         ):
             if (sentence := _contradiction(first, second)) is not None:
                 raise Misread(("fault", str(place)), f"{sentence}; 'overlaps = true' allows it")
+
+
+def check_runnable(scenario: Scenario) -> None:
+    """Refuse what nobody can run; all else may be odd and still have been run from Python.
+
+    Raises:
+        Misread: The supply is exceeded, or a node is named that is not there.
+    """
+    _check_supply(scenario)
+    for node in (*scenario.twins, *(node for node, _ in scenario.behaviours)):
+        _check_node(node, scenario.originals, ("nodes",))
+    for place, fault in enumerate(scenario.faults):
+        for node in nodes_of(fault):
+            _check_node(node, scenario.nodes, ("fault", str(place)))
 
 
 def warnings(described: Described) -> Iterator[str]:
@@ -75,6 +94,7 @@ def _dishonest_stake(scenario: Scenario) -> int:
 
 def _check_nodes(scenario: Scenario) -> None:
     members, originals = len(scenario.stakes), scenario.originals
+    _check_supply(scenario)
     for node in scenario.twins:
         _check_node(node, originals, ("nodes", "twins"))
     if len(set(scenario.twins)) != len(scenario.twins):
@@ -96,6 +116,16 @@ def _check_nodes(scenario: Scenario) -> None:
         raise Misread(("nodes",), f"none of {members} members and {originals} nodes is honest")
 
 
+def _check_supply(scenario: Scenario) -> None:
+    given = (sum(scenario.stakes) * CREDIT + scenario.originals * FUNDS) // CREDIT
+    if given > SUPPLY_MAX // CREDIT:
+        raise Misread(
+            ("nodes", "stakes"),
+            f"stakes and {FUNDS // CREDIT} credits for each node come to {given} credits, and a "
+            f"network has {SUPPLY_MAX // CREDIT} at most",
+        )
+
+
 def _check_links(scenario: Scenario) -> None:
     conditions = scenario.conditions
     for delay in (conditions.delay, *(delay for _, delay in conditions.slow)):
@@ -114,6 +144,8 @@ def _check_regions(scenario: Scenario) -> None:
     regions, delays = scenario.conditions.regions, scenario.conditions.region_delays_ns
     if len(regions) > scenario.nodes:
         raise Misread(("links", "regions"), f"there are {scenario.nodes} nodes only")
+    if regions and not delays:
+        raise Misread(("links", "regions"), "without 'region_delays', regions change nothing")
     if any(len(row) != len(delays) for row in delays):
         raise Misread(("links", "region_delays"), "expected as many columns as rows")
     if delays and max(regions, default=0) >= len(delays):

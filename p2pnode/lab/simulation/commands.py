@@ -1,6 +1,7 @@
 """The commands of simulations: `p2pnode sim COMMAND`."""
 
 import argparse
+import errno
 import importlib
 import math
 import os
@@ -14,12 +15,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from p2pnode.cli.endings import Ending
-from p2pnode.cli.output import complain, print_json, print_record, print_table
+from p2pnode.cli.output import complain, print_json, print_record, print_table, printable
 from p2pnode.lab.results import BadFolder, MissingExtra, checks_to_json
 from p2pnode.lab.simulation import saying
 from p2pnode.lab.simulation.checks import warnings
 from p2pnode.lab.simulation.comparing import compare
-from p2pnode.lab.simulation.folder import described_in
+from p2pnode.lab.simulation.folder import check_new_file, described_in, read_json
 from p2pnode.lab.simulation.library import (
     DRAWN,
     ScenarioError,
@@ -29,6 +30,7 @@ from p2pnode.lab.simulation.library import (
 )
 from p2pnode.lab.simulation.playing import Manner, is_as_expected, run_into, run_scenario
 from p2pnode.lab.simulation.replaying import replay
+from p2pnode.lab.simulation.rows import SWEEP, read_rows
 from p2pnode.lab.simulation.scenario_file import Described, Expectation, document_of
 from p2pnode.lab.simulation.showing import shown_run, shown_shrinking, shown_sweep, size_of
 from p2pnode.lab.simulation.shrinking import NothingBroken, shrink
@@ -42,11 +44,13 @@ from protocol.simulator.scheme import CACHED, FAKE
 SWARM: Final = "protocol.simulator.__main__"
 """Draws whole networks from seeds, and has a command line of its own."""
 SHRINK_SECONDS: Final = 300.0
+PROCESSES_MAX: Final = 1_000
 SEVERITY: Final = (Verdict.CRASH, Verdict.SAFETY, Verdict.LIVENESS)
 
 EXIT_CODES: Final = """exit codes:
   0 passed    10 safety broken    11 liveness broken    12 a planned fault never bit
-  13 a core crashed    2 bad input    1 a replay differs, or nothing to do    130 interrupted"""
+  13 a core crashed    2 bad input    130 interrupted
+  1 a replay differs, there is nothing to do, or a file cannot be written"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -61,8 +65,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ScenarioError, MissingExtra) as error:
         complain(str(error))
         return Ending.BAD_INPUT
-    except NothingBroken as error:
-        complain(str(error))
+    except BrokenPipeError:
+        raise
+    except (NothingBroken, OSError) as error:
+        complain(_reason(error))
         return Ending.FAILED
     except BrokenProcessPool:
         complain("a process of the sweep was killed: the same command goes on with what is left")
@@ -72,10 +78,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         return Ending.INTERRUPTED
 
 
+def _reason(error: NothingBroken | OSError) -> str:
+    if isinstance(error, NothingBroken):
+        return str(error)
+    where = f"{error.filename}: " if error.filename else ""
+    advice = "; make room" if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
+    return f"{where}{error.strerror or error}: not everything could be written{advice}"
+
+
 def _scenarios(arguments: argparse.Namespace) -> int:
     if arguments.copy is not None:
         for path in copy_shipped(arguments.copy):
-            print(path)
+            print(printable(path))
         return Ending.DONE
     records = [
         {
@@ -108,20 +122,21 @@ def _run(arguments: argparse.Namespace) -> int:
         else:
             outcome, metrics = run_into(arguments.out, described, manner)
     as_expected = is_as_expected(described, outcome)
-    report = arguments.out
+    report: Path | None = arguments.out
+    ending: int = outcome.verdict
     if arguments.out is not None and not arguments.no_report:
-        report = _write_report_or_say(arguments.out)
-        if report is None:
-            return Ending.INTERRUPTED
+        report, ending = _write_report_or_say(arguments.out, ending)
+    if ending == Ending.INTERRUPTED:
+        return ending
     if arguments.json:
         print_json(_outcome_record(outcome) | {"as_expected": as_expected, "metrics": metrics})
-        return outcome.verdict
+        return ending
     _say(outcome_lines(outcome, _again(arguments, described)))
     print(saying.expectation_line(described, as_expected))
     print_record(saying.metrics(metrics))
-    if arguments.out is not None:
-        print(f"results are in {report}")
-    return outcome.verdict
+    if report is not None:
+        _say([f"results are in {report}"])
+    return ending
 
 
 def _sweep(arguments: argparse.Namespace) -> int:
@@ -135,12 +150,16 @@ def _sweep(arguments: argparse.Namespace) -> int:
             told=told,
         )
         rows = run_sweep(sweep, arguments.out, means)
+    ending: int = _worst([row["outcome"] for row in rows if not row["as_expected"]], len(rows))
+    report: Path = arguments.out
+    if not arguments.no_report:
+        report, ending = _write_report_or_say(arguments.out, ending)
     if arguments.json:
         print_json(rows)
     else:
         print_table(list(saying.sweep_table(rows)), "nothing was run")
-        _say(saying.sweep_lines(rows, arguments.out))
-    return _worst([row["outcome"] for row in rows if not row["as_expected"]], len(rows))
+        _say([*saying.sweep_lines(rows, arguments.out), f"results are in {report}"])
+    return ending
 
 
 def _compare(arguments: argparse.Namespace) -> int:
@@ -185,10 +204,8 @@ def _shrink(arguments: argparse.Namespace) -> int:
         described = described_in(source)
     else:
         described = load_scenario(arguments.source, arguments.seed)
-    if arguments.out is not None and arguments.out.exists():
-        raise ScenarioError(f"{arguments.out} exists already: name another file")
-    if arguments.out is not None and not arguments.out.parent.is_dir():
-        raise ScenarioError(f"{arguments.out.parent} is no folder: make it first")
+    if arguments.out is not None:
+        check_new_file(arguments.out)
     scheme = CACHED if arguments.real_signatures else FAKE
     with shown_shrinking(described.scenario.name, arguments.seconds) as told:
         shrunk = shrink(described.scenario, lambda one: play(one, scheme), arguments.seconds, told)
@@ -206,13 +223,13 @@ def _shrink(arguments: argparse.Namespace) -> int:
         f"{shrunk.invariant} is broken with {size_of(shrunk.outcome.scenario)} "
         f"(before: {size_of(described.scenario)}); {shrunk.runs} runs, {end}"
     )
-    print(text if arguments.out is None else f"written to {arguments.out}")
+    print(text if arguments.out is None else printable(f"written to {arguments.out}"))
     return shrunk.outcome.verdict
 
 
 def _report(arguments: argparse.Namespace) -> int:
     try:
-        print(_write_report(arguments.folder))
+        print(printable(_write_report(arguments.folder)))
     except BadFolder as error:
         raise ScenarioError(str(error)) from error
     return Ending.DONE
@@ -220,16 +237,25 @@ def _report(arguments: argparse.Namespace) -> int:
 
 def _write_report(folder: Path) -> Path:
     """Imports what draws only where something is drawn."""
-    return Path(importlib.import_module("p2pnode.lab.reports").write_report(folder))
+    reports = importlib.import_module("p2pnode.lab.reports")
+    if not (folder / SWEEP).exists():
+        return Path(reports.write_report(folder))
+    rows = sorted(read_rows(folder), key=lambda row: (row["cell"], row["seed"]))
+    manifest = read_json(folder / SWEEP, "a sweep's folder")
+    cells, notes = list(saying.sweep_table(rows)), list(saying.sweep_lines(rows, folder))
+    return Path(reports.write_sweep_report(folder, manifest, rows, cells, notes))
 
 
-def _write_report_or_say(folder: Path) -> Path | None:
-    """Writes the report of a run; None, and a sentence, when that is interrupted."""
+def _write_report_or_say(folder: Path, ending: int) -> tuple[Path, int]:
+    """Writes the report of a run; says in a sentence, and by another ending, when it cannot."""
     try:
-        return _write_report(folder)
+        return _write_report(folder), ending
     except KeyboardInterrupt:
-        complain(f"interrupted: the run is whole; `sim report {folder}` makes its page")
-        return None
+        complain(f"interrupted: the results are whole; `sim report {folder}` makes its page")
+        return folder, Ending.INTERRUPTED
+    except OSError as error:
+        complain(f"{error}: the results are whole; `sim report {folder}` makes its page")
+        return folder, ending or Ending.FAILED
 
 
 def _failing(described: Described, outcome: Outcome, invariant: str) -> Described:
@@ -279,7 +305,7 @@ def _warn(described: Described) -> None:
 
 def _say(lines: Iterable[str]) -> None:
     for line in lines:
-        print(line, flush=True)
+        print(printable(line), flush=True)
 
 
 @contextmanager
@@ -311,7 +337,6 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("scenario", metavar="NAME|FILE", help="a shipped scenario, or a TOML file")
     one.add_argument("--out", metavar="DIR", type=Path, help="keep the results in a new folder")
     one.add_argument("--trace", action="store_true", help="keep everything that happens")
-    one.add_argument("--no-report", action="store_true", help="without plots, which take seconds")
     many = _add(commands, "sweep", _sweep, "run a scenario under many conditions")
     many.add_argument("file", metavar="SWEEP.toml", type=Path)
     many.add_argument("--out", metavar="DIR", type=Path, required=True, help="new, or to go on in")
@@ -330,6 +355,8 @@ def _parser() -> argparse.ArgumentParser:
     page.add_argument("folder", metavar="DIR", type=Path)
     for command in (one, less):
         command.add_argument("--seed", metavar="N", type=int, help="of every draw; the file's own")
+    for command in (one, many):
+        command.add_argument("--no-report", action="store_true", help="without page and plots")
     for command in (one, many, less):
         command.add_argument(
             "--real-signatures", action="store_true", help="a hundred times slower"
@@ -340,8 +367,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of processes")
+    if not text.isdecimal() or len(text) > 9 or not 1 <= int(text) <= PROCESSES_MAX:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to {PROCESSES_MAX}")
     return int(text)
 
 

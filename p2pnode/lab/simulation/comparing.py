@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from p2pnode.lab.results import Metric, Metrics, metrics_of, wait_of
+from p2pnode.lab.results import SEEDS_MIN, Metric, Metrics, metrics_of, wait_of
 from p2pnode.lab.results.folder import MANIFEST, SUMMARY, UNENDED
 from p2pnode.lab.simulation.folder import read_json, read_manifest
 from p2pnode.lab.simulation.library import ScenarioError
-from p2pnode.lab.simulation.sweeping import SWEEP, read_rows
+from p2pnode.lab.simulation.rows import SWEEP, check_metrics, read_rows
 
 Key = tuple[str, int]
 """A cell, by its changes, and a seed."""
@@ -25,8 +25,8 @@ Key = tuple[str, int]
 RESAMPLES: Final = 2_000
 DRAWS_MAX: Final = 2_000_000
 """Resamples are fewer where there are so many pairs that more could not be drawn in seconds."""
-PAIRS_MIN: Final = 5
-"""Fewer pairs have no interval: it would look certain where nothing is known."""
+PAIRS_MIN: Final = SEEDS_MIN
+"""As for seeds: fewer pairs have no interval."""
 DRAW_SEED: Final = 1
 LOW, HIGH = 0.025, 0.975
 """Ends of the 95 % interval."""
@@ -135,13 +135,30 @@ def read_side(folder: Path) -> Side:
     if not (folder / MANIFEST).exists():
         raise ScenarioError(f"{folder} holds neither a sweep nor a run")
     manifest = read_manifest(folder)
-    key = ("{}", int(manifest["seed"]))
+    if manifest.get("source") == "processes":
+        raise ScenarioError(f"{folder} is of real processes, which no seed pairs with another run")
+    seed = manifest.get("seed")
+    if type(seed) is not int:
+        raise ScenarioError(f"{folder / MANIFEST} is damaged: it has no seed")
     if manifest.get("state") in UNENDED or "outcome" not in manifest:
         raise ScenarioError(
             f"the run in {folder} did not end: it is {manifest.get('state')}; run it again"
         )
-    summary = read_json(folder / SUMMARY, "a run's folder")
-    return Side({key: metrics_of(summary)}, {key: str(manifest["outcome"])})
+    key = ("{}", seed)
+    return Side({key: _metrics_in(folder / SUMMARY)}, {key: str(manifest["outcome"])})
+
+
+def _metrics_in(path: Path) -> Metrics:
+    """Picks the metrics out of a summary, which anybody may have changed since it was written."""
+    summary = read_json(path, "a run's folder")
+    try:
+        metrics = metrics_of(summary)
+        check_metrics(metrics)
+    except (KeyError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
+        raise ScenarioError(
+            f"{path} is damaged: its metrics cannot be read ({error}): run it again"
+        ) from error
+    return metrics
 
 
 def difference(name: str, both: Sequence[tuple[Metric, Metric]]) -> Difference:

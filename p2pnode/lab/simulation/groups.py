@@ -10,6 +10,8 @@ from protocol.simulator.network import Pair
 Groups = tuple[tuple[int, ...], ...]
 
 MILLION: Final = 1_000_000
+ALL_MAX: Final = 1_000
+"""Nodes whose links can all be named, which are as many as the square of it."""
 GROUPS_EXPECTED: Final = (
     "expected groups of nodes, such as [[0, 1, 2], [3, 4]], or their sizes, such as '3/2', "
     "or the share of a minority, such as { minority = '40 %' }"
@@ -31,7 +33,10 @@ def read_groups(value: object, nodes: int) -> Groups:
     if isinstance(value, str):
         return _by_sizes(value, nodes)
     if isinstance(value, Mapping) and value.keys() == {"minority"}:
-        count = read_quantity(value["minority"], SHARE) * nodes
+        share = read_quantity(value["minority"], SHARE)
+        if not share:
+            raise ValueError("a minority of nothing divides nothing: give it more than 0 %")
+        count = share * nodes
         few = min(max(1, (count + MILLION // 2) // MILLION), nodes - 1)
         return _by_sizes(f"{nodes - few}/{few}", nodes)
     if not isinstance(value, list | tuple) or not value:
@@ -50,6 +55,8 @@ def read_pairs(value: object, nodes: int) -> tuple[Pair, ...]:
     if not isinstance(value, list | tuple) or not value:
         raise ValueError(PAIRS_EXPECTED)
     found: dict[Pair, None] = {}
+    if any(one.count("*") > 1 for one in value if isinstance(one, str)) and nodes > ALL_MAX:
+        raise ValueError(f"all links of more than {ALL_MAX} nodes are too many to name")
     for one in value:
         found.update(dict.fromkeys(_pairs(one, nodes)))
     return tuple(found)

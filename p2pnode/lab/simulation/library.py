@@ -2,14 +2,16 @@
 
 import shutil
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from p2pnode.lab.simulation.checks import check
-from p2pnode.lab.simulation.scenario_file import Described, read_described
+from p2pnode.lab.simulation.scenario_file import SEED_MAX, Described, read_described
 from p2pnode.lab.simulation.schema import Misread
 from p2pnode.toml_text import TomlError, TomlText, nearest, parse_toml, read_toml
 from protocol.simulator.draw import draw_scenario
+from protocol.simulator.scenario import Scenario
 
 FOLDER: Final = Path(__file__).parent.parent / "scenarios"
 """The scenarios that come with the program."""
@@ -33,8 +35,18 @@ def load_scenario(source: str | Path, seed: int | None = None) -> Described:
         ScenarioError: There is none, or something in it is wrong.
     """
     if source == DRAWN:
-        return Described(draw_scenario(1 if seed is None else seed), overlaps=True)
+        return Described(_drawn(1 if seed is None else seed), overlaps=True)
     return understand(open_document(source), seed)
+
+
+def _drawn(seed: int) -> Scenario:
+    """Draws a scenario, and leaves out regions that change nothing, which no file may have."""
+    if not 0 <= seed <= SEED_MAX:
+        raise ScenarioError(f"seed: expected a whole number from 0 to {SEED_MAX}")
+    drawn = draw_scenario(seed)
+    known = drawn.nodes if drawn.conditions.region_delays_ns else 0
+    regions = drawn.conditions.regions[:known]
+    return replace(drawn, conditions=replace(drawn.conditions, regions=regions))
 
 
 def parse_scenario(text: str, name: str = "scenario", seed: int | None = None) -> Described:

@@ -20,9 +20,9 @@ from p2pnode.lab.results import (
     write_folder,
 )
 from p2pnode.lab.results.folder import COMPLETE, CRASHED, INTERRUPTED
-from p2pnode.lab.simulation.folder import TRACE, new_manifest, prepare_folder, write_manifest
+from p2pnode.lab.simulation.folder import TRACE, new_manifest, prepared_folder, write_manifest
 from p2pnode.lab.simulation.scenario_file import Described
-from p2pnode.lab.simulation.tracing import write_lines
+from p2pnode.lab.simulation.tracing import open_trace, write_lines
 from protocol.core import Core
 from protocol.simulator.node import Recorder
 from protocol.simulator.run import Outcome, Progress, Verdict, play
@@ -66,13 +66,12 @@ def run_into(
     if importlib.util.find_spec("polars") is None:
         raise missing("polars", "keeping results")
     manner = manner or Manner()
-    prepare_folder(folder)
     manifest = new_manifest(described, real_signatures=manner.real_signatures)
-    with _noted(folder, manifest):
+    with prepared_folder(folder), _noted(folder, manifest):
         begun = time.monotonic()
         collector = Collector(described.scenario)
         if manner.trace:
-            with (folder / TRACE).open("w", encoding="utf-8") as file:
+            with open_trace(folder / TRACE) as file:
                 outcome = _play(described, manner, [collector, write_lines(file)])
         else:
             outcome = _play(described, manner, [collector])

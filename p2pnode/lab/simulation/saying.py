@@ -6,14 +6,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from p2pnode.cli.output import printable
 from p2pnode.lab.results import (
-    TIMES,
     Metric,
     Metrics,
-    mean_over_seeds,
-    median_over_seeds,
+    middle_of,
+    resamples_for,
     wait_of,
 )
+from p2pnode.lab.results.survival import Quantile
 from p2pnode.lab.simulation.comparing import PAIRS_MIN, Compared, Difference
 from p2pnode.lab.simulation.replaying import Replayed
 from p2pnode.lab.simulation.scenario_file import Described
@@ -32,9 +33,6 @@ SUMMED: Final = (
     "double_executions",
 )
 """Metrics of a sweep's table, each over the seeds of a cell."""
-DRAWS: Final = 400_000
-"""Spent on the intervals of one table, so that it takes seconds."""
-RESAMPLES_MIN, RESAMPLES_MAX = 200, 2_000
 
 
 def metrics(row: Metrics) -> Mapping[str, object]:
@@ -61,13 +59,14 @@ def sweep_table(rows: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, obje
     cells: dict[int, list[Mapping[str, Any]]] = {}
     for row in rows:
         cells.setdefault(row["cell"], []).append(row)
-    resamples = DRAWS // (max(1, len(rows)) * len(SUMMED))
-    resamples = max(RESAMPLES_MIN, min(RESAMPLES_MAX, resamples))
+    resamples = resamples_for(len(rows) * len(SUMMED))
     for number in sorted(cells):
         found = cells[number]
         outcomes = Counter(row["outcome"] for row in found)
         said = ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items()))
-        record = {"cell": str(number)} | {key: str(one) for key, one in found[0]["changes"].items()}
+        record = {"cell": str(number)} | {
+            printable(key): str(one) for key, one in found[0]["changes"].items()
+        }
         record |= {"runs": str(len(found)), "outcomes": said}
         for result in ("broken", "unknown"):
             record[result] = _promises(row[result] for row in found)
@@ -163,17 +162,10 @@ def _promises(named: Iterable[Sequence[str]]) -> str:
 
 
 def _over_seeds(name: str, values: Sequence[Metric], resamples: int) -> str:
-    """Writes a middle over seeds, and its interval: a median of times, a mean of all else."""
-    waits = [wait_of(value) for value in values]
-    if name in TIMES:
-        over = median_over_seeds(waits, resamples=resamples)
-        assert over is not None, "a cell has runs"
-        told = [
-            f"{'> ' if one.is_beyond else ''}{figure(one.time_ms)}"
-            for one in (over.middle, over.low, over.high)
-        ]
-    else:
-        mean = mean_over_seeds([wait.time_ms for wait in waits], resamples=resamples)
-        assert mean is not None, "a cell has runs"
-        told = [figure(one) for one in (mean.middle, mean.low, mean.high)]
-    return f"{told[0]} [{told[1]}, {told[2]}]" if len(values) >= PAIRS_MIN else told[0]
+    over = middle_of(name, values, resamples)
+    middle = _quantile(over.middle)
+    return f"{middle} [{', '.join(map(_quantile, over.ends))}]" if over.ends else middle
+
+
+def _quantile(one: Quantile) -> str:
+    return f"{'> ' if one.is_beyond else ''}{figure(one.time_ms)}"

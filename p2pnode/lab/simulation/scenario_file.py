@@ -33,6 +33,7 @@ from p2pnode.lab.simulation.timeline import read_faults
 from p2pnode.lab.simulation.units import TIME, write_quantity
 from p2pnode.toml_text import nearest
 from protocol.parameters import Parameters
+from protocol.simulator.checks import GAPS
 from protocol.simulator.run import Verdict
 from protocol.simulator.scenario import Behaviour, Fault, Scenario
 
@@ -54,7 +55,11 @@ READ_APART: Final = ("name", "seed", "stakes", "parameters", "faults", "behaviou
 NODE_KEYS: Final = ("members", "stakes")
 NAME_CHARACTERS_MAX: Final = 64
 SEED_MAX: Final = 2**64 - 1
+NODES_MAX: Final = 100_000
+"""More than any memory holds; what a file says of all nodes is spelled out while it is read."""
 DEFAULT_PRESET: Final = "minimal"
+UNBROKEN: Final = (Verdict.PASS, Verdict.UNKNOWN)
+"""Outcomes of runs that broke no promise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +106,8 @@ def read_described(document: Mapping[str, object], seed: int | None = None) -> D
     check_keys(document, {"name", "seed", "parameters", *top}, ())
     seed = _seed(document if seed is None else {"seed": seed})
     nodes_table = as_table(_required(document, "nodes"), ("nodes",))
+    for _, path in _placed():
+        _check_section(document, path)
     stakes = read_stakes(nodes_table, seed)
     values: dict[str, Any] = {
         "name": _text(document, "name", NAME_CHARACTERS_MAX),
@@ -113,8 +120,9 @@ def read_described(document: Mapping[str, object], seed: int | None = None) -> D
     for field in ("observers", "twins"):
         values |= _placed_value(document, field, count)
     count += values.get("observers", 0) + len(values.get("twins", ()))
-    for field, path in _placed():
-        _check_section(document, path)
+    if count > NODES_MAX:
+        raise Misread(("nodes",), f"there are {count} nodes, and {NODES_MAX} are the most")
+    for field, _ in _placed():
         values |= _placed_value(document, field.name, count)
     faults = list(read_faults(document.get("fault", []), count, seed))
     values["faults"] = tuple(fault for fault, _ in faults)
@@ -216,6 +224,8 @@ def _text(document: Mapping[str, object], key: str, longest: int | None) -> str:
     if not isinstance(text, str) or not text.strip() or len(text) > (longest or len(text)):
         most = f" of at most {longest} characters" if longest else ""
         raise Misread((key,), f"expected a text{most}")
+    if longest and not text.isprintable():
+        raise Misread((key,), "expected a text of one line, without control characters")
     return text.strip() if key == "about" else text
 
 
@@ -240,6 +250,14 @@ def _expectation(value: object) -> Expectation:
     if outcome not in known:
         raise Misread((*path, "outcome"), f"{outcome!r}: {nearest(str(outcome), known)}")
     invariant = read_value(str, table.get("invariant", ""), Slot((*path, "invariant"), "", 0))
+    if invariant and invariant not in GAPS:
+        raise Misread(
+            (*path, "invariant"), f"unknown promise {invariant!r}: {nearest(str(invariant), GAPS)}"
+        )
+    if invariant and known[str(outcome)] in UNBROKEN:
+        raise Misread(
+            (*path, "invariant"), f"the outcome {outcome!r} breaks no promise: expect another one"
+        )
     return Expectation(known[str(outcome)], str(invariant))
 
 

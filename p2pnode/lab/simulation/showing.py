@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from p2pnode.cli.output import printable
 from p2pnode.lab.simulation.sweeping import Standing
 from protocol.simulator.run import Progress
 from protocol.simulator.scenario import Scenario
@@ -83,9 +84,13 @@ def _shown(title: str) -> Iterator[Show]:
     from rich.console import Console  # noqa: PLC0415  slow, and only for terminals
     from rich.progress import BarColumn, Progress, TextColumn  # noqa: PLC0415  as above
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[said]}"))
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TextColumn("{task.fields[said]}", markup=False),
+    )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
-        task = bars.add_task(title, total=1.0, said="")
+        task = bars.add_task(printable(title), total=1.0, said="")
         yield lambda share, said: bars.update(task, completed=share, said=said)
 
 
@@ -97,7 +102,7 @@ def _lines(title: str) -> Show:
         now = time.monotonic()
         if now - last >= LINE_SECONDS:
             last = now
-            print(f"{title}: {share:.0%}, {said}", file=sys.stderr, flush=True)
+            print(f"{printable(title)}: {share:.0%}, {said}", file=sys.stderr, flush=True)
 
     return show
 

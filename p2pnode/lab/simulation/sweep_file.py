@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from p2pnode.lab.simulation.library import ScenarioError, open_document, understand
-from p2pnode.lab.simulation.scenario_file import Described
+from p2pnode.lab.simulation.scenario_file import SEED_MAX, Described
 from p2pnode.lab.simulation.units import DIMENSIONS, read_quantity, write_quantity
 from p2pnode.toml_text import TomlError, TomlText, nearest, read_toml
 
@@ -109,6 +109,7 @@ def read_sweep(path: Path) -> Sweep:
     for key in values:
         if key not in KEYS:
             raise _wrong(document, key, f"unknown key: {nearest(key, KEYS)}")
+    _check_texts(document)
     base = open_document(_source(document, path))
     changes = _changes(document)
     seeds = _seeds(document)
@@ -118,6 +119,15 @@ def read_sweep(path: Path) -> Sweep:
     for cell in cells:
         cell.describe(seeds[0])
     return Sweep(str(values.get("name", path.stem)), cells, seeds)
+
+
+def _check_texts(document: TomlText) -> None:
+    for key in ("name", "about"):
+        text = document.values.get(key, key)
+        if not isinstance(text, str) or not text.strip():
+            raise _wrong(document, key, "expected a text")
+        if key == "name" and not text.isprintable():
+            raise _wrong(document, key, "expected a text of one line, without control characters")
 
 
 def _source(document: TomlText, path: Path) -> str | Path:
@@ -134,7 +144,7 @@ def _seeds(document: TomlText) -> tuple[int, ...]:
     seeds = list(range(1, given + 1)) if type(given) is int and given <= RUNS_MAX else given
     if not isinstance(seeds, list) or not seeds or len(set(map(str, seeds))) != len(seeds):
         raise _wrong(document, "seeds", SEEDS_EXPECTED)
-    if not all(type(seed) is int and seed >= 0 for seed in seeds):
+    if not all(type(seed) is int and 0 <= seed <= SEED_MAX for seed in seeds):
         raise _wrong(document, "seeds", SEEDS_EXPECTED)
     return tuple(seeds)
 
@@ -157,6 +167,9 @@ def _changes(document: TomlText) -> list[dict[str, Change]]:
         if key in values:
             raise _wrong(document, key, f"only a {HYPERCUBE!r} has it: say design = ...")
     lists = {path: axis for path, axis in axes.items() if isinstance(axis, list)}
+    for path, axis in lists.items():
+        if len(set(map(str, axis))) < len(axis):
+            raise _wrong(document, f"vary.{path}", "a value stands there twice")
     for path in axes.keys() - lists.keys():
         raise _wrong(document, "vary", f"{path}: a grid needs a list of values")
     count = math.prod(map(len, lists.values()))

@@ -33,25 +33,20 @@ from p2pnode.lab.simulation.folder import read_json
 from p2pnode.lab.simulation.library import ScenarioError
 from p2pnode.lab.simulation.playing import Manner, is_as_expected, run_scenario
 from p2pnode.lab.simulation.row_file import write_csv
+from p2pnode.lab.simulation.rows import ROWS, SWEEP, Row, whole_rows
 from p2pnode.lab.simulation.scenario_file import Described
 from p2pnode.lab.simulation.sweep_file import Cell, Sweep
 from protocol.simulator.checks import Result
 from protocol.simulator.run import Outcome
 
-SWEEP: Final = "sweep.json"
-ROWS: Final = "rows.jsonl"
 ROWS_CSV: Final = "rows.csv"
 """The same for programs that read tables; written once all runs are there."""
-ROW_KEYS: Final = frozenset({"changes", "seed", "outcome", "metrics"})
-"""What nothing can be said of a run without."""
 ROW_BYTES: Final = 2_500
 """What a row takes on the disk at most, as long as no field's name is endless."""
 WINDOW: Final = 4
 """Runs handed to each process ahead of time, so that none has to wait."""
 HOURS_MAX: Final = 24.0
 SECONDS_PER_HOUR: Final = 3_600
-
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,20 +120,6 @@ def check_room(folder: Path, runs: int) -> None:
         )
 
 
-def read_rows(folder: Path) -> list[Row]:
-    """Read the rows of a sweep, complete or not.
-
-    Raises:
-        ScenarioError: The folder holds no sweep.
-    """
-    read_json(folder / SWEEP, "a sweep's folder")
-    try:
-        with (folder / ROWS).open(encoding="utf-8") as file:
-            return [row for row, _ in _whole_rows(file)]
-    except OSError as error:
-        raise ScenarioError(f"{folder / ROWS}: {error.strerror}: run the sweep again") from error
-
-
 def play_cell(cell: int, changes: Mapping[str, Any], described: Described, real: bool) -> Row:
     """Run one cell with one seed; called in whichever process the executor chooses."""
     begun = time.monotonic()
@@ -197,9 +178,16 @@ def _kept(folder: Path, manifest: dict[str, Any]) -> Iterator[None]:
         write_json(folder / SWEEP, manifest)
 
 
+def _opened_rows(folder: Path) -> IO[str]:
+    try:
+        return (folder / ROWS).open("a+", encoding="utf-8")
+    except OSError as error:
+        raise ScenarioError(f"{folder / ROWS}: {error.strerror}: name another folder") from error
+
+
 @contextmanager
 def _locked_rows(folder: Path) -> Iterator[IO[str]]:
-    with (folder / ROWS).open("a+", encoding="utf-8") as file:
+    with _opened_rows(folder) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -210,28 +198,9 @@ def _locked_rows(folder: Path) -> Iterator[IO[str]]:
 def _read_rows(file: IO[str]) -> list[Row]:
     """Reads the rows that are there, and cuts off one that a crash left half-written."""
     file.seek(0)
-    found = list(_whole_rows(file))
+    found = list(whole_rows(file))
     file.truncate(found[-1][1] if found else 0)
     return [row for row, _ in found]
-
-
-def _whole_rows(file: IO[str]) -> Iterator[tuple[Row, int]]:
-    """Yields each whole row, and the offset of its end in bytes."""
-    end = number = 0
-    try:
-        for line in file:
-            number += 1
-            if not line.endswith("\n"):
-                return
-            end += len(line.encode())
-            row = json.loads(line)
-            if not isinstance(row, dict) or not row.keys() >= ROW_KEYS:
-                raise ValueError("no row")
-            yield row, end
-    except ValueError as error:
-        raise ScenarioError(
-            f"{file.name}, line {number}: the row is damaged: remove it, and run the sweep again"
-        ) from error
 
 
 @contextmanager

@@ -83,6 +83,8 @@ def test_the_run_without_faults_stands_beside_the_earnings() -> None:
     without = {"without_faults": {"earned_microcredits": {"1": 250_000}}}
     text = page({**MANIFEST, "rewards": without}, RUN, [])
     assert '<td class="number">1.500000</td><td class="number">0.250000</td>' in text
+    odd = {"without_faults": {"earned_microcredits": {"1": "x"}}}
+    assert "without the faults" not in page({**MANIFEST, "rewards": odd}, RUN, [])
 
 
 def test_results_say_where_they_come_from() -> None:

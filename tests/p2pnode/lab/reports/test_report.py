@@ -60,6 +60,14 @@ def test_a_folder_without_results_has_no_report(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_tables_that_cannot_be_understood_are_refused(tmp_path: Path) -> None:
+    faults = [{"kind": "Crash", "nodes": "one two", "count": 1}]
+    write_folder(tmp_path, {"name": "odd"}, {}, tables(faults=faults))
+    with pytest.raises(BadFolder, match="the tables are damaged: invalid literal for int"):
+        write_report(tmp_path)
+    assert not (tmp_path / "report.html").exists()
+
+
 def test_a_missing_library_says_what_to_type(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,9 +2,12 @@
 
 from p2pnode.lab.results.over_seeds import (
     Interval,
+    Middle,
     WaitInterval,
     mean_over_seeds,
     median_over_seeds,
+    middle_of,
+    resamples_for,
 )
 from p2pnode.lab.results.survival import Quantile, Wait
 
@@ -50,3 +53,15 @@ def test_one_censored_run_moves_the_upper_bound_only() -> None:
 def test_no_runs_have_no_interval() -> None:
     assert mean_over_seeds([]) is None
     assert median_over_seeds([]) is None
+
+
+def test_times_have_a_median_and_all_else_a_mean_with_an_interval_from_five_seeds_on() -> None:
+    ends = Quantile(1), Quantile(7)
+    assert middle_of("recovery_backlog_ms", [1, 2, 3, 4, 7], 200) == Middle(Quantile(3), ends)
+    late = {"beyond_ms": 9.0}
+    assert middle_of("recovery_backlog_ms", [1, late, late]) == Middle(Quantile(9.0, True), None)
+    assert middle_of("divergence", [1, 2, 6]) == Middle(Quantile(3.0), None)
+
+
+def test_many_values_have_fewer_resamples_and_never_too_few() -> None:
+    assert [resamples_for(count) for count in (0, 100, 1_000, 10**6)] == [2_000, 2_000, 400, 200]

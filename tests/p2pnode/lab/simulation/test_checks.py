@@ -119,6 +119,15 @@ def test_faults_that_can_be_at_one_time_are_not_refused(both: str) -> None:
         ),
         (links('reorder = "5 %"'), "line 6: links.reorder: say with 'reorder_longest'"),
         (links("regions = [0, 0, 0, 0, 0, 0]"), "links.regions: there are 5 nodes only"),
+        (
+            links("regions = [0, 1]"),
+            "line 6: links.regions: without 'region_delays', regions change nothing",
+        ),
+        (
+            text(nodes="[nodes]\nstakes = [1, 5_000_000_000_000]\n", fault=""),
+            "line 3: nodes.stakes: stakes and 1000000 credits for each node come to 5000002000001 "
+            "credits, and a network has 4611686018427 at most",
+        ),
         (links('region_delays = [["0 s"], ["1 s"]]'), "expected as many columns as rows"),
         (
             links('regions = [0, 1]\nregion_delays = [["0 s"]]'),

@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import signal
@@ -13,7 +14,7 @@ from p2pnode.cli.entry import main as program
 from p2pnode.lab.simulation import commands
 from p2pnode.lab.simulation.commands import main
 from p2pnode.lab.simulation.library import load_scenario, shipped_files
-from p2pnode.lab.simulation.sweeping import read_rows
+from p2pnode.lab.simulation.rows import read_rows
 from protocol.ledger import committee
 from protocol.units import Weight
 from tests.p2pnode.lab.simulation.builders import text
@@ -181,7 +182,7 @@ def test_a_report_that_is_interrupted_leaves_a_whole_run(
     monkeypatch.setattr(commands, "_write_report", interrupted)
     out = tmp_path / "run"
     assert main(["run", str(written(tmp_path)), "--out", str(out)]) == 130
-    assert f"interrupted: the run is whole; `sim report {out}`" in capsys.readouterr().err
+    assert f"interrupted: the results are whole; `sim report {out}`" in capsys.readouterr().err
     assert json.loads((out / "manifest.json").read_text())["state"] == "complete"
 
 
@@ -197,7 +198,7 @@ def runs(process: str) -> bool:
 def begun_sweep(folder: Path) -> subprocess.Popen[str]:
     """A sweep of many runs, of which the first is done."""
     line = [sys.executable, "-m", "p2pnode", "sim", "sweep", str(sweep_file(folder, 200))]
-    line += ["--out", str(folder / "out"), "--processes", "2"]
+    line += ["--out", str(folder / "out"), "--processes", "2", "--no-report"]
     process = subprocess.Popen(line, cwd=ROOT, stderr=subprocess.PIPE, text=True)
     rows, deadline = folder / "out" / "rows.jsonl", time.monotonic() + 60
     while not (rows.exists() and rows.stat().st_size):
@@ -249,7 +250,14 @@ def test_a_sweep_prints_a_line_for_each_cell(
     assert table[4:] == [
         "no intervals: 5 seeds are the least to tell",
         f"all metrics of all runs are in {tmp_path / 'out' / 'rows.csv'}",
+        f"results are in {tmp_path / 'out' / 'report.html'}",
     ]
+    page = tmp_path / "out" / "report.html"
+    first = page.read_text()
+    page.unlink()
+    assert main(["report", str(tmp_path / "out")]) == 0
+    assert capsys.readouterr().out == f"{page}\n"
+    assert page.read_text() == first
     assert main([*line, "--json"]) == 0
     assert [row["cell"] for row in json.loads(capsys.readouterr().out)] == [0, 1]
 
@@ -260,6 +268,18 @@ def test_shrinking_into_a_missing_folder_is_refused_before_the_work(
     out = tmp_path / "missing" / "less.toml"
     assert main(["shrink", str(written(tmp_path)), "--out", str(out)]) == 2
     assert "missing is no folder: make it first" in capsys.readouterr().err
+    assert main(["shrink", "split-brain", "--out", "/proc/less.toml"]) == 2
+    said = "p2pnode: /proc/less.toml: No such file or directory: name another file\n"
+    assert capsys.readouterr().err == said
+
+
+@pytest.mark.parametrize("count", ["0", "-1", "1001", "9" * 5_000, "many"])
+def test_processes_are_a_number_that_a_machine_can_have(
+    count: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["sweep", "x", "--out", "y", f"--processes={count}"])
+    assert f"{count!r} is no number from 1 to 1000" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("span", ["-1", "nan", "soon"])
@@ -273,3 +293,44 @@ def test_a_span_of_time_is_a_number_from_nothing_on(
         with pytest.raises(SystemExit, match="2"):
             main(line)
         assert f"{span!r} is no span of time" in capsys.readouterr().err
+
+
+def test_a_file_that_cannot_be_written_is_a_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "votes.csv.partial")
+
+    monkeypatch.setattr(commands, "run_into", full)
+    out = tmp_path / "run"
+    assert main(["run", str(written(tmp_path)), "--out", str(out)]) == 1
+    said = "p2pnode: votes.csv.partial: No space left on device: not everything could be written"
+    assert capsys.readouterr().err == f"{said}; make room\n"
+
+
+def test_a_report_that_cannot_be_written_leaves_a_whole_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: Path) -> Path:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(commands, "_write_report", full)
+    out = tmp_path / "run"
+    assert main(["run", str(written(tmp_path)), "--out", str(out)]) == 1
+    told = capsys.readouterr()
+    assert f"No space left on device: the results are whole; `sim report {out}` makes" in told.err
+    assert f"results are in {out}\n" in told.out
+    assert "  as expected: pass" in told.out
+
+
+def test_names_cannot_send_commands_to_the_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "\x1b[31mred.toml"
+    path.write_text(text(fault=""))
+    assert main(["run", str(path), "--out", str(tmp_path / "\x1b[2J"), "--no-report"]) == 0
+    assert main(["replay", str(tmp_path / "\x1b[2J")]) == 0
+    assert main(["run", str(path.with_name("\x1b.toml"))]) == 2
+    told = capsys.readouterr()
+    assert "results are in" in told.out
+    assert "\x1b" not in told.out + told.err

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from p2pnode.lab.results import Metric
+from p2pnode.lab.results import Metric, summary_of
 from p2pnode.lab.simulation.comparing import compare, difference
 from p2pnode.lab.simulation.library import ScenarioError, load_scenario
 from p2pnode.lab.simulation.playing import run_into
 from p2pnode.lab.simulation.saying import comparison_lines, comparison_table
+from tests.p2pnode.lab.results.builders import played
 
 
 def write_sweep(folder: Path, values: dict[int, object], outcome: str = "pass") -> Path:
@@ -16,9 +17,15 @@ def write_sweep(folder: Path, values: dict[int, object], outcome: str = "pass") 
     (folder / "sweep.json").write_text("{}")
     rows = [
         {
+            "cell": 0,
             "changes": {"x": 1},
             "seed": seed,
             "outcome": outcome,
+            "as_expected": True,
+            "broken": [],
+            "unknown": [],
+            "trace": "00",
+            "wall_ms": 1,
             "metrics": {"wait_ms": value, "commits": 5},
         }
         for seed, value in values.items()
@@ -95,3 +102,40 @@ def test_folders_without_anything_in_common_are_refused(tmp_path: Path) -> None:
         compare(a, write_sweep(tmp_path / "b", {2: 5}))
     with pytest.raises(ScenarioError, match="holds neither a sweep nor a run"):
         compare(a, tmp_path)
+
+
+def write_run(folder: Path, summary: object, **manifest: object) -> Path:
+    folder.mkdir()
+    found = {"schema_version": 1, "seed": 1, "outcome": "pass", "state": "complete"} | manifest
+    (folder / "manifest.json").write_text(json.dumps(found))
+    (folder / "summary.json").write_text(json.dumps(summary))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("manifest", "said"),
+    [
+        ({"seed": None}, "manifest.json is damaged: it has no seed"),
+        ({"seed": "1"}, "manifest.json is damaged: it has no seed"),
+        ({"source": "processes", "seed": None}, "is of real processes, which no seed pairs with"),
+        ({"state": "running"}, "did not end: it is running; run it again"),
+    ],
+)
+def test_an_odd_manifest_is_refused(tmp_path: Path, manifest: dict[str, object], said: str) -> None:
+    run = write_run(tmp_path / "run", {}, **manifest)
+    with pytest.raises(ScenarioError, match=said):
+        compare(run, run)
+
+
+def test_a_damaged_summary_is_refused_wherever_the_damage_is(tmp_path: Path) -> None:
+    tables = played("calm")[2]
+    whole = json.loads(json.dumps(summary_of(tables)))
+    run = write_run(tmp_path / "run", whole)
+    assert compare(run, run).outcomes == {("pass", "pass"): 1}
+    used = ("divergence", "finality", "sides", "stale_blocks", "jobs", "work", "rewards")
+    for key in (*used, "carriage", "commits", "ended_ms"):
+        for damage in ([7], 7 if key in used else {"beyond_ms": "x"}):
+            (run / "summary.json").write_text(json.dumps(whole | {key: damage}))
+            said = r"summary.json is damaged: its metrics cannot be read \(.*\): run it again"
+            with pytest.raises(ScenarioError, match=said):
+                compare(run, run)

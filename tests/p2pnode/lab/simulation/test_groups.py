@@ -31,6 +31,17 @@ def test_what_names_no_groups_is_refused_with_examples(value: object) -> None:
         read_groups(value, 5)
 
 
+def test_a_minority_of_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="a minority of nothing divides nothing: give it more"):
+        read_groups({"minority": "0 %"}, 5)
+
+
+def test_all_links_of_a_huge_network_are_not_spelled_out() -> None:
+    with pytest.raises(ValueError, match="all links of more than 1000 nodes are too many to name"):
+        read_pairs("* > *", 1_001)
+    assert len(read_pairs("* > 0", 1_001)) == 1_000
+
+
 @pytest.mark.parametrize(
     ("value", "pairs"),
     [

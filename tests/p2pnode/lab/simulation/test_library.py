@@ -8,10 +8,13 @@ from p2pnode.lab.simulation.library import (
     ScenarioError,
     copy_shipped,
     load_scenario,
+    parse_scenario,
     shipped_files,
     shipped_scenarios,
 )
 from p2pnode.lab.simulation.playing import is_as_expected
+from p2pnode.lab.simulation.scenario_file import document_of
+from p2pnode.lab.simulation.toml_writer import write_toml
 from protocol.simulator.draw import draw_scenario
 from protocol.simulator.overlay.parameters import Strategy
 from protocol.simulator.run import play
@@ -54,7 +57,14 @@ def test_a_shipped_scenario_comes_to_what_it_says_and_its_faults_bite(name: str)
 
 
 def test_the_scenario_that_a_seed_draws_has_a_name_too() -> None:
-    assert load_scenario("swarm", 7).scenario == draw_scenario(7)
+    assert load_scenario("swarm", 254).scenario == draw_scenario(254)
+
+
+def test_regions_that_a_seed_draws_are_as_a_file_may_have_them() -> None:
+    assert draw_scenario(8).conditions.regions
+    for seed in (1, 8):
+        described = load_scenario("swarm", seed)
+        assert parse_scenario(write_toml(document_of(described))).scenario == described.scenario
 
 
 def test_a_file_is_read_by_its_path(tmp_path: Path) -> None:

@@ -76,9 +76,12 @@ def test_a_run_whose_tables_cannot_be_written_says_so_and_its_folder_is_used_aga
     tmp_path: Path,
 ) -> None:
     blocked = tmp_path / "run" / "votes.csv.partial"
-    blocked.mkdir(parents=True)
+
+    def block(_: int) -> None:
+        blocked.mkdir(exist_ok=True)
+
     with pytest.raises(OSError, match="directory"):
-        run_into(tmp_path / "run", DESCRIBED)
+        run_into(tmp_path / "run", DESCRIBED, Manner(progress=block))
     assert manifest(tmp_path / "run")["state"] == "crashed"
     assert "outcome" not in manifest(tmp_path / "run")
     with pytest.raises(ScenarioError, match="did not end: it is crashed; run it again"):
@@ -99,7 +102,9 @@ def test_a_folder_with_results_or_other_things_is_left_alone(tmp_path: Path) -> 
 def test_what_is_expected_names_the_outcome_and_the_broken_promise() -> None:
     outcome, _ = run_scenario(DESCRIBED)
     wanted = parse_scenario(text(fault=FAULT + '[expect]\noutcome = "safety"\n'))
-    named = parse_scenario(text(fault=FAULT + '[expect]\ninvariant = "agreement"\n'))
+    named = parse_scenario(
+        text(fault=FAULT + '[expect]\noutcome = "safety"\ninvariant = "agreement"\n')
+    )
     assert is_as_expected(DESCRIBED, outcome)
     assert not is_as_expected(wanted, outcome)
     assert not is_as_expected(named, outcome)

@@ -1,3 +1,4 @@
+import gzip
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,15 @@ from tests.p2pnode.lab.simulation.builders import text
 DESCRIBED = parse_scenario(text())
 
 
+def read_lines(folder: Path) -> list[str]:
+    return gzip.decompress((folder / "trace.jsonl.gz").read_bytes()).decode().splitlines()
+
+
+def write_trace(folder: Path, lines: list[str]) -> None:
+    content = "".join(f"{line}\n" for line in lines).encode()
+    (folder / "trace.jsonl.gz").write_bytes(gzip.compress(content))
+
+
 @pytest.mark.slow
 def test_a_run_is_repeated_to_the_bit_and_a_difference_is_found_where_it_is(
     tmp_path: Path,
@@ -24,9 +34,9 @@ def test_a_run_is_repeated_to_the_bit_and_a_difference_is_found_where_it_is(
     replayed = replay(tmp_path)
     assert replayed.is_equal
     assert list(replay_lines(replayed, tmp_path)) == [f"equal: trace {replayed.before}"]
-    lines = (tmp_path / "trace.jsonl").read_text().splitlines()
+    lines = read_lines(tmp_path)
     changed = lines[99].replace('"node": ', '"node": 9')
-    (tmp_path / "trace.jsonl").write_text("\n".join([*lines[:99], changed, *lines[100:]]) + "\n")
+    write_trace(tmp_path, [*lines[:99], changed, *lines[100:]])
     difference = replay(tmp_path).difference
     assert difference is not None
     assert (difference.line, difference.before, difference.now) == (100, changed, lines[99])
@@ -35,13 +45,12 @@ def test_a_run_is_repeated_to_the_bit_and_a_difference_is_found_where_it_is(
 @pytest.mark.slow
 def test_a_trace_that_is_shorter_or_longer_differs_at_its_end(tmp_path: Path) -> None:
     run_into(tmp_path, DESCRIBED, Manner(trace=True))
-    path = tmp_path / "trace.jsonl"
-    lines = path.read_text().splitlines(keepends=True)
-    path.write_text("".join([*lines, "{}\n"]))
+    lines = read_lines(tmp_path)
+    write_trace(tmp_path, [*lines, "{}"])
     longer = replay(tmp_path).difference
     assert longer is not None
     assert (longer.line, longer.before, longer.now) == (len(lines) + 1, "{}", "")
-    path.write_text("".join(lines[:-1]))
+    write_trace(tmp_path, lines[:-1])
     shorter = replay(tmp_path).difference
     assert shorter is not None
     assert (shorter.line, shorter.before) == (len(lines), "")

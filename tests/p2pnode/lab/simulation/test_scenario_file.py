@@ -190,6 +190,9 @@ def test_a_full_document_does_not_depend_on_defaults_of_this_version() -> None:
         ),
         ('span = "4 s"', "", "line 6: workload: 'span' is missing"),
         ('safety = "8 s"', "", "line 10: stop: 'safety' is missing"),
+        ("members", "membres", "line 3: nodes.membres: unknown key 'membres': did you mean 'memb"),
+        ("members = 5", "members = 5\nobservers = 99_999", "nodes: there are 100004 nodes, and 1"),
+        ("example", "a\\u001b[2J", "line 1: name: expected a text of one line, without control"),
         ("members = 5", 'members = "5"', "line 3: nodes.members: expected a whole number"),
         ("jobs = 1", "jobs = -1", "line 8: workload.jobs: -1 is negative"),
         ("at =", "att =", "line 12: fault.0: a fault has 'at', and either 'for' or 'until'"),
@@ -216,6 +219,14 @@ def test_a_mistake_is_named_by_its_line_and_by_what_is_allowed(
 @pytest.mark.parametrize(
     ("more", "said"),
     [
+        (
+            '[expect]\noutcome = "safety"\ninvariant = "agree_ment"',
+            "file, line 15: expect.invariant: unknown promise 'agree_ment': did you mean 'agreeme",
+        ),
+        (
+            '[expect]\ninvariant = "agreement"',
+            "file, line 14: expect.invariant: the outcome 'pass' breaks no promise: expect anoth",
+        ),
         ('[expect]\noutcome = "fine"', "expect.outcome: 'fine': known are crash"),
         ("[parameters]\nroundms = 5", "parameters.roundms: unknown key"),
         ("[parameters]\nminimum_round_ms = -5", "parameters.minimum_round_ms: Expected `int` >= 0"),

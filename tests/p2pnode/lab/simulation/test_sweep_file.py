@@ -73,6 +73,11 @@ def test_a_hypercube_spreads_its_samples_evenly_over_each_field(tmp_path: Path) 
     ("lines", "said"),
     [
         ("seedz = 1", "line 2: seedz: unknown key: did you mean 'seeds'?"),
+        ("name = 5", "line 2: name: expected a text"),
+        ('name = "a\\u001b[2J"', "line 2: name: expected a text of one line, without control"),
+        ("about = ' '", "line 2: about: expected a text"),
+        (f"seeds = [{2**64}]", "line 2: seeds: expected how many seeds"),
+        ("[vary]\nfault.0.for = ['1 s', '1 s']", "line 3: vary.fault.0.for: a value stands there"),
         ("seeds = 0", "line 2: seeds: expected how many seeds"),
         ("seeds = [1, 1]", "line 2: seeds: expected how many seeds"),
         ("seeds = [-1]", "line 2: seeds: expected how many seeds"),

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import pytest
 
 from p2pnode.lab.simulation.library import ScenarioError
+from p2pnode.lab.simulation.rows import Row, read_rows
 from p2pnode.lab.simulation.sweep_file import Sweep, read_sweep
-from p2pnode.lab.simulation.sweeping import Means, Row, Standing, read_rows, run_sweep
+from p2pnode.lab.simulation.sweeping import Means, Standing, run_sweep
 from tests.p2pnode.lab.simulation.builders import text
 
 
@@ -131,16 +132,6 @@ def test_processes_of_this_machine_give_the_same_rows(tmp_path: Path) -> None:
     for row in (*alone, *many):
         row["wall_ms"] = 0
     assert many == alone
-
-
-@pytest.mark.parametrize("damage", [b"{\n", b"7\n", b"{}\n", b"\xff\n"])
-def test_damaged_rows_are_refused(tmp_path: Path, damage: bytes) -> None:
-    (tmp_path / "sweep.json").write_text("{}")
-    with pytest.raises(ScenarioError, match="No such file"):
-        read_rows(tmp_path)
-    (tmp_path / "rows.jsonl").write_bytes(damage)
-    with pytest.raises(ScenarioError, match="the row is damaged"):
-        read_rows(tmp_path)
 
 
 def test_a_file_is_no_folder_for_a_sweep(tmp_path: Path) -> None:
