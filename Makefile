@@ -77,8 +77,9 @@ demo: setup ## a local network runs one job from submission to settlement
 bench: setup ## measure throughput and latency
 	$(RUN) -m tests.benchmarks
 
-simulate: setup ## 500 seeded networks in virtual time
+simulate: setup ## 500 small seeded networks in virtual time, and 20 large ones
 	$(RUN) -m protocol.simulator --seeds 500
+	$(RUN) -m protocol.simulator --scenario large --seeds 20
 
 experiments: setup ## questions whose answers are known, full size; WRITE=--write renews the page
 	$(RUN) -m p2pnode.lab.experiments $(WRITE)

@@ -23,6 +23,9 @@ from protocol.units import MILLISECOND, MemberIndex, Round
 LOOK_NS: Final = 10 * MILLISECOND
 """How often it looks whether the others have passed another round."""
 
+SILENT_ROUNDS: Final = 8
+"""It does not wait for a member that has fallen so far behind the first."""
+
 LATE_NS: Final = 150 * MILLISECOND
 """The hidden block follows the shown one so much later, so that none meets it alone."""
 
@@ -67,7 +70,8 @@ class Burier:
         if core is None or member is None:
             return
         others = [tip for index, tip in enumerate(core.ledger.dag.tips()) if index != member]
-        self._act(core, member, Round(min(others)))
+        at_work = [tip for tip in others if tip + SILENT_ROUNDS >= max(others)]
+        self._act(core, member, Round(min(at_work)))
 
     def _act(self, core: Core, member: MemberIndex, passed: Round) -> None:
         """Shows a block of the round that all others have passed, and hides one before it."""

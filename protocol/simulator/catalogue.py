@@ -8,6 +8,7 @@ from typing import Final
 from protocol.simulator.chance import Stream
 from protocol.simulator.costs import MEASURED, Costs
 from protocol.simulator.draw import draw_scenario
+from protocol.simulator.draw_large import draw_large_scenario
 from protocol.simulator.fault_builders import (
     Span,
     bipartition,
@@ -221,6 +222,7 @@ def _misdeed(behaviour: Behaviour) -> Callable[[int], Scenario]:
 SCENARIOS: Final[Mapping[str, Callable[[int], Scenario]]] = MappingProxyType(
     {
         "swarm": draw_scenario,
+        "large": draw_large_scenario,
         "calm": calm,
         # links that carry nothing
         "split-4-1": lambda seed: split(seed, (0, 1, 2, 3), (4,)),

@@ -52,6 +52,11 @@ SETTLING_NS: Final = SECOND
 DOWN_NS: Final = 1_500 * MILLISECOND
 """A node that goes back to an old disk is down so long that all have taken in what it sent. If they
 had not, nobody could tell it: it would sign a round twice and lose stake."""
+FIRST_NS: Final = SECOND // 2
+"""A disk that is first to go wrong is copied within this time."""
+LATE_NS: Final = FIRST_NS + FAULT_MAX_NS + SECOND
+"""What follows a member with an old disk comes so much later: a second after it is back. A member
+that has forgotten a block is safe only where the others have taken in that block."""
 FLAPPING_NS: Final = 2 * SECOND
 """Period of what comes and goes."""
 
@@ -97,11 +102,21 @@ class Targets:
     spare: Iterator[int]
 
 
-def draw_faults(stream: Stream, kinds: Sequence[Kind], targets: Targets) -> Iterator[Fault]:
-    """Draws one fault of each kind; those of a node end when there is no node left."""
+def draw_faults(
+    stream: Stream, kinds: Sequence[Kind], targets: Targets, late_ns: int = 0
+) -> Iterator[Fault]:
+    """Draws one fault of each kind; those of a node end when there is no node left.
+
+    Args:
+        stream: Draws everything about them.
+        kinds: Which kinds.
+        targets: Whom they may hit.
+        late_ns: How much later than usual they come.
+    """
     is_alone = len(kinds) == 1
     for kind in kinds:
-        span = _draw_span(stream)
+        start, end = _draw_span(stream, BEGINNING_NS)
+        span = start + late_ns, end + late_ns
         if kind in LINK_KINDS:
             yield from _link_faults(stream, kind, span, targets.nodes, is_alone)
         else:
@@ -110,14 +125,21 @@ def draw_faults(stream: Stream, kinds: Sequence[Kind], targets: Targets) -> Iter
                 yield _node_fault(stream, kind, span, node)
 
 
-def draw_stale_disk(stream: Stream, node: int) -> StaleDisk:
-    """Draws when a node's disk is copied and when it goes back to the copy."""
-    return StaleDisk(*_draw_span(stream), node, DOWN_NS)
+def draw_stale_disk(stream: Stream, node: int, *, is_first: bool) -> StaleDisk:
+    """Draws when a node's disk is copied and when it goes back to the copy.
+
+    Args:
+        stream: Draws it.
+        node: Whose disk.
+        is_first: Whether others follow, so that it has to be over by then.
+    """
+    beginning_ns = FIRST_NS if is_first else BEGINNING_NS
+    return StaleDisk(*_draw_span(stream, beginning_ns), node, DOWN_NS)
 
 
-def _draw_span(stream: Stream) -> Span:
+def _draw_span(stream: Stream, beginning_ns: int) -> Span:
     """Draws when a fault begins and ends."""
-    start = START_NS + SETTLING_NS + stream.below(BEGINNING_NS)
+    start = START_NS + SETTLING_NS + stream.below(beginning_ns)
     end = min(SAFETY_NS - MILLISECOND, start + stream.between(FAULT_MIN_NS, FAULT_MAX_NS))
     return start, end
 

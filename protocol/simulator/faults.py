@@ -103,6 +103,9 @@ class FaultPlan:
         for number, original in enumerate(scenario.twins, start=scenario.originals):
             both_signed = min(nodes[original].disk.signed, nodes[number].disk.signed)
             found.append(Bite("twins", both_signed))
+        if any(scenario.skews_ns):
+            skews = zip(scenario.skews_ns, nodes, strict=False)
+            found.append(Bite("skew", sum(node.disk.signed for skew, node in skews if skew)))
         conditions, traffic = scenario.conditions, self._world.network.traffic
         if conditions.loss_ppm:
             found.append(Bite("loss", traffic.lost))

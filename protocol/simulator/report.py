@@ -10,6 +10,8 @@ from protocol.simulator.scenario import Fault, Scenario
 from protocol.units import MILLISECOND
 
 SHOWN_VIOLATIONS = 8
+KIND_WIDTH = 14
+"""Of the longest name of a class."""
 WINDOW = ("start_ns", "end_ns")
 """Fields of a fault that are told apart."""
 
@@ -56,24 +58,33 @@ def outcome_lines(outcome: Outcome, command: str) -> Iterator[str]:
 
 
 def summary(outcomes: Sequence[Outcome]) -> Iterator[str]:
-    """Counts verdicts, in how many runs each promise was seen to hold, and which faults bit."""
+    """Counts verdicts, in how many runs each promise was seen to hold, and what went wrong."""
     tally = dict.fromkeys(Verdict, 0)
-    planned: dict[str, int] = {}
-    bitten: dict[str, int] = {}
     for outcome in outcomes:
         tally[outcome.verdict] += 1
-        for kind in dict.fromkeys(bite.kind for bite in outcome.bites):
-            planned[kind] = planned.get(kind, 0) + 1
-            bit = any(bite.count for bite in outcome.bites if bite.kind == kind)
-            bitten[kind] = bitten.get(kind, 0) + bit
     counts = ", ".join(f"{count} {verdict.name.lower()}" for verdict, count in tally.items())
     yield f"{len(outcomes)} runs: {counts}"
     yield f"  seen to hold: {', '.join(_kept(outcomes))}"
     accepted = sum(outcome.counts.accepted for outcome in outcomes)
     wrong = sum(outcome.counts.wrong for outcome in outcomes)
     yield f"  results: {accepted} accepted, {wrong} of them wrong"
-    for kind in sorted(planned):
-        yield f"  {kind}: in {planned[kind]} runs, bit in {bitten[kind]}"
+    yield from _classes(outcomes)
+
+
+def _classes(outcomes: Sequence[Outcome]) -> Iterator[str]:
+    """Says of each class of fault in how many runs it fired, was the only one, and bit."""
+    fired: dict[str, list[int]] = {}
+    for outcome in outcomes:
+        kinds = dict.fromkeys(bite.kind for bite in outcome.bites)
+        bitten = dict.fromkeys(bite.kind for bite in outcome.bites if bite.count)
+        for kind in kinds:
+            row = fired.setdefault(kind, [0, 0, 0])
+            for column, counts in enumerate((True, len(kinds) == 1, kind in bitten)):
+                row[column] += counts
+    if fired:
+        yield f"  {'class':{KIND_WIDTH}} {'fired':>6} {'alone':>6} {'bit':>6}   of {len(outcomes)}"
+    for kind, (count, alone, bit) in sorted(fired.items(), key=lambda entry: entry[0].lower()):
+        yield f"  {kind:{KIND_WIDTH}} {count:>6} {alone:>6} {bit:>6}"
 
 
 def _kept(outcomes: Sequence[Outcome]) -> Iterator[str]:

@@ -9,7 +9,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +19,7 @@ from p2pnode.cli.output import complain, print_json, print_record, print_table, 
 from p2pnode.lab.results import BadFolder, MissingExtra, checks_to_json
 from p2pnode.lab.simulation import saying
 from p2pnode.lab.simulation.checks import warnings
+from p2pnode.lab.simulation.cluster import joined
 from p2pnode.lab.simulation.comparing import compare
 from p2pnode.lab.simulation.folder import check_new_file, described_in, read_json
 from p2pnode.lab.simulation.library import (
@@ -142,12 +143,14 @@ def _run(arguments: argparse.Namespace) -> int:
 def _sweep(arguments: argparse.Namespace) -> int:
     sweep = read_sweep(arguments.file)
     _warn(sweep.cells[0].describe(sweep.seeds[0]))
-    with shown_sweep(sweep.name) as told:
+    with ExitStack() as stack:
+        cluster = stack.enter_context(joined(arguments.dask)) if arguments.dask else None
         means = Means(
-            processes=arguments.processes,
+            processes=cluster.slots if cluster else arguments.processes,
+            executor=cluster.executor if cluster else None,
             real_signatures=arguments.real_signatures,
             hours_max=arguments.hours,
-            told=told,
+            told=stack.enter_context(shown_sweep(sweep.name)),
         )
         rows = run_sweep(sweep, arguments.out, means)
     ending: int = _worst([row["outcome"] for row in rows if not row["as_expected"]], len(rows))
@@ -341,6 +344,9 @@ def _parser() -> argparse.ArgumentParser:
     many.add_argument("file", metavar="SWEEP.toml", type=Path)
     many.add_argument("--out", metavar="DIR", type=Path, required=True, help="new, or to go on in")
     many.add_argument("--processes", type=_count, default=os.cpu_count() or 1, help="all cores")
+    many.add_argument(
+        "--dask", metavar="ADDRESS", help="of a scheduler, whose workers play instead"
+    )
     many.add_argument("--hours", type=_span, default=HOURS_MAX, help="refuse to take longer")
     both = _add(commands, "compare", _compare, "compare two runs, or two sweeps, pair by pair")
     both.add_argument("a", metavar="A", type=Path)

@@ -13,6 +13,7 @@ from protocol.simulator.engine import Engine
 from protocol.simulator.network import Delay, Law
 from protocol.simulator.overlay.experiments import delivered_to
 from protocol.simulator.overlay.gossipsub import MeshRouter
+from protocol.simulator.overlay.message import Message
 from protocol.simulator.overlay.overlay import Overlay
 from protocol.simulator.overlay.parameters import OverlayParameters
 from protocol.simulator.overlay.topology import Topology, draw_topology, with_strangers
@@ -23,6 +24,9 @@ ATTACKED_LINKS: Final = WireConditions(
     distance=Delay(Law.CONSTANT, 25 * MILLISECOND, 25 * MILLISECOND), jitter_ppm=100_000
 )
 """Links of the published attacks: 25 ms, and up to a tenth more."""
+
+DEADLINE_NS: Final = 6 * SECOND
+"""What comes later is of no use any more to the networks for which attacks were published."""
 
 SAMPLE_NS: Final = 5 * SECOND
 """Time between two looks at the meshes."""
@@ -67,6 +71,7 @@ class Damage:
         published: Messages.
         wanted: Deliveries that would have been right.
         lost: Those that did not come about.
+        late: Those that did not come about in time, the lost ones among them.
         swallowed: Copies that false nodes took; 0 when the attack never bit.
         honest_ppm: Of the mesh links of the attacked nodes, the share that leads to honest ones;
             sampled from the start on.
@@ -76,6 +81,7 @@ class Damage:
     published: int
     wanted: int
     lost: int
+    late: int
     swallowed: int
     honest_ppm: tuple[int, ...]
     events: int
@@ -173,6 +179,7 @@ def attacked(attack: Attack, parameters: OverlayParameters, seed: int) -> Damage
         published=len(messages),
         wanted=wanted,
         lost=wanted - delivered,
+        late=wanted - _in_time(messages, watched),
         swallowed=overlay.sybils.swallowed,
         honest_ppm=tuple(samples),
         events=overlay.tally.events,
@@ -189,6 +196,16 @@ def recovery_ns(damage: Damage, attack: Attack, share_ppm: int) -> int | None:
         elif time_ns >= 0 and found is None:
             found = time_ns
     return found
+
+
+def _in_time(messages: Sequence[Message], nodes: Sequence[int]) -> int:
+    """Counts deliveries to nodes other than the origins that took no longer than is allowed."""
+    return sum(
+        message.seen[node] and message.arrivals[node] - message.born_ns <= DEADLINE_NS
+        for message in messages
+        for node in nodes
+        if node != message.origin
+    )
 
 
 def _topology(attack: Attack, parameters: OverlayParameters, seed: int) -> Topology:

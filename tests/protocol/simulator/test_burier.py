@@ -1,5 +1,6 @@
 """A member that hides operations breaks no rule, and keeps nothing from becoming final."""
 
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -9,10 +10,11 @@ from protocol import events as ev
 from protocol.encoding import decode
 from protocol.messages import Block, SignedBlock
 from protocol.simulator.catalogue import burying
+from protocol.simulator.faults import FaultPlan
 from protocol.simulator.invariants import SAFETY, liveness
 from protocol.simulator.log import Log
 from protocol.simulator.promptness import PROMPT_ROUNDS, Promptness
-from protocol.simulator.scenario import Behaviour
+from protocol.simulator.scenario import Behaviour, Crash
 from protocol.simulator.world import World
 from protocol.units import SECOND
 
@@ -86,3 +88,14 @@ def test_hidden_blocks_are_accepted_and_nobody_refers_to_them(seed: int) -> None
     assert referred
     assert not hidden & referred
     assert watch.complaints == []
+
+
+def test_it_does_not_wait_for_a_member_that_is_down() -> None:
+    base = replace(burying(1), stakes=(5_000,) * 7)
+    crash = Crash(2 * SECOND, base.safety_ns - SECOND, 3)
+    world = World(replace(base, faults=(crash,)))
+    plan = FaultPlan(world)
+    world.engine.run(base.safety_ns - 2 * SECOND)
+    assert world.adversary.mischief.count(Behaviour.BURYING, BURIER) > 0
+    world.engine.run(base.safety_ns)
+    assert plan.records()[0].count == 1

@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 from protocol.simulator.chance import Stream
 from protocol.simulator.draw_faults import (
     DOWN_NS,
     FAULT_MAX_NS,
     FAULT_MIN_NS,
+    LATE_NS,
     LINK_KINDS,
     Kind,
     Targets,
@@ -57,8 +60,21 @@ def test_beside_others_a_clog_and_a_slow_link_take_one_node() -> None:
 
 def test_a_node_with_an_old_disk_is_down_before_it_comes_back() -> None:
     for seed in range(50):
-        fault = draw_stale_disk(Stream(seed, "disk"), 3)
+        fault = draw_stale_disk(Stream(seed, "disk"), 3, is_first=bool(seed % 2))
         assert (fault.node, fault.down_ns) == (3, DOWN_NS)
         assert isinstance(fault, StaleDisk)
         assert FAULT_MIN_NS <= fault.end_ns - fault.start_ns <= FAULT_MAX_NS
         assert fault.end_ns - fault.down_ns > fault.start_ns
+
+
+def test_late_faults_come_later_and_are_the_same() -> None:
+    for kind in Kind:
+        targets = [Targets(NODES, iter(range(NODES))) for _ in range(2)]
+        early, late = (
+            list(draw_faults(Stream(1, "faults"), (kind,), target, late_ns))
+            for target, late_ns in zip(targets, (0, LATE_NS), strict=True)
+        )
+        assert [
+            replace(one, start_ns=one.start_ns + LATE_NS, end_ns=one.end_ns + LATE_NS)
+            for one in early
+        ] == late

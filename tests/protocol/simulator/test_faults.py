@@ -215,9 +215,11 @@ def test_what_is_wrong_all_the_time_is_told_too() -> None:
         reorder_ppm=50_000,
         reorder_ns=100 * MILLISECOND,
     )
-    run = Bench(replace(base, conditions=conditions)).run()
+    skews_ns = (0, 300 * MILLISECOND)
+    run = Bench(replace(base, conditions=conditions, skews_ns=skews_ns)).run()
     traffic = run.world.network.traffic
     assert run.plan.bites() == (
+        Bite("skew", run.world.nodes[1].disk.signed),
         Bite("loss", traffic.lost),
         Bite("duplication", traffic.duplicated),
         Bite("reordering", traffic.reordered),

@@ -4,10 +4,11 @@ from dataclasses import replace
 
 from protocol.simulator.catalogue import SCENARIOS
 from protocol.simulator.costs import Costs
+from protocol.simulator.faults import Bite
 from protocol.simulator.network import Delay, Law
 from protocol.simulator.overlay.parameters import as_the_node
 from protocol.simulator.queue import Capacity
-from protocol.simulator.report import options, outcome_lines
+from protocol.simulator.report import options, outcome_lines, summary
 from protocol.simulator.run import play
 from protocol.units import MILLISECOND
 
@@ -63,3 +64,15 @@ def test_every_promise_has_a_line_with_what_the_run_says_of_it() -> None:
     assert told["agreement"] == ["holds"]
     assert told["accountability"] == ["unknown", "nobody was convicted"]
     assert not any("repeat with" in " ".join(words) for words in said)
+
+
+def test_a_table_says_what_fired_was_alone_and_bit() -> None:
+    calm = play(CALM)
+    mixed = (Bite("Crash", 1), Bite("Crash", 0), Bite("loss", 0))
+    outcomes = [calm, replace(calm, bites=(Bite("loss", 3),)), replace(calm, bites=mixed)]
+    assert [line.split() for line in summary(outcomes)][3:] == [
+        ["class", "fired", "alone", "bit", "of", "3"],
+        ["Crash", "1", "0", "1"],
+        ["loss", "2", "1", "1"],
+    ]
+    assert len(list(summary([calm]))) == 3

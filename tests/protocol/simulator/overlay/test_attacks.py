@@ -23,7 +23,7 @@ HALF = 500_000
 def test_recovery_is_when_the_meshes_were_good_for_the_last_time() -> None:
     attack = covert_flash(10, 10, 1)
     samples = (0,) * 24 + (100, 600_000, 400_000, 700_000, 800_000)
-    damage = Damage(1, 1, 0, 1, samples, 1)
+    damage = Damage(1, 1, 0, 0, 1, samples, 1)
     assert recovery_ns(damage, attack, HALF) == 20 * SECOND
     assert recovery_ns(damage, attack, 900_000) is None
     assert damage.lost_ppm == 0
@@ -38,6 +38,8 @@ def test_a_cold_boot_loses_messages_without_scores_and_none_with_them() -> None:
     assert scored.swallowed > 0
     assert plain.lost_ppm > 5_000
     assert scored.lost_ppm == 0
+    assert plain.late >= plain.lost
+    assert scored.late == 0
     assert plain.published == scored.published == 50
 
 
