@@ -19,7 +19,7 @@ COMPILE := $(UV) pip compile --universal --generate-hashes --no-annotate --no-he
 
 .DEFAULT_GOAL := help
 .PHONY: help setup check format imports types architecture dead-code spelling fix test unit quick demo \
-	bench simulate experiments mutants fuzz kill soak vectors lock clean
+	bench simulate experiments mutants fuzz disks kill soak vectors lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -92,6 +92,9 @@ fuzz: setup ## feed hostile bytes to everything that decodes, and random DAGs to
 	$(RUN) -m pytest tests/fuzz tests/properties --hypothesis-profile thorough
 	$(RUN) -m tests.simulation.dags --count 10000 --members 4
 	$(RUN) -m tests.simulation.dags --count 3000 --members 7
+
+disks: setup ## 2,000 seeded losses of power under the journal's own code
+	$(RUN) -m tests.support.fault_vfs.losses --seeds 2000
 
 kill: setup ## kill real nodes and demand recovery
 	KILLS=20 $(RUN) -m pytest tests/integration tests/p2pnode/storage -k "kill or crash"

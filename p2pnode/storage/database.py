@@ -20,6 +20,8 @@ from p2pnode.storage.records import Tally, row_checksum
 
 JOURNAL_FILE = "journal.sqlite"
 SCHEMA_VERSION = 1
+DURABILITY = "FULL"
+"""The database syncs at every commit. Anything weaker loses acknowledged commits with the power."""
 BUSY_TIMEOUT_MS = 5_000
 """Only readers of other processes share the file, and they block a writer for moments only."""
 CACHE_KIB = 8_192
@@ -84,7 +86,7 @@ def connect_writer(path: Path, vfs: str) -> apsw.Connection:
     connection = apsw.Connection(str(path), vfs=vfs or None)
     _configure(connection)
     connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute(f"PRAGMA synchronous = {DURABILITY}")
     connection.execute(f"PRAGMA journal_size_limit = {WAL_LIMIT_BYTES}")
     return connection
 

@@ -5,7 +5,7 @@ then performs the effects that depend on it. After a restart the core is rebuilt
 """
 
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -219,20 +219,21 @@ def _open_parts(
             return parts
     finally:
         for connection in reversed(opened):
-            connection.close()
+            with suppress(apsw.Error):  # the reason why opening failed is already on its way
+                connection.close()
 
 
 def _prepare(connection: apsw.Connection, path: Path, identity: Identity) -> None:
     if not has_tables(connection):
         create_tables(connection, identity)
-        sync_folder(path.parent)
-        return
     check_identity(connection, identity)
     check_structure(connection)
+    sync_folder(path.parent)  # each time: a kill may have come between creation and this line
 
 
 def _close_parts(parts: _Parts) -> None:
     """Closes the writer last: the last connection folds the write-ahead log into the file."""
-    parts.near.close()
-    parts.far.close()
-    parts.writer.close()
+    with ExitStack() as closing:
+        closing.callback(parts.writer.close)
+        closing.callback(parts.far.close)
+        closing.callback(parts.near.close)
