@@ -3,8 +3,9 @@
 - `folder`: what lies where in the data folder; `lock`: one process per data folder.
 - `keys`: the node's secret seeds.
 - `journal`: the durable log, opened first and acknowledged before anything is sent. It stands on
-  `journal_writer` (group commit), `journal_rows` (what a record writes), `journal_reader` (checked
-  reads, also beside a running node), `records` (the values) and `database` (tables and errors).
+  `journal_writer` (group commit), `journal_rows` (what a record writes), `journal_pruning` (what may
+  go), `journal_reader` (checked reads, also beside a running node), `records` (the values),
+  `migrations` (from earlier schemas) and `database` (tables and errors).
 - `artifacts`: content-addressed files, on `artifact_files` and `artifact_download`.
 - `errors`: everything that can go wrong, each with what to do about it; `disk`: durable writes.
 """
@@ -41,6 +42,7 @@ from p2pnode.storage.records import (
     OwnOperation,
     OwnSlot,
     PreparedReveal,
+    SnapshotMark,
     StoredBlock,
 )
 
@@ -69,6 +71,7 @@ __all__ = [
     "OwnOperation",
     "OwnSlot",
     "PreparedReveal",
+    "SnapshotMark",
     "StorageError",
     "StorageFailed",
     "StoredBlock",

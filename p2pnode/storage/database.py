@@ -19,7 +19,7 @@ from p2pnode.storage.errors import (
 from p2pnode.storage.records import Tally, row_checksum
 
 JOURNAL_FILE = "journal.sqlite"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 DURABILITY = "FULL"
 """The database syncs at every commit. Anything weaker loses acknowledged commits with the power."""
 BUSY_TIMEOUT_MS = 5_000
@@ -33,7 +33,8 @@ CREATE TABLE meta(key BLOB PRIMARY KEY, value BLOB NOT NULL, checksum BLOB NOT N
 CREATE TABLE tally(
     id INTEGER PRIMARY KEY CHECK(id = 1), blocks INTEGER NOT NULL, own_slots INTEGER NOT NULL,
     own_operations INTEGER NOT NULL, prepared_reveals INTEGER NOT NULL, finals INTEGER NOT NULL,
-    notes INTEGER NOT NULL, checksum BLOB NOT NULL) STRICT;
+    notes INTEGER NOT NULL, checksum BLOB NOT NULL, pruned INTEGER NOT NULL DEFAULT 0,
+    snapshots INTEGER NOT NULL DEFAULT 0) STRICT;
 CREATE TABLE block(
     sequence INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, author INTEGER NOT NULL,
     round INTEGER NOT NULL, epoch INTEGER NOT NULL, reach INTEGER NOT NULL,
@@ -51,7 +52,8 @@ CREATE TABLE final(
     height INTEGER PRIMARY KEY, digest BLOB NOT NULL, state_digest BLOB NOT NULL,
     checksum BLOB NOT NULL) STRICT;
 CREATE TABLE snapshot(
-    height INTEGER PRIMARY KEY, state_hash BLOB NOT NULL, blob BLOB NOT NULL) STRICT;
+    epoch INTEGER PRIMARY KEY, height INTEGER NOT NULL, state_digest BLOB NOT NULL,
+    own_nonce INTEGER NOT NULL, checksum BLOB NOT NULL) STRICT;
 CREATE TABLE note(
     key BLOB PRIMARY KEY NOT NULL, value BLOB NOT NULL, checksum BLOB NOT NULL) STRICT;
 """
@@ -119,23 +121,25 @@ def has_tables(connection: apsw.Connection) -> bool:
 
 def create_tables(connection: apsw.Connection, identity: Identity) -> None:
     """Creates every table and names the owner, in one transaction."""
-    version = SCHEMA_VERSION.to_bytes(4, "big")
     with connection:
         connection.execute(SCHEMA)
-        for key, value in (
-            (b"schema", version),
-            (b"network", identity.network),
-            (b"account", identity.account),
-        ):
-            row = (key, value, row_checksum("meta", (key, value)))
-            connection.execute("INSERT INTO meta VALUES (?, ?, ?)", row)
-        values = (1, *astuple(Tally()))
-        row_values = (*values, row_checksum("tally", values))
-        connection.execute("INSERT INTO tally VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row_values)
+        write_meta(connection, b"schema", SCHEMA_VERSION.to_bytes(4, "big"))
+        write_meta(connection, b"network", identity.network)
+        write_meta(connection, b"account", identity.account)
+        write_tally(connection, Tally())
 
 
-def check_identity(connection: apsw.Connection, expected: Identity | None) -> Identity:
+def write_meta(connection: apsw.Connection, key: bytes, value: bytes) -> None:
+    """Replaces one value of what the journal says of itself."""
+    row = (key, value, row_checksum("meta", (key, value)))
+    connection.execute("REPLACE INTO meta VALUES (?, ?, ?)", row)
+
+
+def check_identity(connection: apsw.Connection, expected: Identity | None) -> int:
     """Reads whose journal this is, and compares it with whose it should be.
+
+    Returns:
+        The schema that it has.
 
     Raises:
         NewerSchema: A newer program wrote it.
@@ -155,7 +159,7 @@ def check_identity(connection: apsw.Connection, expected: Identity | None) -> Id
         raise WrongNetwork(stored.network, expected.network)
     if expected is not None and stored.account != expected.account:
         raise WrongAccount(stored.account, expected.account)
-    return stored
+    return version
 
 
 def check_structure(connection: apsw.Connection) -> None:
@@ -181,7 +185,7 @@ def _structure_faults(connection: apsw.Connection) -> str:
 
 
 def read_tally(connection: apsw.Connection) -> Tally:
-    """The row counts that the last commit left.
+    """The row counts that the last commit left, also of an earlier schema.
 
     Raises:
         DamagedData: They are damaged.
@@ -189,14 +193,16 @@ def read_tally(connection: apsw.Connection) -> Tally:
     row = connection.execute("SELECT * FROM tally").fetchone()
     if row is None:
         raise DamagedData("the journal's tally")
-    return Tally(*intact("tally", row)[1:])
+    # Columns that a migration added come behind the checksum, which covers them, too.
+    values = intact("tally", (*row[:7], *row[8:], row[7]))
+    return Tally(*values[1:])
 
 
 def write_tally(connection: apsw.Connection, tally: Tally) -> None:
     """Replaces the row counts, in the transaction of the rows that they count."""
     values = (1, *astuple(tally))
-    row = (*values, row_checksum("tally", values))
-    connection.execute("REPLACE INTO tally VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+    row = (*values[:7], row_checksum("tally", values), *values[7:])
+    connection.execute("REPLACE INTO tally VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
 
 
 def intact(table: str, row: Sequence[Any]) -> tuple[Any, ...]:

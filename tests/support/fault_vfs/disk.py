@@ -89,6 +89,9 @@ class FaultDisk(apsw.VFS):
         self.consider(Call.READ)
         image = self._files.get(key)
         if image is None:
+            if self.faults.read_only:
+                self.bites.errors += 1
+                raise apsw.CantOpenError("read-only")
             image = self._files[key] = Image()
         return FaultFile(self, image, name, flags)
 

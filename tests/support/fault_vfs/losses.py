@@ -18,7 +18,7 @@ from typing import Final
 import apsw
 import trio
 
-from p2pnode.storage import DamagedData, StorageFailed, database
+from p2pnode.storage import DamagedData, Journal, StorageFailed, database
 from tests.p2pnode.storage.builders import journal_in
 from tests.support.fault_vfs.disk import Bites, Call, FaultDisk, Faults, fault_disk
 from tests.support.fault_vfs.signer import PromiseBroken, Signer
@@ -186,10 +186,7 @@ async def _live(disk: FaultDisk, folder: Path, signer: Signer, tally: Tally, lif
             was_open = True
             disk.sync_names()  # the journal syncs its folder, which SQLite does not see
             signer.check(journal)
-            for _ in range(signer.chance.randrange(LIFE_BATCHES)):
-                if not await signer.sign(journal) and disk.is_dead:
-                    break
-                disk.faults.failing = frozenset()
+            await _sign_some(disk, journal, signer)
             was_dead = disk.is_dead
     except StorageFailed:
         if not disk.is_dead and not is_failing:
@@ -197,6 +194,13 @@ async def _live(disk: FaultDisk, folder: Path, signer: Signer, tally: Tally, lif
     tally.in_start += disk.is_dead and not was_open
     tally.in_recovery_again += disk.is_dead and not was_open and life > 0
     tally.in_end += disk.is_dead and was_open and not was_dead
+
+
+async def _sign_some(disk: FaultDisk, journal: Journal, signer: Signer) -> None:
+    for _ in range(signer.chance.randrange(LIFE_BATCHES)):
+        if not await signer.sign(journal) and disk.is_dead:
+            return
+        disk.faults.failing = frozenset()
 
 
 def _add(total: Bites, one: Bites) -> None:
