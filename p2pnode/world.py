@@ -37,7 +37,7 @@ OUTPUT_BYTES_MAX: Final = 64 * 1024 * 1024
 FETCH_ATTEMPTS: Final = 5
 FETCH_PAUSE_SECONDS: Final = 2.0
 
-_LOUD: Final = (fx.Halted, fx.SittingOut, fx.EquivocationSeen)
+_LOUD: Final = (fx.Halted, fx.SittingOut, fx.KeySeenElsewhere, fx.EquivocationSeen)
 _QUIET: Final = (
     fx.BlockProposed,
     fx.CommitApplied,

@@ -256,6 +256,8 @@ class Core:
         if self._validator is not None and self._validator.notice(block):
             validator = self._validator
             self._report(fx.SittingOut(validator.last_round, validator.seen_round))
+        if self._validator is not None and self._validator.is_twins(block):
+            self._report(fx.KeySeenElsewhere(body.round))
 
     def _note_equivocations(self, taken: Taken, now: int) -> None:
         for first, second in taken.equivocations:

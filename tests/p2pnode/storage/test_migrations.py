@@ -22,7 +22,7 @@ from tests.p2pnode.storage.builders import (
     reveal,
     slot,
 )
-from tests.p2pnode.storage.stored_folder import ROUNDS, batches, unpack
+from tests.p2pnode.storage.stored_folder import ROUNDS, unpack
 from tests.support.fault_vfs.disk import fault_disk
 
 EARLIER = range(1, SCHEMA_VERSION)
