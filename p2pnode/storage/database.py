@@ -1,7 +1,7 @@
 """The journal's database: its tables, how it is opened, and what its errors mean here."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
@@ -114,6 +114,27 @@ def _configure(connection: apsw.Connection) -> None:
     connection.execute("PRAGMA cell_size_check = ON")
 
 
+@contextmanager
+def transaction(connection: apsw.Connection) -> Iterator[None]:
+    """Makes what the block writes durable as a whole, or undoes it."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        roll_back(connection)
+        raise
+
+
+def roll_back(connection: apsw.Connection) -> None:
+    """Undoes a transaction; a full disk may have made the database do so already."""
+    if not connection.in_transaction:
+        return
+    with suppress(apsw.Error):
+        # Where this fails, the database recovers by itself: the next BEGIN tells how that went.
+        connection.execute("ROLLBACK")
+
+
 def has_tables(connection: apsw.Connection) -> bool:
     """Whether the journal was ever created; creation is one transaction, so half is impossible."""
     return bool(connection.execute("SELECT count(*) FROM sqlite_schema").get)
@@ -121,7 +142,7 @@ def has_tables(connection: apsw.Connection) -> bool:
 
 def create_tables(connection: apsw.Connection, identity: Identity) -> None:
     """Creates every table and names the owner, in one transaction."""
-    with connection:
+    with transaction(connection):
         connection.execute(SCHEMA)
         write_meta(connection, b"schema", SCHEMA_VERSION.to_bytes(4, "big"))
         write_meta(connection, b"network", identity.network)

@@ -28,6 +28,7 @@ from p2pnode.storage.journal_pruning import Prune
 from p2pnode.storage.journal_reader import JournalReader
 from p2pnode.storage.journal_rows import WrittenRecord
 from p2pnode.storage.journal_writer import Batch, JournalWriter
+from p2pnode.storage.log_check import check_log
 from p2pnode.storage.migrations import migrate
 from p2pnode.storage.records import (
     FinalCommit,
@@ -250,6 +251,8 @@ def _open_parts(
 
 def _prepare(connection: apsw.Connection, path: Path, identity: Identity) -> Path | None:
     """Creates, checks or migrates the tables; returns the backup of a journal that it migrated."""
+    frames, _ = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+    check_log(path.with_name(f"{path.name}-wal"), frames)
     if not has_tables(connection):
         create_tables(connection, identity)
     schema = check_identity(connection, identity)

@@ -15,6 +15,7 @@ import apsw
 from p2pnode.storage.database import (
     SCHEMA_VERSION,
     read_tally,
+    transaction,
     write_meta,
     write_tally,
 )
@@ -59,7 +60,7 @@ def migrate(connection: apsw.Connection, path: Path, stored: int) -> Path | None
         return None
     backup = path.with_name(f"{path.name}.schema-{stored}")
     _copy(connection, backup)
-    with connection:
+    with transaction(connection):
         for step in MIGRATIONS[stored - 1 :]:
             step(connection)
         write_meta(connection, b"schema", SCHEMA_VERSION.to_bytes(4, "big"))
