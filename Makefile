@@ -93,8 +93,9 @@ fuzz: setup ## feed hostile bytes to everything that decodes, and random DAGs to
 	$(RUN) -m tests.simulation.dags --count 10000 --members 4
 	$(RUN) -m tests.simulation.dags --count 3000 --members 7
 
-disks: setup ## 2,000 seeded losses of power under the journal's own code
+disks: setup ## 2,000 losses of power under the journal's own code, 2,000 flipped bits
 	$(RUN) -m tests.support.fault_vfs.losses --seeds 2000
+	$(RUN) -m tests.support.fault_vfs.flips --flips 2000
 
 kill: setup ## kill real nodes and demand recovery
 	KILLS=20 $(RUN) -m pytest tests/integration tests/p2pnode/storage -k "kill or crash"
