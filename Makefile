@@ -97,8 +97,8 @@ disks: setup ## 2,000 losses of power under the journal's own code, 2,000 flippe
 	$(RUN) -m tests.support.fault_vfs.losses --seeds 2000
 	$(RUN) -m tests.support.fault_vfs.flips --flips 2000
 
-kill: setup ## kill real nodes and demand recovery
-	KILLS=20 $(RUN) -m pytest tests/integration tests/p2pnode/storage -k "kill or crash"
+kill: setup ## kill 40 real nodes and 200 writers of a journal, and demand recovery
+	KILLS=20 STORAGE_KILLS=200 $(RUN) -m pytest -s tests/integration tests/p2pnode/storage -k "kill or crash"
 
 soak: setup ## 3,000 seeded networks in virtual time
 	$(RUN) -m protocol.simulator --seeds 3000
