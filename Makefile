@@ -21,7 +21,7 @@ COMPILE := $(UV) pip compile --universal --generate-hashes --no-annotate --no-he
 
 .DEFAULT_GOAL := help
 .PHONY: help setup check format imports types architecture dead-code spelling fix test unit quick demo \
-	bench simulate experiments mutants fuzz kill soak vectors lock clean
+	bench simulate experiments mutants fuzz disks kill soak vectors lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -96,8 +96,12 @@ fuzz: setup ## feed hostile bytes to everything that decodes, and random DAGs to
 	$(RUN) -m tests.simulation.dags --count 10000 --members 4
 	$(RUN) -m tests.simulation.dags --count 3000 --members 7
 
-kill: setup ## kill real nodes and demand recovery
-	KILLS=20 $(RUN) -m pytest tests/integration tests/p2pnode/storage -k "kill or crash"
+disks: setup ## 2,000 losses of power under the journal's own code, 2,000 flipped bits
+	$(RUN) -m tests.support.fault_vfs.losses --seeds 2000
+	$(RUN) -m tests.support.fault_vfs.flips --flips 2000
+
+kill: setup ## kill 40 real nodes and 200 writers of a journal, and demand recovery
+	KILLS=20 STORAGE_KILLS=200 $(RUN) -m pytest -s tests/integration tests/p2pnode/storage -k "kill or crash"
 
 soak: setup ## 3,000 seeded networks in virtual time
 	$(RUN) -m protocol.simulator --seeds 3000

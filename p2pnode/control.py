@@ -132,6 +132,7 @@ class NodeControl:
             "finality_p50_ms": self.latencies.percentile_ms(50),
             "finality_p99_ms": self.latencies.percentile_ms(99),
             "open_jobs": len(core.state.open_jobs),
+            "store_failure": self._driver.store_failure,
         }
 
     def peers(self) -> Sequence[Mapping[str, object]]:

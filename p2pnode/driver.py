@@ -57,7 +57,12 @@ class World(Protocol):
 
 
 class Driver:
-    """Owns a running core: the only caller of `Core.step`."""
+    """Owns a running core: the only caller of `Core.step`.
+
+    Attributes:
+        dropped: Gossip that found no place.
+        store_failure: Why the store refuses now, and what to do; empty while it works.
+    """
 
     def __init__(self, core: Core, world: World, clock: NodeClock) -> None:
         self.core = core
@@ -70,6 +75,7 @@ class Driver:
         self._deferred: list[ev.Event] = []
         self._held: list[fx.Effect] = []
         self.dropped = 0
+        self.store_failure = ""
 
     async def put(self, event: ev.Event) -> None:
         """Hands an event to the core, waiting while the inbox is full."""
@@ -153,7 +159,8 @@ class Driver:
             await self._write_lazy()
             return
         except StoreRefused as refusal:
-            log.error("store_failed", detail=str(refusal), consequence="nothing is signed")
+            self.store_failure = str(refusal)
+            log.error("store_failed", detail=self.store_failure, consequence="nothing is signed")
         await self._perform_harmless(self.core.step(ev.StoreFailed(), self.clock.now()))
         while True:
             with trio.move_on_after(RETRY_SECONDS):
@@ -161,8 +168,9 @@ class Driver:
             try:
                 await self._write_lazy()
                 break
-            except StoreRefused:
-                continue
+            except StoreRefused as refusal:
+                self.store_failure = str(refusal)
+        self.store_failure = ""
         log.info("store_recovered")
         self._deferred.insert(0, ev.StoreRecovered())
 

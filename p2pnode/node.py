@@ -1,6 +1,5 @@
 """A whole node: opens every adapter in order, ties them to a driver, and takes them down again."""
 
-import secrets
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -49,11 +48,13 @@ from p2pnode.storage import (
     NodeSeeds,
     StorageError,
     load_or_create_seeds,
+    load_or_create_token,
     locked,
     open_artifacts,
     open_journal,
     prepare_data_folder,
 )
+from p2pnode.upkeep import KeyElsewhere, keep_bounded, may_sign, stop_if_key_is_elsewhere
 from p2pnode.world import BLOCKS_TOPIC, OPERATIONS_TOPIC, NodeWorld, WorldParts, topic_of
 from protocol import events as ev
 from protocol.core import Core, Identity
@@ -69,7 +70,6 @@ RESTORE_BATCH: Final = 500
 NETWORK_KIND: Final = "network"
 GREETING_SECONDS: Final = 5.0
 GREETING_PAUSE_SECONDS: Final = 2.0
-TOKEN_BYTES: Final = 32
 
 log = structlog.get_logger(__name__)
 
@@ -97,6 +97,7 @@ class Opened:
     core: Core
     journal: Journal
     network: Network
+    may_sign: bool
 
 
 def run(settings: Settings, hooks: Hooks | None = None) -> int:
@@ -112,7 +113,7 @@ def run(settings: Settings, hooks: Hooks | None = None) -> int:
         trio.run(_run, settings, hooks or Hooks(), strict_exception_groups=True)
     except* (StorageError, JoinRefused, NetworkError, ApiUnavailable) as group:
         failures += _leaves(group)
-    except* (DeviceMissing, OSError) as group:
+    except* (DeviceMissing, KeyElsewhere, OSError) as group:
         failures += _leaves(group)
     for failure in failures:
         log.error("node_cannot_run", detail=_explain(failure))
@@ -143,7 +144,6 @@ async def _open(
 ) -> AsyncIterator[Opened]:
     """Opens journal and network around a core that has replayed the journal."""
     identity = Identity(seeds.signing, seeds.randomness)
-    core = Core(joined.genesis, identity, validates="validator" in settings.roles)
     account = account_of(seeds.signing)
     blocks, operations = (topic_of(name, joined.network) for name in _TOPICS)
 
@@ -158,11 +158,15 @@ async def _open(
         topics=(blocks, operations),
         address_book=folder.address_book,
     )
-    async with (
-        open_journal(folder.root, joined.network, account, hash_block=stored_digest) as journal,
-        open_network(network_settings, seeds.signing, gate) as network,
-    ):
-        yield Opened(settings, folder, seeds, joined, core, journal, network)
+    opening = open_journal(folder.root, joined.network, account, hash_block=stored_digest)
+    async with opening as journal:
+        if journal.backup:
+            log.info("journal_migrated", backup=str(journal.backup))
+        signs = may_sign(journal)
+        validates = "validator" in settings.roles and signs
+        core = Core(joined.genesis, identity, validates=validates)
+        async with open_network(network_settings, seeds.signing, gate) as network:
+            yield Opened(settings, folder, seeds, joined, core, journal, network, signs)
 
 
 _TOPICS: Final = (BLOCKS_TOPIC, OPERATIONS_TOPIC)
@@ -199,10 +203,14 @@ async def _serve(opened: Opened, hooks: Hooks) -> None:
         parts = ControlParts(settings, network, facts, content, store, devices)
         control = NodeControl(driver, parts)
         world.listen(control.hear)
+        world.listen(stop_if_key_is_elsewhere)
         _serve_peers(opened, control)
         nursery.start_soon(driver.run)
+        nursery.start_soon(keep_bounded, opened.journal, settings.keep_epochs)
         nursery.start_soon(_pump, network, driver, nursery, opened.joined.network)
-        api = ApiSettings(settings.api_host, settings.api_port, _token(folder))
+        api = ApiSettings(
+            settings.api_host, settings.api_port, load_or_create_token(folder.api_token)
+        )
         address = await nursery.start(serve_api, control, api, stop)
         folder.api_address.write_text(f"{address}\n")
         _announce(opened, str(address), devices.why_no_gpu)
@@ -233,7 +241,8 @@ async def _restore(opened: Opened, driver: Driver) -> None:
         await journal.forget_damaged(damage.digest)
     core.step(ev.BlocksRestored(tuple(batch)), clock.now())
     _compare_with_journal(core, journal)
-    slots = [(slot.epoch, slot.round) for slot in journal.own_slots()]
+    known = journal.own_slots() if opened.may_sign else ()
+    slots = [(slot.epoch, slot.round) for slot in known]
     epoch, last_round = max(slots, default=(0, 0))
     operations = tuple(one.raw for one in journal.own_operations())
     reveals = tuple(one.raw for one in journal.prepared_reveals())
@@ -373,14 +382,6 @@ async def _wait_for_signal() -> None:
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async for _ in signals:
             return
-
-
-def _token(folder: DataFolder) -> str:
-    """Reads the API's secret, or makes it at the first start."""
-    if not folder.api_token.exists() or not folder.api_token.read_text().strip():
-        folder.api_token.touch(mode=0o600)
-        folder.api_token.write_text(secrets.token_urlsafe(TOKEN_BYTES))
-    return folder.api_token.read_text().strip()
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:

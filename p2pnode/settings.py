@@ -27,6 +27,7 @@ ROLES = ("worker", "validator", "requester", "checker")
 LOG_FORMATS = ("console", "json")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 PARALLEL_MAX = 64
+KEEP_EPOCHS_MAX = 1_000_000
 ENTRIES_MAX = 1_000
 """The most values of a repeated setting."""
 
@@ -61,6 +62,8 @@ class Settings:
     """Asked for a second of work, in millionths of a credit."""
     parallel: int = 1
     """Jobs run at the same time."""
+    keep_epochs: int | None = None
+    """Epochs of history that stay before the newest snapshot; None keeps all."""
     unsafe_run_anything: bool = False
     """Run artefacts that are not on the allow-list; only the sandbox then protects the host."""
     allowed_artefacts: tuple[bytes, ...] = ()
@@ -257,6 +260,16 @@ def _count(value: object) -> int:
     return count
 
 
+def _epochs(value: object) -> int | None:
+    if value == "all":
+        return None
+    digits = str(value)
+    is_number = not isinstance(value, bool) and digits.isascii() and digits.isdigit()
+    if not is_number or int(digits) > KEEP_EPOCHS_MAX:
+        raise ValueError(f"expected all, or a number of epochs from 0 to {KEEP_EPOCHS_MAX}")
+    return int(digits)
+
+
 def _price(value: object) -> int:
     price = parse_credits(str(value))
     if price < 1:
@@ -282,6 +295,7 @@ SETTINGS: Mapping[str, Setting] = {
     "bootstrap": Setting("bootstrap", _bootstrap),
     "data_dir": Setting("data_dir", _path),
     "device": Setting("devices", _devices),
+    "keep": Setting("keep_epochs", _epochs),
     "listen": Setting("listen", _multiaddresses),
     "log_format": Setting("log_format", _choice(LOG_FORMATS)),
     "log_level": Setting("log_level", _choice(LOG_LEVELS)),

@@ -40,6 +40,7 @@ FETCH_PAUSE_SECONDS: Final = 2.0
 _LOUD: Final = (
     fx.Halted,
     fx.SittingOut,
+    fx.KeySeenElsewhere,
     fx.EquivocationSeen,
     BoundaryDisputed,
     CommitteeTooLight,

@@ -261,9 +261,8 @@ class Core:
         self._effects.append(
             fx.PersistBlock(block.digest, body.epoch, body.round, body.author, block.raw)
         )
-        validator = self.validator
-        if validator is not None and validator.notice(block):
-            self._report(fx.SittingOut(validator.last_round, validator.seen_round))
+        for fact in self._membership.notice(block):
+            self._report(fact)
 
     def _note_equivocations(self, taken: Taken, now: int) -> None:
         for first, second in taken.equivocations:

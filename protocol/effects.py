@@ -214,6 +214,13 @@ class SittingOut:
 
 
 @dataclass(frozen=True, slots=True)
+class KeySeenElsewhere:
+    """Somebody else signs with this node's key now: a block of it was made while this node ran."""
+
+    round: Round
+
+
+@dataclass(frozen=True, slots=True)
 class Halted:
     """The ledger must not go on: a proof that more than the tolerated weight is faulty."""
 
@@ -230,6 +237,7 @@ Fact = (
     | EquivocationSeen
     | NotBidding
     | SittingOut
+    | KeySeenElsewhere
     | Halted
 )
 

@@ -3,8 +3,11 @@
 A seat is of one epoch, and so are the votes that it compares: both begin anew with each.
 """
 
+from collections.abc import Iterator
 from typing import Final
 
+from protocol import effects as fx
+from protocol.ledger.block import VerifiedBlock
 from protocol.ledger.ordering import Commit
 from protocol.messages import EpochPayload
 from protocol.replica import Replica
@@ -74,6 +77,16 @@ class Membership:
         is_of_epoch = summary.epoch == self._replica.ledger.committee.epoch
         if self.validator is not None and is_of_epoch:
             self.validator.hear(peer, summary.tips)
+
+    def notice(self, block: VerifiedBlock) -> Iterator[fx.Fact]:
+        """Looks at a block that joined the graph: what it says of this node's own key."""
+        validator = self.validator
+        if validator is None:
+            return
+        if validator.notice(block):
+            yield fx.SittingOut(validator.last_round, validator.seen_round)
+        if validator.is_twins(block):
+            yield fx.KeySeenElsewhere(block.block.round)
 
     def exile(self, member: MemberIndex) -> bool:
         """Stops referring to an equivocator; returns whether this node is to report it."""

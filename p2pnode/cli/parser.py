@@ -16,6 +16,7 @@ NODE_FLAGS = (
     "config",
     "data_dir",
     "device",
+    "keep",
     "listen",
     "log_format",
     "log_level",
@@ -97,6 +98,7 @@ def _add_node_options(parser: argparse.ArgumentParser) -> None:
     options.add_argument("--device", metavar="DEVICE,...", help="auto, or cpu,cuda:0 and so on")
     options.add_argument("--price", metavar="CREDITS", help="asked for a second of work")
     options.add_argument("--parallel", metavar="COUNT", help="jobs run at the same time")
+    options.add_argument("--keep", metavar="EPOCHS|all", help="history to keep before a snapshot")
     options.add_argument("--log-format", metavar="FORMAT", help="console or json")
     options.add_argument("--log-level", metavar="LEVEL", help="debug, info, warning or error")
     options.add_argument("--config", metavar="FILE", type=Path, help="TOML file with settings")

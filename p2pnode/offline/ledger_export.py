@@ -38,6 +38,11 @@ def export_ledger(folder: Path, out: Path) -> Trailer:
 
 def _write(store: Store, stream: BinaryIO) -> Trailer:
     header = Header(network_of(store.genesis), encode(store.genesis))
+    if store.journal.pruned():
+        raise Unreadable(
+            "this node has pruned its first blocks, so it cannot show the history from genesis on: "
+            "export from a node that keeps all"
+        )
     writer = ExportWriter(stream, header)
     for final in _finals(store):
         writer.write(final)

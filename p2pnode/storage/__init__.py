@@ -1,10 +1,12 @@
 """What a node keeps on its disk: the only folder that knows the database library.
 
 - `folder`: what lies where in the data folder; `lock`: one process per data folder.
-- `keys`: the node's secret seeds.
+- `keys`: the node's secret seeds, and the secret of its interface.
 - `journal`: the durable log, opened first and acknowledged before anything is sent. It stands on
   `journal_writer` (group commit), `journal_rows` (what a record writes), `journal_reader` (checked
-  reads, also beside a running node), `records` (the values) and `database` (tables and errors).
+  reads, also beside a running node), `journal_pruning` (what may go), `migrations` (from earlier
+  schemas), `log_check` (whether the log is whole), `records` (the values) and `database` (tables
+  and errors).
 - `artifacts`: content-addressed files, on `artifact_files` and `artifact_download`.
 - `errors`: everything that can go wrong, each with what to do about it; `disk`: durable writes.
 """
@@ -31,7 +33,7 @@ from p2pnode.storage.errors import (
 from p2pnode.storage.folder import DataFolder, default_root, layout, prepare_data_folder
 from p2pnode.storage.journal import Journal, open_journal
 from p2pnode.storage.journal_reader import JournalReader, open_readonly
-from p2pnode.storage.keys import NodeSeeds, create_seeds, load_or_create_seeds
+from p2pnode.storage.keys import NodeSeeds, create_seeds, load_or_create_seeds, load_or_create_token
 from p2pnode.storage.lock import locked
 from p2pnode.storage.records import (
     FinalCommit,
@@ -41,6 +43,7 @@ from p2pnode.storage.records import (
     OwnOperation,
     OwnSlot,
     PreparedReveal,
+    SnapshotMark,
     StoredBlock,
 )
 
@@ -69,6 +72,7 @@ __all__ = [
     "OwnOperation",
     "OwnSlot",
     "PreparedReveal",
+    "SnapshotMark",
     "StorageError",
     "StorageFailed",
     "StoredBlock",
@@ -79,6 +83,7 @@ __all__ = [
     "default_root",
     "layout",
     "load_or_create_seeds",
+    "load_or_create_token",
     "locked",
     "open_artifacts",
     "open_journal",

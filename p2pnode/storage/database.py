@@ -1,7 +1,7 @@
 """The journal's database: its tables, how it is opened, and what its errors mean here."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,9 @@ from p2pnode.storage.errors import (
 from p2pnode.storage.records import Tally, row_checksum
 
 JOURNAL_FILE = "journal.sqlite"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+DURABILITY = "FULL"
+"""The database syncs at every commit. Anything weaker loses acknowledged commits with the power."""
 BUSY_TIMEOUT_MS = 5_000
 """Only readers of other processes share the file, and they block a writer for moments only."""
 CACHE_KIB = 8_192
@@ -31,7 +33,8 @@ CREATE TABLE meta(key BLOB PRIMARY KEY, value BLOB NOT NULL, checksum BLOB NOT N
 CREATE TABLE tally(
     id INTEGER PRIMARY KEY CHECK(id = 1), blocks INTEGER NOT NULL, own_slots INTEGER NOT NULL,
     own_operations INTEGER NOT NULL, prepared_reveals INTEGER NOT NULL, finals INTEGER NOT NULL,
-    notes INTEGER NOT NULL, checksum BLOB NOT NULL) STRICT;
+    notes INTEGER NOT NULL, checksum BLOB NOT NULL, pruned INTEGER NOT NULL DEFAULT 0,
+    snapshots INTEGER NOT NULL DEFAULT 0) STRICT;
 CREATE TABLE block(
     sequence INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, author INTEGER NOT NULL,
     round INTEGER NOT NULL, epoch INTEGER NOT NULL, reach INTEGER NOT NULL,
@@ -49,7 +52,8 @@ CREATE TABLE final(
     height INTEGER PRIMARY KEY, digest BLOB NOT NULL, state_digest BLOB NOT NULL,
     checksum BLOB NOT NULL) STRICT;
 CREATE TABLE snapshot(
-    height INTEGER PRIMARY KEY, state_hash BLOB NOT NULL, blob BLOB NOT NULL) STRICT;
+    epoch INTEGER PRIMARY KEY, height INTEGER NOT NULL, state_digest BLOB NOT NULL,
+    own_nonce INTEGER NOT NULL, checksum BLOB NOT NULL) STRICT;
 CREATE TABLE note(
     key BLOB PRIMARY KEY NOT NULL, value BLOB NOT NULL, checksum BLOB NOT NULL) STRICT;
 """
@@ -84,7 +88,7 @@ def connect_writer(path: Path, vfs: str) -> apsw.Connection:
     connection = apsw.Connection(str(path), vfs=vfs or None)
     _configure(connection)
     connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute(f"PRAGMA synchronous = {DURABILITY}")
     connection.execute(f"PRAGMA journal_size_limit = {WAL_LIMIT_BYTES}")
     return connection
 
@@ -110,6 +114,27 @@ def _configure(connection: apsw.Connection) -> None:
     connection.execute("PRAGMA cell_size_check = ON")
 
 
+@contextmanager
+def transaction(connection: apsw.Connection) -> Iterator[None]:
+    """Makes what the block writes durable as a whole, or undoes it."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        roll_back(connection)
+        raise
+
+
+def roll_back(connection: apsw.Connection) -> None:
+    """Undoes a transaction; a full disk may have made the database do so already."""
+    if not connection.in_transaction:
+        return
+    with suppress(apsw.Error):
+        # Where this fails, the database recovers by itself: the next BEGIN tells how that went.
+        connection.execute("ROLLBACK")
+
+
 def has_tables(connection: apsw.Connection) -> bool:
     """Whether the journal was ever created; creation is one transaction, so half is impossible."""
     return bool(connection.execute("SELECT count(*) FROM sqlite_schema").get)
@@ -117,23 +142,25 @@ def has_tables(connection: apsw.Connection) -> bool:
 
 def create_tables(connection: apsw.Connection, identity: Identity) -> None:
     """Creates every table and names the owner, in one transaction."""
-    version = SCHEMA_VERSION.to_bytes(4, "big")
-    with connection:
+    with transaction(connection):
         connection.execute(SCHEMA)
-        for key, value in (
-            (b"schema", version),
-            (b"network", identity.network),
-            (b"account", identity.account),
-        ):
-            row = (key, value, row_checksum("meta", (key, value)))
-            connection.execute("INSERT INTO meta VALUES (?, ?, ?)", row)
-        values = (1, *astuple(Tally()))
-        row_values = (*values, row_checksum("tally", values))
-        connection.execute("INSERT INTO tally VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row_values)
+        write_meta(connection, b"schema", SCHEMA_VERSION.to_bytes(4, "big"))
+        write_meta(connection, b"network", identity.network)
+        write_meta(connection, b"account", identity.account)
+        write_tally(connection, Tally())
 
 
-def check_identity(connection: apsw.Connection, expected: Identity | None) -> Identity:
+def write_meta(connection: apsw.Connection, key: bytes, value: bytes) -> None:
+    """Replaces one value of what the journal says of itself."""
+    row = (key, value, row_checksum("meta", (key, value)))
+    connection.execute("REPLACE INTO meta VALUES (?, ?, ?)", row)
+
+
+def check_identity(connection: apsw.Connection, expected: Identity | None) -> int:
     """Reads whose journal this is, and compares it with whose it should be.
+
+    Returns:
+        The schema that it has.
 
     Raises:
         NewerSchema: A newer program wrote it.
@@ -153,7 +180,7 @@ def check_identity(connection: apsw.Connection, expected: Identity | None) -> Id
         raise WrongNetwork(stored.network, expected.network)
     if expected is not None and stored.account != expected.account:
         raise WrongAccount(stored.account, expected.account)
-    return stored
+    return version
 
 
 def check_structure(connection: apsw.Connection) -> None:
@@ -179,7 +206,7 @@ def _structure_faults(connection: apsw.Connection) -> str:
 
 
 def read_tally(connection: apsw.Connection) -> Tally:
-    """The row counts that the last commit left.
+    """The row counts that the last commit left, also of an earlier schema.
 
     Raises:
         DamagedData: They are damaged.
@@ -187,14 +214,16 @@ def read_tally(connection: apsw.Connection) -> Tally:
     row = connection.execute("SELECT * FROM tally").fetchone()
     if row is None:
         raise DamagedData("the journal's tally")
-    return Tally(*intact("tally", row)[1:])
+    # Columns that a migration added come behind the checksum, which covers them, too.
+    values = intact("tally", (*row[:7], *row[8:], row[7]))
+    return Tally(*values[1:])
 
 
 def write_tally(connection: apsw.Connection, tally: Tally) -> None:
     """Replaces the row counts, in the transaction of the rows that they count."""
     values = (1, *astuple(tally))
-    row = (*values, row_checksum("tally", values))
-    connection.execute("REPLACE INTO tally VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+    row = (*values[:7], row_checksum("tally", values), *values[7:])
+    connection.execute("REPLACE INTO tally VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
 
 
 def intact(table: str, row: Sequence[Any]) -> tuple[Any, ...]:

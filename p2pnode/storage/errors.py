@@ -51,7 +51,9 @@ class DamagedData(StorageError):
         name = "" if digest is None else f", digest {digest.hex()}"
         super().__init__(
             f"damaged data: {what}{place}{name}; a block or artifact can be dropped and fetched "
-            "again from peers, anything else has to come back from a backup"
+            "again from peers; for anything else stop the node and put a backup back, or move the "
+            "journal's files out of the data folder: with its key alone the node fetches the "
+            "ledger from peers, and signs nothing before it knows what it signed"
         )
         self.what = what
         self.sequence = sequence

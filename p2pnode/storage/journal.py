@@ -5,7 +5,7 @@ then performs the effects that depend on it. After a restart the core is rebuilt
 """
 
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,9 +24,12 @@ from p2pnode.storage.database import (
     translated,
 )
 from p2pnode.storage.disk import sync_folder
+from p2pnode.storage.journal_pruning import Prune
 from p2pnode.storage.journal_reader import JournalReader
 from p2pnode.storage.journal_rows import WrittenRecord
 from p2pnode.storage.journal_writer import Batch, JournalWriter
+from p2pnode.storage.log_check import check_log
+from p2pnode.storage.migrations import migrate
 from p2pnode.storage.records import (
     FinalCommit,
     ForgottenBlock,
@@ -49,12 +52,18 @@ class _Parts:
     """Used in the event loop's thread."""
     far: JournalReader
     """Used in worker threads, one at a time."""
+    backup: Path | None
 
 
 class Journal:
-    """The open journal; belongs to one event loop. Made by `open_journal`."""
+    """The open journal; belongs to one event loop. Made by `open_journal`.
+
+    Attributes:
+        backup: The copy that was made before this start changed the schema, or None.
+    """
 
     def __init__(self, parts: _Parts) -> None:
+        self.backup = parts.backup
         self._writer = parts.writer
         self._near = parts.near
         self._far = parts.far
@@ -85,6 +94,23 @@ class Journal:
             DamagedData: The damage goes beyond the block.
         """
         await self._write((ForgottenBlock(digest),))
+
+    async def prune(self, keep_epochs: int) -> bool:
+        """Drops some of what the newest durable snapshot makes superfluous.
+
+        Args:
+            keep_epochs: Whole epochs before that snapshot that stay all the same.
+
+        Returns:
+            Whether anything was dropped: then there may be more.
+
+        Raises:
+            StorageFailed: The disk refused.
+            DamagedData: How far pruning may go cannot be trusted.
+        """
+        before = self._near.statistics().rows
+        await self._write((Prune(keep_epochs),))
+        return self._near.statistics().rows < before
 
     async def _write(self, records: tuple[WrittenRecord, ...]) -> None:
         if not records:
@@ -214,28 +240,33 @@ def _open_parts(
         with translated():
             writing = connect_writer(path, vfs)
             opened.append(writing)
-            _prepare(writing, path, identity)
+            backup = _prepare(writing, path, identity)
             opened.extend(connect_reader(path, vfs) for _ in range(2))
             near, far = (JournalReader(path, reading, hash_block) for reading in opened[1:])
-            parts = _Parts(JournalWriter(writing), near, far)
+            parts = _Parts(JournalWriter(writing), near, far, backup)
             opened.clear()
             return parts
     finally:
         for connection in reversed(opened):
-            connection.close()
+            with suppress(apsw.Error):  # the reason why opening failed is already on its way
+                connection.close()
 
 
-def _prepare(connection: apsw.Connection, path: Path, identity: Identity) -> None:
+def _prepare(connection: apsw.Connection, path: Path, identity: Identity) -> Path | None:
+    """Creates, checks or migrates the tables; returns the backup of a journal that it migrated."""
+    frames, _ = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+    check_log(path.with_name(f"{path.name}-wal"), frames)
     if not has_tables(connection):
         create_tables(connection, identity)
-        sync_folder(path.parent)
-        return
-    check_identity(connection, identity)
+    schema = check_identity(connection, identity)
     check_structure(connection)
+    sync_folder(path.parent)  # each time: a kill may have come between creation and this line
+    return migrate(connection, path, schema)
 
 
 def _close_parts(parts: _Parts) -> None:
     """Closes the writer last: the last connection folds the write-ahead log into the file."""
-    parts.near.close()
-    parts.far.close()
-    parts.writer.close()
+    with ExitStack() as closing:
+        closing.callback(parts.writer.close)
+        closing.callback(parts.far.close)
+        closing.callback(parts.near.close)

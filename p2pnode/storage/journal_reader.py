@@ -61,14 +61,17 @@ class JournalReader:
     def blocks(self, after_sequence: int = 0) -> Iterator[tuple[int, StoredBlock]]:
         """Blocks with their sequence numbers, in the order in which they were accepted.
 
-        Forgotten blocks are left out. Blocks that are appended meanwhile are included.
+        Forgotten and pruned blocks are left out. Blocks that are appended meanwhile are included.
 
         Raises:
             DamagedData: A block is damaged; its digest is named and the walk can be taken up
                 again after its sequence number.
         """
         last = after_sequence
-        while rows := self._page(last):
+        while True:
+            last, rows = self._page(last)
+            if not rows:
+                return
             for row in rows:
                 if row[0] != last + 1:
                     raise DamagedData("a block is missing from the journal", last + 1)
@@ -77,12 +80,15 @@ class JournalReader:
                 if block is not None:
                     yield last, block
 
-    def _page(self, last: int) -> list[tuple[Any, ...]]:
+    def _page(self, last: int) -> tuple[int, list[tuple[Any, ...]]]:
+        """The next blocks, and the number before the first of them, which pruning may raise."""
         with translated(), self._connection:
+            tally = read_tally(self._connection)
+            last = max(last, tally.pruned)
             rows = self._connection.execute(_BLOCKS_AFTER, (last, PAGE_BLOCKS)).fetchall()
-            if not rows and read_tally(self._connection).blocks > last:
-                raise DamagedData("a block is missing from the journal", last + 1)
-        return rows
+        if not rows and tally.blocks > last:
+            raise DamagedData("a block is missing from the journal", last + 1)
+        return last, rows
 
     def _verified(self, row: tuple[Any, ...]) -> StoredBlock | None:
         place, checksum, raw = row[:6], row[6], row[7]
@@ -228,6 +234,11 @@ class JournalReader:
             self._all("final", "SELECT * FROM final")
         return None
 
+    def pruned(self) -> int:
+        """How many of the first blocks were dropped because a snapshot stands for them."""
+        with translated():
+            return read_tally(self._connection).pruned
+
     def note(self, key: str) -> bytes | None:
         """The last value noted under this key."""
         values = {note.key: note.value for note in self._notes()}
@@ -237,8 +248,8 @@ class JournalReader:
         """The size of the journal."""
         with translated():
             tally = read_tally(self._connection)
-        rows = tally.blocks + tally.own_slots + tally.own_operations
-        rows += tally.prepared_reveals + tally.finals + tally.notes
+        rows = tally.blocks - tally.pruned + tally.own_slots + tally.own_operations
+        rows += tally.prepared_reveals + tally.finals + tally.notes + tally.snapshots
         files = (self._path, self._path.with_name(self._path.name + "-wal"))
         return JournalStatistics(rows, sum(f.stat().st_size for f in files if f.exists()))
 

@@ -8,6 +8,7 @@ import apsw
 
 from p2pnode.storage.database import intact
 from p2pnode.storage.errors import Contradiction, DamagedData
+from p2pnode.storage.journal_pruning import Prune, prune
 from p2pnode.storage.records import (
     FinalCommit,
     ForgottenBlock,
@@ -16,6 +17,7 @@ from p2pnode.storage.records import (
     OwnOperation,
     OwnSlot,
     PreparedReveal,
+    SnapshotMark,
     StoredBlock,
     Tally,
     block_checksum,
@@ -27,8 +29,9 @@ _INSERT_SLOT = "INSERT INTO own_slot VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
 _INSERT_OPERATION = "INSERT INTO own_operation VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
 _INSERT_REVEAL = "INSERT INTO prepared_reveal VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
 _INSERT_FINAL = "INSERT INTO final VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+_INSERT_MARK = "INSERT INTO snapshot VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 
-WrittenRecord = JournalRecord | ForgottenBlock
+WrittenRecord = JournalRecord | ForgottenBlock | Prune
 
 
 def check_batch(connection: apsw.Connection, records: Sequence[WrittenRecord]) -> None:
@@ -53,6 +56,10 @@ def check_batch(connection: apsw.Connection, records: Sequence[WrittenRecord]) -
                 what = f"the reveal of job {record.job.hex()}"
                 offered = row_checksum("prepared_reveal", (record.job, record.raw))
                 stored = _stored_reveal(connection, record)
+            case SnapshotMark():
+                what = f"the snapshot before epoch {record.epoch}"
+                offered = record.state_digest
+                stored = _stored_mark(connection, record)
             case _:
                 continue
         known = promised.setdefault(what, offered) if stored is None else stored
@@ -81,6 +88,11 @@ def _stored_reveal(connection: apsw.Connection, reveal: PreparedReveal) -> bytes
         "SELECT job, raw, checksum FROM prepared_reveal WHERE job = ?", (reveal.job,)
     ).fetchone()
     return None if row is None else row_checksum("prepared_reveal", intact("prepared_reveal", row))
+
+
+def _stored_mark(connection: apsw.Connection, mark: SnapshotMark) -> bytes | None:
+    row = connection.execute("SELECT * FROM snapshot WHERE epoch = ?", (mark.epoch,)).fetchone()
+    return None if row is None else bytes(intact("snapshot", row)[2])
 
 
 def write_batch(
@@ -114,8 +126,14 @@ def _write(connection: apsw.Connection, record: WrittenRecord, tally: Tally) -> 
             tally = replace(tally, finals=tally.finals + new)
         case Note():
             tally = _write_note(connection, record, tally)
+        case SnapshotMark():
+            mark = (record.epoch, record.index, record.state_digest, record.own_nonce)
+            new = _insert(connection, _INSERT_MARK, "snapshot", mark)
+            tally = replace(tally, snapshots=tally.snapshots + new)
         case ForgottenBlock():
             _forget_block(connection, record.digest)
+        case Prune():
+            tally = prune(connection, record, tally)
         case _:
             assert_never(record)
     return tally

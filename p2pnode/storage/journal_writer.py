@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import apsw
 
-from p2pnode.storage.database import read_tally, translated, write_tally
+from p2pnode.storage.database import read_tally, transaction, translated, write_tally
 from p2pnode.storage.errors import DamagedData, StorageError, StorageFailed
 from p2pnode.storage.journal_rows import WrittenRecord, check_batch, write_batch
+from p2pnode.storage.records import Tally
 
 GROUP_BATCHES = 256
 """Most batches in one commit: bounds how long the first of them waits for the others."""
@@ -84,15 +85,14 @@ class JournalWriter:
 
     def _commit_group(self, group: Sequence[Batch]) -> None:
         try:
-            with translated():
-                self._transact(group)
+            with translated(), transaction(self._connection):
+                tally = self._write(group)
+            self._tally = tally
         except (StorageFailed, DamagedData) as failure:
-            self._roll_back()
             for batch in group:
                 batch.failure = failure
 
-    def _transact(self, group: Sequence[Batch]) -> None:
-        self._connection.execute("BEGIN IMMEDIATE")
+    def _write(self, group: Sequence[Batch]) -> Tally:
         tally = self._tally
         for batch in group:
             try:
@@ -103,15 +103,4 @@ class JournalWriter:
             tally = write_batch(self._connection, batch.records, tally)
         if tally != self._tally:
             write_tally(self._connection, tally)
-        self._connection.execute("COMMIT")
-        self._tally = tally
-
-    def _roll_back(self) -> None:
-        """Undoes a group; a full disk may have made the database do so already."""
-        if not self._connection.in_transaction:
-            return
-        try:
-            self._connection.execute("ROLLBACK")
-        except apsw.Error:
-            # The database is in automatic recovery: the next BEGIN tells whether it succeeded.
-            return
+        return tally

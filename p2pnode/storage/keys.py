@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 
-from p2pnode.storage.disk import disk_errors, sync_folder, write_new
+from p2pnode.storage.disk import PRIVATE_FILE, disk_errors, sync_folder, write_new
 from p2pnode.storage.errors import DamagedData, KeyFileExposed
 
 SEED_BYTES = 32
+TOKEN_BYTES = 32
 _HEADER = b"p2pnode key 1\n"
 _CHECKSUM_BYTES = 16
 _FILE_BYTES = len(_HEADER) + 2 * SEED_BYTES + _CHECKSUM_BYTES
@@ -43,6 +44,19 @@ def load_or_create_seeds(path: Path) -> NodeSeeds:
             path, NodeSeeds(secrets.token_bytes(SEED_BYTES), secrets.token_bytes(SEED_BYTES))
         )
         return _load(path)
+
+
+def load_or_create_token(path: Path) -> str:
+    """Reads the secret of the programs' interface, and makes it at the first start.
+
+    Raises:
+        StorageFailed: The disk refused.
+    """
+    with disk_errors():
+        if not path.exists() or not path.read_text().strip():
+            path.touch(mode=PRIVATE_FILE)
+            path.write_text(secrets.token_urlsafe(TOKEN_BYTES))
+        return path.read_text().strip()
 
 
 def create_seeds(path: Path, seeds: NodeSeeds) -> None:

@@ -70,7 +70,22 @@ class Note:
     value: bytes
 
 
-JournalRecord = StoredBlock | OwnSlot | OwnOperation | PreparedReveal | FinalCommit | Note
+@dataclass(frozen=True, slots=True)
+class SnapshotMark:
+    """A snapshot of the state that is durable: a restart needs nothing from before it."""
+
+    epoch: int
+    """The first epoch that is not in it."""
+    index: int
+    """The last final commit that is in it."""
+    state_digest: bytes
+    own_nonce: int
+    """The first nonce of this node's account that is not in it."""
+
+
+JournalRecord = (
+    StoredBlock | OwnSlot | OwnOperation | PreparedReveal | FinalCommit | Note | SnapshotMark
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +106,9 @@ class Tally:
     prepared_reveals: int = 0
     finals: int = 0
     notes: int = 0
+    pruned: int = 0
+    """Sequence number of the last block that was dropped for good."""
+    snapshots: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,7 @@ class Committee:
         weights: Weight by index.
         total: Sum of all weights.
         quorum: Weight that makes votes, certificates and parents count.
+        origin: Digest of how the epoch before ended; empty in the first.
         beacon_at_start: Random value from which all leaders of the epoch are drawn.
         genesis_digests: Digest of each member's block of round 0, which nobody sends; it binds how
             the epoch before ended.
@@ -60,6 +61,7 @@ class Committee:
         "genesis_digests",
         "members",
         "network",
+        "origin",
         "quorum",
         "total",
         "weights",
@@ -77,6 +79,7 @@ class Committee:
     ) -> None:
         self.network = network
         self.epoch = epoch
+        self.origin = origin
         self.members = tuple(sorted(members, key=lambda member: member.account))
         self.beacon_at_start = beacon_at_start
         _check_members(self.members)

@@ -24,6 +24,9 @@ FRESH_WAIT: Final = 3 * SECOND
 STILL_IDLE_ROUNDS: Final = 4
 """A running network never rests for so many idle rounds: when it does, all its members wait."""
 
+TWIN_MARGIN: Final = SECOND
+"""An own block made this long after the start is not from before it, even if the clock was set."""
+
 CHECKPOINTS_KEPT: Final = 64
 
 
@@ -131,6 +134,15 @@ class Validator:
         self.sits_out = True
         self.seen_round = block_round
         return True
+
+    def is_twins(self, block: VerifiedBlock) -> bool:
+        """Whether somebody else made this accepted block with this node's key since its start.
+
+        A block from before, which this node's store has forgotten, is nobody else's.
+        """
+        body = block.block
+        is_new = body.time_ms * MILLISECOND >= self._started_at + TWIN_MARGIN
+        return is_new and body.author == self.member and block.digest != self._own.get(body.round)
 
     def exile(self, member: MemberIndex) -> bool:
         """Stops referring to a member that equivocated; returns False when it was known for it.

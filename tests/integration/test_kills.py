@@ -21,6 +21,7 @@ import pytest
 
 from p2pnode.calls import ClientError, Refused
 from p2pnode.client import Client, find_endpoint
+from p2pnode.storage import layout
 from protocol.parameters import local
 from protocol.units import CREDIT
 from tests.integration.local_network import PROGRAM, fresh_account, wait_until
@@ -33,6 +34,8 @@ PAYERS = 4
 LONGEST_SECONDS = 2.0
 """A life lasts at most so long after its first payment was acknowledged."""
 PAUSE_SECONDS = 0.02
+RECOVERY_SECONDS = 0.4
+"""A start is killed at most so long after it opened its journal."""
 LEAST = CREDIT // 10
 """The smallest payment that makes a new account."""
 FEE = local().operation_fee
@@ -81,19 +84,26 @@ class Kill:
 
 
 @contextmanager
-def living(folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    """Run one node from its folder; whatever happens, nothing of it is left afterwards."""
+def started(folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    """Start one node from its folder; whatever happens, nothing of it is left afterwards."""
     command = [*PROGRAM, "--data-dir", str(folder), "--listen", "/ip4/127.0.0.1/tcp/0"]
     with (
         (folder.parent / "log").open("ab") as log,
         subprocess.Popen(command, stderr=log) as process,
     ):
         try:
-            assert wait_until(lambda: process.poll() is None and answers(folder), START_SECONDS)
             yield process
         finally:
             process.kill()
             process.wait(10)
+
+
+@contextmanager
+def living(folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run one node, from the moment when it answers."""
+    with started(folder) as process:
+        assert wait_until(lambda: process.poll() is None and answers(folder), START_SECONDS)
+        yield process
 
 
 def answers(folder: Path) -> bool:
@@ -148,6 +158,34 @@ def kill_while_paying(folder: Path, payments: Payments, chance: Random) -> Kill:
     return Kill(payments.unanswered - unanswered, not_final)
 
 
+def kill_while_starting(folder: Path, chance: Random) -> bool:
+    """Start the node and kill it soon after it opened its journal.
+
+    Returns:
+        Whether it was still recovering: its journal was open, and it served nobody yet.
+    """
+    layout(folder).api_address.unlink(missing_ok=True)
+    with started(folder) as process:
+        deadline = time.monotonic() + START_SECONDS
+        while not has_open(process.pid, layout(folder).journal):
+            assert time.monotonic() < deadline
+            time.sleep(0.002)
+        time.sleep(chance.uniform(0, RECOVERY_SECONDS))
+        os.kill(process.pid, signal.SIGSTOP)
+        is_recovering = not layout(folder).api_address.exists()
+        os.kill(process.pid, signal.SIGKILL)
+        assert process.wait(10) == -signal.SIGKILL
+    return is_recovering
+
+
+def has_open(pid: int, path: Path) -> bool:
+    """Whether a process has a file open."""
+    try:
+        return str(path) in [os.readlink(one) for one in Path(f"/proc/{pid}/fd").iterdir()]
+    except OSError:
+        return False
+
+
 def verified(folder: Path) -> object:
     command = [*PROGRAM, "ledger", "verify", "--data-dir", str(folder), "--json"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
@@ -187,3 +225,21 @@ def test_no_kill_of_a_lone_node_loses_an_acknowledged_payment(tmp_path: Path) ->
     assert verified(folder)
     hit = [kill for kill in kills if kill.unanswered and kill.not_final]
     assert 2 * len(hit) > len(kills), f"most kills came when nothing was under way: {kills}"
+
+
+def test_no_kill_of_a_node_that_recovers_loses_an_acknowledged_payment(tmp_path: Path) -> None:
+    folder, payments = tmp_path / "node", Payments()
+    chance = Random(secrets.randbits(32))  # noqa: S311  moments, not secrets
+    with living(folder):
+        pass
+    kill_while_paying(folder, payments, chance)
+    hit = [kill_while_starting(folder, chance) for _ in range(KILLS)]
+    print(f"{KILLS} starts killed, {sum(hit)} of them while they recovered")
+    with living(folder), talking(folder) as client:
+        assert wait_until(lambda: client.balance()["pending"] == 0, FINAL_SECONDS)
+        paid = {one: int(client.balance(one)["available"]) for one in payments.amounts}
+    assert payments.acknowledged
+    assert not [one for one in payments.acknowledged if paid[one] != payments.amounts[one]]
+    assert all(paid[one] in (0, payments.amounts[one]) for one in paid), "not applied just once"
+    assert verified(folder)
+    assert 2 * sum(hit) > len(hit), "most kills have to come before the node serves anybody"

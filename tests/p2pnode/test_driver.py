@@ -151,6 +151,7 @@ async def test_while_the_store_refuses_nothing_is_sent_and_afterwards_nothing_is
     await trio.sleep(10)
     assert {verb for verb, _ in world.log} == {"refused"}
     assert core.taken[:3] == [ev.Tick(), REQUEST, ev.StoreFailed()]
+    assert driver.store_failure == "no space"
     world.refusal, world.log = None, []
     await trio.sleep(RETRY_SECONDS + 0.1)
     assert world.log == [
@@ -163,6 +164,7 @@ async def test_while_the_store_refuses_nothing_is_sent_and_afterwards_nothing_is
         ("performed", fx.StopExecution(JOB)),
     ]
     assert core.taken[3:] == [ev.StoreRecovered()]
+    assert driver.store_failure == ""
 
 
 def failing_script() -> ScriptedCore:

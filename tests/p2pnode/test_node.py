@@ -1,6 +1,5 @@
 """The node's wiring: restoring, greeting, and what it offers."""
 
-import stat
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -382,17 +381,3 @@ def test_only_the_devices_that_were_named_are_lent(tmp_path: Path) -> None:
     assert node._chosen(found, settings(tmp_path, devices=("cuda:0",))).devices == (GPU,)
     with pytest.raises(node.DeviceMissing, match="there is: cpu, cuda:0"):
         node._chosen(found, settings(tmp_path, devices=("cuda:1",)))
-
-
-def test_the_token_is_made_once_and_for_the_owner_alone(tmp_path: Path) -> None:
-    folder = prepare_data_folder(tmp_path)
-    token = node._token(folder)
-    assert len(token) >= 32
-    assert node._token(folder) == token
-    assert stat.S_IMODE(folder.api_token.stat().st_mode) == 0o600
-
-
-def test_a_token_that_a_crash_left_unwritten_is_made_anew(tmp_path: Path) -> None:
-    folder = prepare_data_folder(tmp_path)
-    folder.api_token.touch(mode=0o600)
-    assert len(node._token(folder)) >= 32

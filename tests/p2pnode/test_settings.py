@@ -47,6 +47,7 @@ def test_every_setting_can_be_a_flag(tmp_path: Path) -> None:
         "bootstrap": [BOOTSTRAP],
         "data_dir": tmp_path,
         "device": "cpu,cuda:0",
+        "keep": "12",
         "listen": ["/ip4/0.0.0.0/tcp/1", "/ip4/0.0.0.0/tcp/2"],
         "network": "genesis.toml",
         "role": "worker",
@@ -57,6 +58,7 @@ def test_every_setting_can_be_a_flag(tmp_path: Path) -> None:
         data_dir=tmp_path,
         bootstrap=(BOOTSTRAP,),
         listen=("/ip4/0.0.0.0/tcp/1", "/ip4/0.0.0.0/tcp/2"),
+        keep_epochs=12,
         network="genesis.toml",
         api_host="::1",
         api_port=8080,
@@ -116,3 +118,16 @@ def test_the_default_folder_ignores_a_relative_data_home() -> None:
 def test_what_is_no_address_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not HOST:PORT"):
         split_address(text)
+
+
+@pytest.mark.parametrize(("value", "epochs"), [("all", None), (0, 0), ("7", 7), (1_000_000, 10**6)])
+def test_history_is_kept_whole_or_for_some_epochs(
+    value: object, epochs: int | None, tmp_path: Path
+) -> None:
+    assert load_settings({"keep": value, "data_dir": tmp_path}, {}).keep_epochs == epochs
+
+
+@pytest.mark.parametrize("value", ["some", "-1", 1_000_001, True, ""])
+def test_any_other_length_of_history_is_refused(value: object, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="expected all, or a number of epochs"):
+        load_settings({"keep": value, "data_dir": tmp_path}, {})

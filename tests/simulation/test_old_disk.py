@@ -6,6 +6,7 @@ import pytest
 
 from protocol import effects as fx
 from protocol import events as ev
+from protocol.roles.validator import TWIN_MARGIN
 from protocol.simulator.catalogue import CONDITIONS, calm
 from protocol.simulator.faults import FaultPlan
 from protocol.simulator.invariants import SAFETY
@@ -65,6 +66,29 @@ def test_without_sitting_out_an_old_copy_would_sign_twice() -> None:
     assert group.signed_twice(0) != []
 
 
+def test_a_twin_that_starts_later_is_told_before_it_signs_anything() -> None:
+    group = CoreGroup(numbers=(0, 1, 2, 3, 0)).start(0, 1, 2, 3).seconds(6)
+    group.disks[4] = group.disks[0].copy()
+    group.run(333 * MILLISECOND)  # in lockstep, twins sign the very same blocks, which harms nobody
+    begun = group.now
+    group.start(4)
+    while not group.facts(fx.KeySeenElsewhere, 4):
+        group.run(DELAY_NS)
+        assert group.now < begun + SECOND + TWIN_MARGIN
+    assert group.facts(fx.BlockProposed, 4) == []
+    assert group.facts(fx.KeySeenElsewhere, 0) == []
+
+
+def test_a_member_that_forgot_blocks_takes_them_for_nobody_elses() -> None:
+    group = CoreGroup().start().seconds(6)
+    copy = group.disks[0].copy()
+    group.seconds(4).stop(0)
+    group.disks[0] = copy
+    group.start(0).seconds(6)
+    assert group.facts(fx.SittingOut, 0) != []
+    assert group.facts(fx.KeySeenElsewhere) == []
+
+
 def test_a_twin_makes_both_sit_out_as_soon_as_they_see_each_other() -> None:
     group = CoreGroup(numbers=(0, 1, 2, 3, 0)).start(0, 1, 2, 3).seconds(6)
     group.disks[4] = group.disks[0].copy()
@@ -79,6 +103,8 @@ def test_a_twin_makes_both_sit_out_as_soon_as_they_see_each_other() -> None:
     signed = group.facts(fx.BlockProposed, 0)
     group.seconds(5)
     assert group.facts(fx.BlockProposed, 0) == signed
+    assert group.facts(fx.KeySeenElsewhere, 0) != []
+    assert group.facts(fx.KeySeenElsewhere, 4) != []
 
 
 def test_a_foreign_block_for_a_round_already_signed_makes_a_member_sit_out() -> None:

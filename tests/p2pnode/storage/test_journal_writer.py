@@ -1,5 +1,6 @@
 """What is acknowledged survives a kill, and a disk that refuses is survived."""
 
+import os
 import random
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from tests.p2pnode.storage.builders import block, digest_of, journal_in, slot
 from tests.p2pnode.storage.faulty_disk import faulty_disk
 from tests.p2pnode.storage.writer_process import PRODUCERS, Spawner
 
-KILLS = 30
+KILLS = int(os.environ.get("STORAGE_KILLS", "30"))
 
 
 async def test_nothing_acknowledged_is_lost_by_a_kill(tmp_path: Path) -> None:
@@ -34,7 +35,8 @@ async def test_nothing_acknowledged_is_lost_by_a_kill(tmp_path: Path) -> None:
             assert acknowledged <= stored, f"lost after kill {generation}"
             assert stored == slots, f"half a batch after kill {generation}"
     assert kills_in_writing >= KILLS * 2 // 3, "the kills have to hit while batches are written"
-    assert kills_in_recovery, "some kills have to hit a writer that is still opening"
+    print(f"{KILLS} kills, {kills_in_writing} while writing, {kills_in_recovery} while opening")
+    assert kills_in_recovery >= KILLS // 15, "kills have to hit writers that are still opening"
     assert len(acknowledged) > KILLS * PRODUCERS
 
 

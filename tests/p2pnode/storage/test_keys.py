@@ -11,6 +11,7 @@ from p2pnode.storage import (
     NodeSeeds,
     create_seeds,
     load_or_create_seeds,
+    load_or_create_token,
 )
 
 
@@ -64,3 +65,17 @@ def test_every_damage_to_the_key_file_is_detected_and_leaves_it_alone(tmp_path: 
 def test_an_unfinished_key_of_a_crash_is_not_used(tmp_path: Path) -> None:
     (tmp_path / "key.1.new").write_bytes(b"half")
     assert len(load_or_create_seeds(tmp_path / "key").signing) == 32
+
+
+def test_the_token_is_made_once_and_for_the_owner_alone(tmp_path: Path) -> None:
+    path = tmp_path / "token"
+    token = load_or_create_token(path)
+    assert len(token) >= 32
+    assert load_or_create_token(path) == token
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_token_that_a_crash_left_unwritten_is_made_anew(tmp_path: Path) -> None:
+    path = tmp_path / "token"
+    path.touch(mode=0o600)
+    assert len(load_or_create_token(path)) >= 32

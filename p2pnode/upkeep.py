@@ -1,0 +1,60 @@
+"""What a node does for its store and its key besides the protocol: signs or not, prunes, stops."""
+
+from typing import Final
+
+import structlog
+import trio
+
+from p2pnode.storage import DamagedData, Journal, StorageError
+from protocol import effects as fx
+
+PRUNE_SECONDS: Final = 60.0
+"""Pause after everything that may go is gone: snapshots are minutes apart."""
+
+log = structlog.get_logger(__name__)
+
+
+class KeyElsewhere(Exception):  # noqa: N818  what is wrong, for the operator
+    """Another process signs with this node's key, which costs the stake if both go on."""
+
+    def __init__(self, block_round: int) -> None:
+        super().__init__(
+            f"another node signs with the key of this data folder (its block of round {block_round}"
+            " was made while this node ran): this one stopped; make sure that the key runs in one "
+            "place only, then start that one"
+        )
+
+
+def stop_if_key_is_elsewhere(fact: fx.Fact) -> None:
+    """Ends the node when a fact says that its key is in use in another place.
+
+    Raises:
+        KeyElsewhere: It is.
+    """
+    if isinstance(fact, fx.KeySeenElsewhere):
+        raise KeyElsewhere(fact.round)
+
+
+def may_sign(journal: Journal) -> bool:
+    """Whether the journal knows all that this node has signed; says so when it does not."""
+    try:
+        journal.own_slots()
+    except DamagedData as damage:
+        log.error(
+            "own_slots_damaged",
+            detail=str(damage),
+            consequence="this node signs no blocks until its journal is restored or made anew",
+        )
+        return False
+    return True
+
+
+async def keep_bounded(journal: Journal, keep_epochs: int | None) -> None:
+    """Prunes what a snapshot stands for, for ever; an archive, which keeps all, ends at once."""
+    while keep_epochs is not None:
+        try:
+            if await journal.prune(keep_epochs):
+                continue
+        except StorageError as error:
+            log.error("pruning_failed", detail=str(error), consequence="tried again later")
+        await trio.sleep(PRUNE_SECONDS)

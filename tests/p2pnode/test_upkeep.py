@@ -1,0 +1,87 @@
+"""What a node does for its store and its key besides the protocol."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+
+import apsw
+import pytest
+import structlog
+import trio
+import trio.testing
+
+from p2pnode.storage import Journal, StorageFailed
+from p2pnode.storage.database import JOURNAL_FILE
+from p2pnode.upkeep import (
+    PRUNE_SECONDS,
+    KeyElsewhere,
+    keep_bounded,
+    may_sign,
+    stop_if_key_is_elsewhere,
+)
+from protocol import effects as fx
+from protocol.units import Round
+from tests.p2pnode.storage.builders import journal_in, slot
+
+
+@dataclass
+class FakeJournal:
+    """Prunes as often as it was told to, and fails where it was told to."""
+
+    left: list[bool | Exception]
+    asked: list[tuple[float, int]] = field(default_factory=list)
+
+    async def prune(self, keep_epochs: int) -> bool:
+        self.asked.append((trio.current_time(), keep_epochs))
+        answer = self.left.pop(0) if self.left else False
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+async def test_what_may_go_is_pruned_at_once_and_looked_for_again_later(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    journal = FakeJournal([True, True, StorageFailed("no space"), True])
+    with trio.move_on_after(PRUNE_SECONDS + 1):
+        await keep_bounded(cast(Journal, journal), 3)
+    assert [keep for _, keep in journal.asked] == [3] * 5
+    times = [at - journal.asked[0][0] for at, _ in journal.asked]
+    assert times == [0, 0, 0, PRUNE_SECONDS, PRUNE_SECONDS]
+
+
+async def test_an_archive_prunes_nothing(autojump_clock: trio.testing.MockClock) -> None:
+    journal = FakeJournal([True])
+    await keep_bounded(cast(Journal, journal), None)
+    assert journal.asked == []
+
+
+def test_a_key_that_is_in_use_elsewhere_ends_the_node_with_a_sentence() -> None:
+    stop_if_key_is_elsewhere(fx.SittingOut(1, 2))
+    with pytest.raises(KeyElsewhere, match=r"block of round 7 .* in one place only"):
+        stop_if_key_is_elsewhere(fx.KeySeenElsewhere(Round(7)))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE own_slot SET digest = zeroblob(32) WHERE round = 2",
+        "DELETE FROM own_slot WHERE round = 2",
+    ],
+)
+async def test_a_node_that_forgot_what_it_signed_signs_nothing_and_says_so(
+    damage: str, tmp_path: Path
+) -> None:
+    async with journal_in(tmp_path) as journal:
+        await journal.append([slot(1), slot(2), slot(3)])
+        assert may_sign(journal)
+    connection = apsw.Connection(str(tmp_path / JOURNAL_FILE))
+    connection.execute(damage)
+    connection.close()
+    async with journal_in(tmp_path) as journal:
+        with structlog.testing.capture_logs() as said:
+            assert not may_sign(journal)
+    (row,) = said
+    assert row["event"] == "own_slots_damaged"
+    assert "own_slot" in row["detail"]
+    assert "move the journal's files out of the data folder" in row["detail"]
