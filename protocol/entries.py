@@ -20,6 +20,7 @@ from protocol.economy.slashing import Penalties
 from protocol.errors import Reason, Rejected
 from protocol.job.position import Position
 from protocol.job.record import Job
+from protocol.ledger.epoch_record import Activity, EpochRecord, Registered
 from protocol.tree.tree import Tree
 from protocol.units import AccountId, Credits, Digest, JobId
 
@@ -64,8 +65,22 @@ RESERVES: Final[Kind[bytes, Reserves]] = Kind(3, "reserves", Reserves)
 JOB: Final[Kind[JobId, Job]] = Kind(4, "job", Job)
 REPUTATION: Final[Kind[AccountId, Reputation]] = Kind(5, "reputation", Reputation)
 PENALTIES: Final[Kind[bytes, Penalties]] = Kind(6, "penalties", Penalties)
+EPOCHS: Final[Kind[bytes, EpochRecord]] = Kind(7, "epochs", EpochRecord)
+ACTIVITY: Final[Kind[bytes, Activity]] = Kind(8, "activity", Activity)
+CANDIDATE: Final[Kind[AccountId, Registered]] = Kind(9, "candidate", Registered)
 
-KINDS: Final = (HEADER, ACCOUNT, ESCROW, RESERVES, JOB, REPUTATION, PENALTIES)
+KINDS: Final = (
+    HEADER,
+    ACCOUNT,
+    ESCROW,
+    RESERVES,
+    JOB,
+    REPUTATION,
+    PENALTIES,
+    EPOCHS,
+    ACTIVITY,
+    CANDIDATE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +151,10 @@ class Table(Generic[Key, Value]):
         """The value of a key, or the default."""
         return self._values.get(key, default)
 
+    def find(self, key: Key) -> Value | None:
+        """The value of a key, or None."""
+        return self._values.get(key)
+
     def set(self, key: Key, value: Value) -> None:
         """Gives a key a value."""
         self._values[key] = value
@@ -157,7 +176,10 @@ class Table(Generic[Key, Value]):
 def single(
     kind: Kind[bytes, Value], read: Callable[[], Value], write: Callable[[Value], None]
 ) -> Section[bytes, Value]:
-    """Makes a section of one value, which is written anew whenever it is another one."""
+    """Makes a section of one value, which is written anew whenever it is another one.
+
+    Its entry is the value that was sealed last: what has changed since is in no root yet.
+    """
     sealed: list[Value] = []
 
     def take_changes() -> Iterator[tuple[bytes, Value]]:
@@ -170,7 +192,7 @@ def single(
         sealed[:] = [value]
         write(value)
 
-    return Section(kind, lambda: [(b"", read())], take_changes, load)
+    return Section(kind, lambda: [(b"", value) for value in sealed], take_changes, load)
 
 
 class Entries:

@@ -5,8 +5,8 @@ committee and to the accounts that registered or renewed a lease in it, never to
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
+from protocol.entries import CANDIDATE, Section, Table
 from protocol.errors import Reason, Rejected
 from protocol.facts import (
     BoundaryDisputed,
@@ -18,6 +18,14 @@ from protocol.facts import (
 from protocol.ledger.certificate import Boundary, Closed
 from protocol.ledger.committee import Committee, CommitteeMember, members_digest
 from protocol.ledger.election import Candidate, elect, is_in_second_half
+from protocol.ledger.epoch_record import (
+    NEVER,
+    Activity,
+    EpochRecord,
+    Registered,
+    record_of,
+    seats_of,
+)
 from protocol.ledger.ordering import Commit
 from protocol.messages import EpochAttestation, EpochPayload, Genesis, Lease, Registration
 from protocol.signing import EPOCH, Scheme
@@ -32,26 +40,12 @@ from protocol.units import (
     Weight,
 )
 
-NEVER = Epoch(-1)
-
-
-@dataclass(frozen=True, slots=True)
-class _Registered:
-    """An account that may ask for a seat."""
-
-    vrf_key: bytes
-    since: Epoch
-    """The epoch in which this key was registered; it counts two epochs later."""
-    lease: Epoch = NEVER
-    """The newest epoch that it said it was there in."""
-
 
 class Epochs:
     """Committees and candidates as of the last commit; owned and changed by the state alone.
 
     Attributes:
         committee: The members of the running epoch.
-        before: The members of the one before it; None in the first.
         closed: The last two epochs that are over, the older first.
         stopped: Why no further epoch may begin; empty while all is well.
     """
@@ -64,15 +58,14 @@ class Epochs:
         stake_of: Callable[[AccountId], Credits],
     ) -> None:
         self.committee = committee
-        self.before: Committee | None = None
         self.closed: tuple[Closed, ...] = ()
         self.stopped = ""
         self._parameters = genesis.parameters
         self._scheme = scheme
         self._stake_of = stake_of
-        self._registered = {
-            one.account: _Registered(one.vrf_key, NEVER) for one in genesis.validators
-        }
+        self._registered = Table[AccountId, Registered]()
+        for one in genesis.validators:
+            self._registered.set(one.account, Registered(one.vrf_key, NEVER))
         self._recorded = {one.account: stake_of(one.account) for one in genesis.validators}
         """Stakes at the last boundary, of everybody who may be elected at the next one."""
         self._last_rounds: dict[MemberIndex, Round] = {}
@@ -81,11 +74,18 @@ class Epochs:
         self._convicted: dict[AccountId, None] = {}
         self._weights: tuple[Weight, ...] = (committee.total,)
         """Of the committees of a day, the running one last."""
+        self._following: tuple[CommitteeMember, ...] = ()
+        """The next committee, between its election and the end of this epoch."""
 
     @property
     def epoch(self) -> Epoch:
         """The running epoch."""
         return self.committee.epoch
+
+    @property
+    def before(self) -> Committee | None:
+        """The members of the epoch before the running one; None in the first."""
+        return self.closed[-1].committee if self.closed else None
 
     def committee_of(self, epoch: int) -> Committee | None:
         """The members of the running epoch or of the one before it."""
@@ -94,12 +94,12 @@ class Epochs:
 
     def is_registered(self, account: AccountId, vrf_key: bytes) -> bool:
         """Whether an account has registered this key."""
-        known = self._registered.get(account)
+        known = self._registered.find(account)
         return known is not None and known.vrf_key == vrf_key
 
     def may_lease(self, account: AccountId) -> bool:
         """Whether a lease could bring an account a seat that it has not."""
-        known = self._registered.get(account)
+        known = self._registered.find(account)
         is_outside = self.committee.index_of(account) is None and account not in self._leased
         return is_outside and known is not None and known.since < self.epoch
 
@@ -121,12 +121,12 @@ class Epochs:
         match payload:
             case Registration():
                 self._check_stake(account)
-                known = self._registered.get(account)
+                known = self._registered.find(account)
                 if known is not None and known.since == self.epoch:
                     raise Rejected(Reason.ALREADY_COUNTED)
             case Lease():
                 self._check_stake(account)
-                known = self._registered.get(account)
+                known = self._registered.find(account)
                 if known is None:
                     raise Rejected(Reason.NOT_REGISTERED)
                 if known.lease >= self._epoch_leased(payload):
@@ -138,13 +138,14 @@ class Epochs:
         """Gives a checked operation its effect; returns what to report."""
         match payload:
             case Registration(vrf_key):
-                known = self._registered.get(account)
+                known = self._registered.find(account)
                 lease = known.lease if known is not None else NEVER
-                self._registered[account] = _Registered(vrf_key, self.epoch, lease)
+                self._registered.set(account, Registered(vrf_key, self.epoch, lease))
                 self._newcomers[account] = None
             case Lease():
-                known, epoch = self._registered[account], self._epoch_leased(payload)
-                self._registered[account] = _Registered(known.vrf_key, known.since, epoch)
+                known, epoch = self._registered.find(account), self._epoch_leased(payload)
+                assert known is not None, "the lease was checked"
+                self._registered.set(account, Registered(known.vrf_key, known.since, epoch))
                 if epoch == self.epoch:
                     self._leased[account] = None
             case EpochAttestation():
@@ -204,41 +205,53 @@ class Epochs:
         """Takes an account's seat: it has to come back as a candidate."""
         self._convicted[account] = None
 
-    def close(self, commit: Commit, state_digest: Digest) -> tuple[StateFact, ...]:
-        """Ends the epoch with its last commit, and forms the next committee.
-
-        Args:
-            commit: The commit that closes the epoch.
-            state_digest: The state after it.
+    def elect(self, commit: Commit) -> tuple[StateFact, ...]:
+        """Chooses the next committee at the last commit of the epoch, for the state's root.
 
         Returns:
-            What to report.
+            What to report when there is none.
         """
-        old, parameters = self.committee, self._parameters
+        parameters = self._parameters
         members = elect(self._candidates(commit.leader_round), parameters.committee_max)
         weight = Weight(sum(member.weight for member in members))
         needed = Weight(max(1, self._weights[0] * parameters.committee_weight_min // BASIS))
         if weight < needed:
             self.stopped = f"the next committee would weigh {weight}, and at least {needed} must"
-            return (CommitteeTooLight(old.epoch, len(members), weight, needed),)
+            return (CommitteeTooLight(self.epoch, len(members), weight, needed),)
+        self._following = members
+        return ()
+
+    def close(self, commit: Commit, state_digest: Digest) -> tuple[StateFact, ...]:
+        """Ends the epoch with its last commit, and begins the next one if there is a committee.
+
+        Args:
+            commit: The commit that closes the epoch.
+            state_digest: The state after it, with the elected members in it.
+
+        Returns:
+            What to report.
+        """
+        if self.stopped:
+            return ()
+        old = self.committee
         boundary = Boundary(
             old.network,
             old.epoch,
             commit.index,
             commit.digest,
             state_digest,
-            members_digest(members),
+            members_digest(self._following),
             commit.beacon,
         )
-        self._turn(boundary, members)
+        self._turn(boundary)
         before, after = _accounts_of(old), _accounts_of(self.committee)
         return (
             EpochClosed(
                 old.epoch,
                 commit.index,
                 commit.leader_round,
-                len(members),
-                weight,
+                len(self.committee),
+                self.committee.total,
                 joined=tuple(account for account in after if account not in before),
                 left=tuple(account for account in before if account not in after),
             ),
@@ -257,20 +270,20 @@ class Epochs:
 
     def _candidate(self, account: AccountId, used_key: bytes | None) -> Iterator[Candidate]:
         """Yields an account unless it is barred; a key registered in this epoch counts later."""
-        known, recorded = self._registered[account], self._recorded.get(account)
+        known, recorded = self._registered.find(account), self._recorded.get(account)
+        assert known is not None, "members and those with a lease are registered"
         vrf_key = known.vrf_key if known.since < self.epoch else used_key
         if vrf_key is not None and recorded is not None and account not in self._convicted:
             yield Candidate(account, vrf_key, recorded, self._stake_of(account))
 
-    def _turn(self, boundary: Boundary, members: tuple[CommitteeMember, ...]) -> None:
+    def _turn(self, boundary: Boundary) -> None:
         """Begins the next epoch."""
         old = self.committee
         self.closed = (*self.closed[-1:], Closed(boundary, boundary.digest, old))
-        self.before = old
         self.committee = Committee(
             old.network,
             Epoch(old.epoch + 1),
-            members,
+            self._following,
             boundary.beacon,
             churn_profile=self._parameters.churn_profile,
             origin=boundary.digest,
@@ -281,6 +294,62 @@ class Epochs:
         self._weights = self._weights[-self._parameters.committee_weight_epochs :]
         self._last_rounds = {}
         self._newcomers, self._leased, self._convicted = {}, {}, {}
+        self._following = ()
+
+    # Entries of the state
+
+    @property
+    def registered(self) -> Section[AccountId, Registered]:
+        """Everybody that ever asked for a seat."""
+        return self._registered.section(CANDIDATE)
+
+    def record(self) -> EpochRecord:
+        """Takes down the running epoch and the last ones."""
+        return EpochRecord(
+            seats_of(self.committee),
+            tuple(record_of(closed) for closed in self.closed),
+            tuple(sorted(self._recorded.items())),
+            self._weights,
+            self._following,
+            self.stopped,
+        )
+
+    def activity(self) -> Activity:
+        """Takes down who did what in the running epoch."""
+        return Activity(
+            tuple(sorted(self._last_rounds.items())),
+            tuple(self._newcomers),
+            tuple(self._leased),
+            tuple(self._convicted),
+        )
+
+    def load(self, record: EpochRecord) -> None:
+        """Takes over what another state took down."""
+        network, is_churn = self.committee.network, self._parameters.churn_profile
+        self.committee = record.seats.committee(network, churn_profile=is_churn)
+        self.closed = tuple(one.closed(churn_profile=is_churn) for one in record.closed)
+        self._recorded = dict(record.recorded)
+        self._weights = record.weights
+        self._following = record.following
+        self.stopped = record.stopped
+
+    def load_activity(self, activity: Activity) -> None:
+        """Takes over what another state took down."""
+        self._last_rounds = dict(activity.last_rounds)
+        self._newcomers = dict.fromkeys(activity.newcomers)
+        self._leased = dict.fromkeys(activity.leased)
+        self._convicted = dict.fromkeys(activity.convicted)
+
+    def resume(self, boundary: Boundary) -> None:
+        """Begins the epoch after a loaded state that ends one.
+
+        Raises:
+            Rejected: `WRONG_EPOCH` when the boundary is not the end of the loaded epoch.
+        """
+        told = (boundary.network, boundary.epoch, boundary.committee)
+        if told != (self.committee.network, self.epoch, members_digest(self._following)):
+            raise Rejected(Reason.WRONG_EPOCH, "the state does not end at this boundary")
+        self._turn(boundary)
 
 
 def _accounts_of(committee: Committee) -> tuple[AccountId, ...]:

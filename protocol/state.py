@@ -18,6 +18,8 @@ from protocol.economy.slashing import Contradiction, Penalties, equivocation_sha
 from protocol.economy.transfers import transfer
 from protocol.entries import (
     ACCOUNT,
+    ACTIVITY,
+    EPOCHS,
     ESCROW,
     FORMAT,
     HEADER,
@@ -115,16 +117,16 @@ class State:
         committee: Committee,
         scheme: Scheme,
         pages: Iterable[bytes],
-        root: Digest,
+        end: Boundary,
     ) -> "State":
         """Makes the state that pages from anywhere hold.
 
         Args:
             genesis: Where the network started.
-            committee: The members whose blocks are ordered.
+            committee: The members of the first epoch.
             scheme: Signature functions.
             pages: What `encode_pages` of an equal state gives.
-            root: The root that the state must have.
+            end: How the epoch ended after which the state is to go on.
 
         Raises:
             Rejected: `TOO_LARGE` or `MALFORMED` for pages that no state has, `WRONG_ROOT` for
@@ -132,10 +134,11 @@ class State:
         """
         state = cls(genesis, committee, scheme)
         state.accounts.clear()
-        state._entries.load(decode_pages(pages), root)
+        state._entries.load(decode_pages(pages), end.state_digest)
         if not state.accounts.conserved():
             raise Rejected(Reason.MALFORMED, "the credits of this state do not add up")
-        state.digest = root
+        state.digest = end.state_digest
+        state.epochs.resume(end)
         return state
 
     def encode_pages(self) -> Iterator[bytes]:
@@ -242,6 +245,8 @@ class State:
             self.accounts.mature(self.ledger_time_ms)
         for identifier, before in self._register.touched.items():
             self._facts += facts_of_job(before, self.jobs[identifier])
+        if commit.closes:
+            self._facts += self.epochs.elect(commit)
         self.digest = self._entries.seal()
         if commit.closes:
             self._facts += self.epochs.close(commit, self.digest)
@@ -391,6 +396,9 @@ class State:
             Section(JOB, self.jobs.items, register.take_changes, register.load),
             self._reputations.section(REPUTATION),
             single(PENALTIES, lambda: self._penalties, self._load_penalties),
+            single(EPOCHS, self.epochs.record, self.epochs.load),
+            single(ACTIVITY, self.epochs.activity, self.epochs.load_activity),
+            self.epochs.registered,
         )
 
     def _header(self) -> Header:
