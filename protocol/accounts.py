@@ -1,152 +1,45 @@
 """Balances in double entry: the only file that moves credits.
 
 Every credit lies in exactly one bucket. A `Move` takes from one bucket and adds to another, so the
-sum over all buckets stays what genesis and emission put there. A pledge is no bucket: it marks a
-part of an account's stake as answering for one job. A batch of movements is checked as a whole on
-a draft and then written, so a refused batch leaves no trace.
+sum over all buckets stays what genesis and emission put there. A batch of movements is checked as a
+whole on a draft and then written, so a refused batch leaves no trace.
+
+Yield costs nothing per account: one index says what a staked unit has earned since genesis, each
+account remembers how far it was paid, and whatever touches an account pays it out of the pool
+first. So the pool holds, to the fraction of a unit, what all accounts together are owed.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from enum import Enum
+from dataclasses import replace
 from functools import lru_cache
 from heapq import heappop, heappush
 from typing import Final, assert_never
 
+from protocol.balances import (
+    EMPTY,
+    NOTHING,
+    YIELD_SCALE,
+    Account,
+    Accrual,
+    Available,
+    Bucket,
+    Escrow,
+    Move,
+    Movement,
+    Pledge,
+    Released,
+    Reserve,
+    Staked,
+    Totals,
+    unbonding_at,
+    with_unbonding,
+)
 from protocol.errors import Misuse, Reason, Rejected
 from protocol.messages import Genesis
 from protocol.units import AccountId, Credits, JobId, Milliseconds, Nonce
 
-NOTHING: Final = Credits(0)
-FIRST: Final = Nonce(0)
-SUPPLY_MAX: Final = 2**62
-"""So that no amount or sum of amounts outgrows the 63 bits of a message's field."""
-
-
-@dataclass(frozen=True, slots=True)
-class Unbonding:
-    """Withdrawn stake that can still be slashed."""
-
-    amount: Credits
-    release_ms: Milliseconds
-    """Ledger time at which it becomes available."""
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """What one account owns; a value, replaced as a whole."""
-
-    available: Credits = NOTHING
-    staked: Credits = NOTHING
-    """Pledged stake included, unbonding stake not."""
-    unbonding: tuple[Unbonding, ...] = ()
-    """Ascending by release, at most one entry for each time of release."""
-    pledges: tuple[tuple[JobId, Credits], ...] = ()
-    """Stake that answers for one job, in the order of pledging."""
-    escrow: Credits = NOTHING
-    """Locked in the jobs that this account requested."""
-    nonce: Nonce = FIRST
-    """Position that the account's next operation must have."""
-
-    @property
-    def pledged(self) -> Credits:
-        """The part of the stake that answers for jobs."""
-        return Credits(sum(amount for _, amount in self.pledges))
-
-    @property
-    def free_stake(self) -> Credits:
-        """The part of the stake that can be pledged or withdrawn."""
-        return Credits(self.staked - self.pledged)
-
-    @property
-    def slashable(self) -> Credits:
-        """Everything that evidence against the account can reach."""
-        return Credits(self.staked + sum(entry.amount for entry in self.unbonding))
-
-    def pledge_for(self, job: JobId) -> Credits:
-        """What answers for this job; 0 when nothing does."""
-        return next((amount for pledged, amount in self.pledges if pledged == job), NOTHING)
-
-
-EMPTY: Final = Account()
-
-
-@dataclass(frozen=True, slots=True)
-class Available:
-    """An account's spendable balance."""
-
-    account: AccountId
-
-
-@dataclass(frozen=True, slots=True)
-class Staked:
-    """An account's stake."""
-
-    account: AccountId
-
-
-@dataclass(frozen=True, slots=True)
-class Released:
-    """An account's unbonding stake with this time of release."""
-
-    account: AccountId
-    release_ms: Milliseconds
-
-
-@dataclass(frozen=True, slots=True)
-class Escrow:
-    """What a job holds of its requester's money."""
-
-    job: JobId
-    requester: AccountId
-
-
-class Reserve(Enum):
-    """Buckets that belong to nobody."""
-
-    POOL = "pool"
-    BURNED = "burned"
-
-
-Bucket = Available | Staked | Released | Escrow | Reserve
-
-
-@dataclass(frozen=True, slots=True)
-class Move:
-    """Credits go from one bucket to another."""
-
-    source: Bucket
-    target: Bucket
-    amount: Credits
-
-
-@dataclass(frozen=True, slots=True)
-class Pledge:
-    """Sets how much of an account's stake answers for a job; 0 frees it."""
-
-    account: AccountId
-    job: JobId
-    amount: Credits
-
-
-Movement = Move | Pledge
-
-
-@dataclass(slots=True)
-class Totals:
-    """The sum of each kind of bucket."""
-
-    available: int = 0
-    staked: int = 0
-    unbonding: int = 0
-    escrow: int = 0
-    pool: int = 0
-    burned: int = 0
-
-    @property
-    def all(self) -> int:
-        """Every credit that exists."""
-        return self.available + self.staked + self.unbonding + self.escrow + self.pool + self.burned
+SUPPLY_MAX: Final = 2**60
+"""So that no sum of amounts outgrows the 63 bits of a message's field in decades of emission."""
 
 
 class Accounts:
@@ -159,8 +52,11 @@ class Accounts:
         self._totals = Totals()
         self._maturities: list[tuple[Milliseconds, AccountId]] = []
         self._changed: dict[AccountId, None] = dict.fromkeys(self._accounts)
+        self._fraction = 0
+        self.yield_index = 0
+        """Yield of one staked unit since genesis, in parts of `YIELD_SCALE`."""
         self.minted = NOTHING
-        """Created after genesis; nothing mints yet."""
+        """Created after genesis, all of it as yield."""
         self._totals = self.recount()
         self.genesis_supply = Credits(self._totals.all)
         """Every credit that genesis gave out."""
@@ -187,9 +83,19 @@ class Accounts:
         """A copy of the sum of each kind of bucket, which every movement keeps up to date."""
         return replace(self._totals)
 
+    @property
+    def supply(self) -> Credits:
+        """Every credit that exists and was not burned."""
+        return Credits(self._totals.all - self._totals.burned)
+
     def conserved(self) -> bool:
         """Whether every credit is accounted for; costs nothing, as the sums are kept."""
         return self._totals.all == self.genesis_supply + self.minted
+
+    def backed(self) -> bool:
+        """Whether the pool holds exactly what is owed; in time proportional to the accounts."""
+        owed = sum(account.due(self.yield_index) for account in self._accounts.values())
+        return owed == self._totals.pool * YIELD_SCALE + self._fraction
 
     def recount(self) -> Totals:
         """Adds up every bucket anew, in time proportional to the number of accounts."""
@@ -205,9 +111,11 @@ class Accounts:
 
     def equals(self, other: "Accounts") -> bool:
         """Whether another copy has the same in every bucket; quick where both share values."""
-        mine = (self._accounts, self._escrows, self._totals, self.minted, self.genesis_supply)
-        theirs = (other._accounts, other._escrows, other._totals, other.minted)
-        return mine == (*theirs, other.genesis_supply)
+        mine = (self._accounts, self._escrows, self._totals, *self._issued())
+        return mine == (other._accounts, other._escrows, other._totals, *other._issued())
+
+    def _issued(self) -> tuple[int, ...]:
+        return (self.minted, self.genesis_supply, self.yield_index, self._fraction)
 
     def apply(self, movements: Sequence[Movement]) -> None:
         """Makes all movements or none.
@@ -222,7 +130,8 @@ class Accounts:
             self._write_escrow(job, amount)
         self._totals.pool += draft.reserves[Reserve.POOL]
         self._totals.burned += draft.reserves[Reserve.BURNED]
-        assert self._totals.pool >= 0
+        self.minted = Credits(self.minted - draft.reserves[Reserve.ISSUE])
+        assert self._totals.pool >= 0, "the pool owes no more than was emitted"
         assert self.conserved(), "movements take exactly what they give"
 
     def check(self, movements: Sequence[Movement]) -> None:
@@ -249,10 +158,38 @@ class Accounts:
         """Makes available all unbonding stake whose time has come."""
         while self._maturities and self._maturities[0][0] <= ledger_ms:
             release_ms, account = heappop(self._maturities)
-            amount = _unbonding_at(self.of(account), release_ms)
+            amount = unbonding_at(self.of(account), release_ms)
             if amount:
                 source = Released(account, release_ms)
                 self.apply((Move(source, Available(account), Credits(amount)),))
+
+    def emit(self, yield_step: int) -> Credits:
+        """Mints the same yield for every staked unit into the pool, whoever holds it.
+
+        Args:
+            yield_step: What each unit earns, in parts of `YIELD_SCALE`.
+
+        Returns:
+            What was minted; a fraction of a unit is carried to the next time.
+        """
+        self.yield_index += yield_step
+        return self._mint(self._totals.staked * yield_step)
+
+    def reward(self, account: AccountId, yield_step: int) -> Credits:
+        """Mints further yield for the stake of one account; see `emit`.
+
+        The account then counts as paid up to a lower index than it was.
+        """
+        current = self.of(account)
+        accrual = replace(current.accrual, index=current.accrual.index - yield_step)
+        minted = self._mint(current.staked * yield_step)
+        self._write(account, replace(current, accrual=accrual))
+        return minted
+
+    def _mint(self, parts: int) -> Credits:
+        amount, self._fraction = divmod(parts + self._fraction, YIELD_SCALE)
+        self.apply((Move(Reserve.ISSUE, Reserve.POOL, Credits(amount)),))
+        return Credits(amount)
 
     def take_changes(self) -> tuple[tuple[AccountId, Account], ...]:
         """Every account changed since the last call, ascending, as it is now."""
@@ -268,7 +205,7 @@ class Accounts:
             sums.unbonding += account.slashable - account.staked
             sums.unbonding -= before.slashable - before.staked
         for entry in account.unbonding:
-            if not _unbonding_at(before, entry.release_ms):
+            if not unbonding_at(before, entry.release_ms):
                 heappush(self._maturities, (entry.release_ms, identifier))
         self._accounts[identifier] = account
         self._changed[identifier] = None
@@ -311,8 +248,18 @@ class _Draft:
             if account.pledged > account.staked:
                 raise Rejected(Reason.INSUFFICIENT_STAKE, "less stake than is pledged")
 
-    def _of(self, account: AccountId) -> Account:
-        return self.accounts.get(account) or self._base.of(account)
+    def _of(self, identifier: AccountId) -> Account:
+        """An account as it would become, its yield paid before anything else happens to it."""
+        known = self.accounts.get(identifier)
+        if known is not None:
+            return known
+        stored, index = self._base.of(identifier), self._base.yield_index
+        paid, fraction = divmod(stored.due(index), YIELD_SCALE)
+        self.reserves[Reserve.POOL] -= paid
+        accrual = Accrual(index, fraction, Credits(stored.accrual.earned + paid))
+        account = replace(stored, available=Credits(stored.available + paid), accrual=accrual)
+        self.accounts[identifier] = account
+        return account
 
     def _add(self, bucket: Bucket, amount: int) -> None:
         match bucket:
@@ -326,7 +273,7 @@ class _Draft:
                 self.accounts[account] = replace(current, staked=left)
             case Released(account, release_ms):
                 current = self._of(account)
-                self.accounts[account] = _with_unbonding(current, release_ms, amount)
+                self.accounts[account] = with_unbonding(current, release_ms, amount)
             case Escrow(job, requester):
                 self._add_escrow(job, requester, amount)
             case Reserve():
@@ -340,11 +287,6 @@ class _Draft:
         self.escrows[job] = Credits(held)
         current = self._of(requester)
         self.accounts[requester] = replace(current, escrow=Credits(current.escrow + amount))
-
-
-def burn(account: AccountId, amount: Credits) -> Move:
-    """Takes an account's available credits out of circulation, as every fee does."""
-    return Move(Available(account), Reserve.BURNED, amount)
 
 
 def check_supply(genesis: Genesis) -> None:
@@ -377,17 +319,3 @@ def _not_negative(amount: int, reason: Reason) -> Credits:
     if amount < 0:
         raise Rejected(reason, f"{-amount} millionths short")
     return Credits(amount)
-
-
-def _unbonding_at(account: Account, release_ms: Milliseconds) -> int:
-    return next((entry.amount for entry in account.unbonding if entry.release_ms == release_ms), 0)
-
-
-def _with_unbonding(account: Account, release_ms: Milliseconds, change: int) -> Account:
-    """Adds to or takes from the entry with this time of release; an empty one is dropped."""
-    amount = _unbonding_at(account, release_ms) + change
-    assert amount >= 0, "only what is unbonding can be taken from there"
-    others = [entry for entry in account.unbonding if entry.release_ms != release_ms]
-    if amount:
-        others.append(Unbonding(Credits(amount), release_ms))
-    return replace(account, unbonding=tuple(sorted(others, key=lambda entry: entry.release_ms)))

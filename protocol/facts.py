@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from protocol.economy.emission import Emission
 from protocol.errors import Reason
 from protocol.job.record import Fault, Phase
 from protocol.units import AccountId, Credits, Digest, JobId
@@ -60,4 +61,6 @@ class Slashed:
     job: JobId | None
 
 
-StateFact = OperationApplied | OperationFailed | JobAdvanced | JobChanged | Settled | Slashed
+StateFact = (
+    OperationApplied | OperationFailed | JobAdvanced | JobChanged | Settled | Slashed | Emission
+)

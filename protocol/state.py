@@ -11,11 +11,14 @@ from types import MappingProxyType
 from typing import Final
 
 from protocol import messages
-from protocol.accounts import Accounts, Movement
+from protocol.accounts import Accounts
+from protocol.balances import Movement
 from protocol.economy import fees, staking
+from protocol.economy.emission import close_step
 from protocol.economy.reputation import NEWCOMER, Reputation, after_conviction
 from protocol.economy.slashing import Contradiction, Penalties, equivocation_share, slash_stake
 from protocol.economy.transfers import transfer
+from protocol.economy.uptime import Attendance
 from protocol.encoding import digest_of, encode
 from protocol.errors import Reason, Rejected
 from protocol.facts import (
@@ -73,6 +76,7 @@ class State:
         parameters: What all nodes of the network share.
         committee: The members whose blocks are ordered.
         accounts: All balances; read-only for everybody else.
+        attendance: Who was there lately; read-only for everybody else.
         jobs: Every job by identifier.
         open_jobs: The jobs that have not ended.
         digest: Chained over every change; equal only where the same commits were applied.
@@ -82,6 +86,7 @@ class State:
         self.parameters = genesis.parameters
         self.committee = committee
         self.accounts = Accounts(genesis)
+        self.attendance = Attendance()
         self._scheme = scheme
         self._network = network_of(genesis)
         self._jobs: dict[JobId, Job] = {}
@@ -93,6 +98,7 @@ class State:
         self._reputations: dict[AccountId, Reputation] = {}
         self._penalties = Penalties()
         self._position = origin(Digest(genesis.seed))
+        self._step_from = self._position
         self._facts: list[StateFact] = []
         self._touched: dict[JobId, Job | None] = {}
         self._touched_reputations: dict[AccountId, None] = {}
@@ -139,6 +145,10 @@ class State:
         """An account's record as a worker."""
         return self._reputations.get(account, NEWCOMER)
 
+    def is_up(self, account: AccountId) -> bool:
+        """Whether an account was there nearly all the time lately, as the ledger shows it."""
+        return self.attendance.is_up(account, self.parameters)
+
     def preview(self, account: AccountId, payload: Payload) -> None:
         """Judges an operation as if it were the next to become final; changes nothing.
 
@@ -179,12 +189,18 @@ class State:
             for job in self._agenda.due_by_deadline(self.ledger_time_ms):
                 self._drive(lifecycle.pass_deadlines(job, self._circumstances()))
             self.accounts.mature(self.ledger_time_ms)
+        members = self.committee.members
+        self.attendance.count(members[one.block.author].account for one in commit.blocks)
+        if self.ledger_time_ms - self._step_from.ledger_ms >= self.parameters.yield_step_ms:
+            self._pay_yield()
         self._report_jobs()
         self._chain(commit)
         return tuple(self._facts)
 
     def _circumstances(self) -> Circumstances:
-        return Circumstances(self.parameters, self._position, self.accounts.of, self.reputation_of)
+        return Circumstances(
+            self.parameters, self._position, self.accounts.of, self.reputation_of, self.is_up
+        )
 
     def _enter(self, entry: VerifiedOperation) -> None:
         """Gives one operation its effect, or a receipt that says why it has none."""
@@ -315,6 +331,14 @@ class State:
         self._set_reputation(account, after_conviction(self.reputation_of(account)))
         self._facts.append(Slashed(account, amount, Fault.EQUIVOCATION, None))
 
+    def _pay_yield(self) -> None:
+        """Pays stake for the time since the last step, and begins the next one."""
+        elapsed_ms = Milliseconds(self.ledger_time_ms - self._step_from.ledger_ms)
+        rounds = self.leader_round - self._step_from.leader_round
+        emission = close_step(self.accounts, self.attendance, elapsed_ms, rounds, self.parameters)
+        self._step_from = self._position
+        self._facts.append(emission)
+
     def _report_jobs(self) -> None:
         """Reports what became of each job in this commit, in the order of the first change."""
         for identifier, before in self._touched.items():
@@ -335,7 +359,8 @@ class State:
         reputations = tuple(
             (account, self._reputations[account]) for account in sorted(self._touched_reputations)
         )
-        changes = (self.ledger_time_ms, self.accounts.take_changes(), jobs, reputations)
+        economy = (self.accounts.yield_index, self.attendance.take_changes())
+        changes = (self.ledger_time_ms, self.accounts.take_changes(), jobs, reputations, economy)
         self.digest = digest_of(b"state", self.digest, commit.digest, encode(changes))
         self._touched.clear()
         self._touched_reputations.clear()

@@ -13,9 +13,11 @@ from p2pnode.money import format_credits
 
 AMOUNTS = frozenset(
     {
+        "accrued",
         "amount",
         "available",
         "budget",
+        "earned",
         "escrow",
         "expected_price",
         "exposure",

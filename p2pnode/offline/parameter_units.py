@@ -34,7 +34,13 @@ UNITS: Final[Mapping[str, str]] = {
     "stake_minimum": MILLIONTHS,
     "unbondings_max": "entries",
     "uptime_bonus": BASIS_POINTS,
+    "uptime_min": BASIS_POINTS,
+    "uptime_rounds_min": BASIS_POINTS,
+    "uptime_steps": "steps of the yield",
     "verified_bonus": BASIS_POINTS,
+    "yield_least": BASIS_POINTS,
+    "yield_most": BASIS_POINTS,
+    "yield_uptime_bonus": BASIS_POINTS,
 }
 """What a name does not say itself."""
 

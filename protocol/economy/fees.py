@@ -4,7 +4,7 @@ A place in the ledger is never a gift: whoever can pay for a refusal pays, and w
 for none at all brings nothing in.
 """
 
-from protocol.accounts import Account, Available, Move, Movement, Reserve, Staked, burn
+from protocol.balances import Account, Available, Move, Movement, Reserve, Staked, burn
 from protocol.parameters import Parameters
 from protocol.units import AccountId, Credits
 

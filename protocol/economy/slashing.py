@@ -7,7 +7,7 @@ would reward accounts that collude to catch each other. Absence is never slashed
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from protocol.accounts import (
+from protocol.balances import (
     NOTHING,
     Account,
     Available,

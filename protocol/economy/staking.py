@@ -5,7 +5,7 @@ a job cannot be withdrawn at all. So nobody escapes a punishment by leaving. Nor
 a vote in the committee weighs, as long as that vote counts: nobody votes with nothing to lose.
 """
 
-from protocol.accounts import Account, Available, Move, Movement, Released, Staked
+from protocol.balances import Account, Available, Move, Movement, Released, Staked
 from protocol.errors import Reason, Rejected
 from protocol.parameters import Parameters
 from protocol.units import AccountId, Credits, Milliseconds

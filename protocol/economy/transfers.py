@@ -1,6 +1,7 @@
 """The rule of a transfer: credits go only where somebody can spend them."""
 
-from protocol.accounts import Accounts, Available, Move, Movement
+from protocol.accounts import Accounts
+from protocol.balances import Available, Move, Movement
 from protocol.errors import Reason, Rejected
 from protocol.messages import Transfer
 from protocol.parameters import Parameters

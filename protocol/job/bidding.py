@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from protocol.accounts import Account
+from protocol.balances import Account
 from protocol.economy.reputation import Reputation, score
 from protocol.economy.rewards import most_pay, paid_limit_ms
 from protocol.errors import Reason, Rejected

@@ -5,7 +5,7 @@ Whoever is called pledges stake for the job and gets a deadline of its own.
 
 from dataclasses import replace
 
-from protocol.accounts import Pledge
+from protocol.balances import Pledge
 from protocol.economy.reputation import odds
 from protocol.economy.rewards import paid_limit_ms
 from protocol.job.bidding import exposure_of, obstacle_to

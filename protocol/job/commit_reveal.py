@@ -8,7 +8,7 @@ claim that is never opened is the one silence that costs stake.
 
 from dataclasses import replace
 
-from protocol.accounts import NOTHING, Pledge
+from protocol.balances import NOTHING, Pledge
 from protocol.encoding import digest_of, encode
 from protocol.errors import Reason, Rejected
 from protocol.job.position import Position

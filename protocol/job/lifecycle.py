@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import assert_never
 
-from protocol.accounts import NOTHING
+from protocol.balances import NOTHING
 from protocol.economy.reputation import Reputation, after_miss
 from protocol.errors import Reason, Rejected
 from protocol.job import calling, commit_reveal, crosscheck, drawing, settlement

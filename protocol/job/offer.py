@@ -1,6 +1,6 @@
 """Opening a job: whether an offer's terms hold together and its budget covers its worst case."""
 
-from protocol.accounts import Available, Escrow, Move
+from protocol.balances import Available, Escrow, Move
 from protocol.economy.rewards import METERED_KIND, most_cost, most_pay, paid_limit_ms
 from protocol.errors import Reason, Rejected
 from protocol.job.position import Position

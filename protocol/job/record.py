@@ -10,7 +10,7 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Final
 
-from protocol.accounts import NOTHING, Account, Movement
+from protocol.balances import NOTHING, Account, Movement
 from protocol.economy.reputation import Reputation
 from protocol.errors import Reason
 from protocol.job.position import Position
@@ -130,6 +130,8 @@ class Circumstances:
     position: Position
     account_of: Callable[[AccountId], Account]
     reputation_of: Callable[[AccountId], Reputation]
+    is_up: Callable[[AccountId], bool]
+    """Whether an account was there nearly all the time."""
 
 
 @dataclass(frozen=True, slots=True)

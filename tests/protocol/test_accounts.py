@@ -2,10 +2,9 @@
 
 import pytest
 
-from protocol.accounts import (
+from protocol.accounts import SUPPLY_MAX, Accounts, check_supply
+from protocol.balances import (
     EMPTY,
-    SUPPLY_MAX,
-    Accounts,
     Available,
     Escrow,
     Move,
@@ -16,7 +15,6 @@ from protocol.accounts import (
     Totals,
     Unbonding,
     burn,
-    check_supply,
 )
 from protocol.errors import Misuse, Reason, Rejected
 from protocol.units import CREDIT, Credits, JobId, Milliseconds

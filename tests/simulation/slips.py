@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from unittest.mock import patch
 
 from protocol import accounts
-from protocol.accounts import Move, Pledge
+from protocol.balances import Move, Pledge
 from protocol.economy import fees
 from protocol.economy.slashing import Contradiction, Penalties
 from protocol.errors import Reason

@@ -2,7 +2,7 @@
 
 import pytest
 
-from protocol.accounts import Account, Available, Move, Reserve, Staked, Unbonding
+from protocol.balances import Account, Available, Move, Reserve, Staked, Unbonding
 from protocol.economy.fees import fee_of, fee_of_failure, may_send
 from protocol.messages import Transfer
 from protocol.parameters import minimal

@@ -2,7 +2,8 @@
 
 import pytest
 
-from protocol.accounts import Accounts, Available, Move, Movement, Pledge, Released, Staked
+from protocol.accounts import Accounts
+from protocol.balances import Available, Move, Movement, Pledge, Released, Staked
 from protocol.economy.slashing import (
     Contradiction,
     Penalties,

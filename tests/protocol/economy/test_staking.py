@@ -2,7 +2,7 @@
 
 import pytest
 
-from protocol.accounts import NOTHING, Account, Available, Move, Released, Staked, Unbonding
+from protocol.balances import NOTHING, Account, Available, Move, Released, Staked, Unbonding
 from protocol.economy.staking import deposit, withdraw
 from protocol.errors import Reason, Rejected
 from protocol.parameters import minimal

@@ -2,7 +2,8 @@
 
 import pytest
 
-from protocol.accounts import Accounts, Available, Move
+from protocol.accounts import Accounts
+from protocol.balances import Available, Move
 from protocol.economy.transfers import transfer
 from protocol.errors import Reason, Rejected
 from protocol.messages import Transfer

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from protocol.accounts import Pledge
+from protocol.balances import Pledge
 from protocol.errors import Reason
 from protocol.job.calling import active, call, call_spares, spares_wanted
 from protocol.job.crosscheck import compare
@@ -16,7 +16,9 @@ TERMS = minimal()
 
 def circumstances(ledger: HandLedger) -> Circumstances:
     state = ledger.state
-    return Circumstances(TERMS, state._position, state.accounts.of, state.reputation_of)
+    return Circumstances(
+        TERMS, state._position, state.accounts.of, state.reputation_of, state.is_up
+    )
 
 
 def started(replicas_max: int = 4) -> tuple[HandLedger, Job]:

@@ -3,7 +3,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from protocol import effects as fx
-from protocol.accounts import Pledge
+from protocol.balances import Pledge
 from protocol.errors import Reason
 from protocol.facts import Settled, Slashed
 from protocol.job.record import Fault
