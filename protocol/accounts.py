@@ -23,6 +23,8 @@ from protocol.balances import (
     Accrual,
     Available,
     Bucket,
+    Custody,
+    Entrust,
     Escrow,
     Move,
     Movement,
@@ -46,7 +48,7 @@ class Accounts:
     """All balances of a network; owned and changed by the state alone."""
 
     def __init__(self, genesis: Genesis) -> None:
-        check_supply(genesis)
+        check_endowment(genesis)
         self._accounts = dict(_endowed(genesis))
         self._escrows: dict[JobId, Credits] = {}
         self._totals = Totals()
@@ -228,12 +230,15 @@ class _Draft:
         self.reserves: dict[Reserve, int] = dict.fromkeys(Reserve, 0)
 
     def make(self, movement: Movement) -> None:
-        if movement.amount < 0:
-            raise Misuse("a movement has no negative amount")
         match movement:
             case Move(source, target, amount):
+                if amount < 0:
+                    raise Misuse("a movement has no negative amount")
+                self._hold_back(source, target, amount)
                 self._add(source, -amount)
                 self._add(target, amount)
+            case Entrust(account, custody):
+                self.accounts[account] = replace(self._of(account), custody=custody)
             case Pledge(account, job, amount):
                 current = self._of(account)
                 others = tuple(pledge for pledge in current.pledges if pledge[0] != job)
@@ -247,6 +252,32 @@ class _Draft:
         for account in self.accounts.values():
             if account.pledged > account.staked:
                 raise Rejected(Reason.INSUFFICIENT_STAKE, "less stake than is pledged")
+
+    def _hold_back(self, source: Bucket, target: Bucket, amount: Credits) -> None:
+        """Lets money of an account in custody go only where its withdrawal key allows.
+
+        Raises:
+            Rejected: `WITHDRAWAL_KEY` or `OVER_ALLOWANCE`.
+        """
+        match source, target:
+            case Available(account), Staked(other) | Available(other) if account != other:
+                custody = self._of(account).custody
+                if custody is not None and other != custody.key:
+                    raise Rejected(Reason.WITHDRAWAL_KEY)
+            case Available(account), Escrow() | Reserve():
+                self._change_allowance(account, -amount)
+            case Escrow(requester=requester), Available(account) if account == requester:
+                self._change_allowance(account, amount)
+            case _:
+                return
+
+    def _change_allowance(self, identifier: AccountId, change: int) -> None:
+        account = self._of(identifier)
+        custody = account.custody
+        if custody is None:
+            return
+        left = _not_negative(custody.allowance + change, Reason.OVER_ALLOWANCE)
+        self.accounts[identifier] = replace(account, custody=replace(custody, allowance=left))
 
     def _of(self, identifier: AccountId) -> Account:
         """An account as it would become, its yield paid before anything else happens to it."""
@@ -289,12 +320,23 @@ class _Draft:
         self.accounts[requester] = replace(current, escrow=Credits(current.escrow + amount))
 
 
-def check_supply(genesis: Genesis) -> None:
-    """Refuses a genesis whose amounts add up to more than can be counted.
+def check_endowment(genesis: Genesis) -> None:
+    """Refuses a genesis that gives out more than can be counted, or entrusts nothing.
 
     Raises:
-        Misuse: The supply exceeds `SUPPLY_MAX`.
+        Misuse: The supply exceeds `SUPPLY_MAX`, or an account in custody does not exist, has two
+            withdrawal keys, or itself for one.
     """
+    holders = {one.account for one in genesis.validators}
+    holders |= {one.account for one in genesis.allocations}
+    entrusted = [one.account for one in genesis.custodies]
+    if len(set(entrusted)) != len(entrusted):
+        raise Misuse("an account has one withdrawal key")
+    for one in genesis.custodies:
+        if one.account not in holders:
+            raise Misuse(f"{one.account.hex()} has a withdrawal key, but no stake and no credits")
+        if one.account == one.key:
+            raise Misuse(f"{one.account.hex()} is its own withdrawal key: make another one")
     staked = sum(validator.stake for validator in genesis.validators)
     if staked + sum(one.amount for one in genesis.allocations) > SUPPLY_MAX:
         raise Misuse(f"a genesis gives out at most {SUPPLY_MAX} millionths")
@@ -312,6 +354,10 @@ def _endowed(genesis: Genesis) -> Mapping[AccountId, Account]:
         account = accounts.get(allocation.account, EMPTY)
         available = Credits(account.available + allocation.amount)
         accounts[allocation.account] = replace(account, available=available)
+    for one in genesis.custodies:
+        account = accounts.get(one.account, EMPTY)
+        custody = Custody(one.key, Credits(one.allowance))
+        accounts[one.account] = replace(account, custody=custody)
     return accounts
 
 

@@ -37,6 +37,16 @@ class Accrual:
 
 
 @dataclass(frozen=True, slots=True)
+class Custody:
+    """A second key, kept elsewhere, that alone decides where an account's money goes."""
+
+    key: AccountId
+    """The withdrawal key; money leaves the account only for its own account."""
+    allowance: Credits
+    """What the account may still spend on fees and escrows; refunds of escrows restore it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Account:
     """What one account owns; a value, replaced as a whole."""
 
@@ -53,6 +63,8 @@ class Account:
     """Position that the account's next operation must have."""
     accrual: Accrual = Accrual()
     """Yield on the stake."""
+    custody: Custody | None = None
+    """None where the account's own key decides everything."""
 
     @property
     def pledged(self) -> Credits:
@@ -72,6 +84,13 @@ class Account:
     def due(self, index: int) -> int:
         """The yield not paid yet when the network's index is this, in parts of a unit."""
         return self.staked * (index - self.accrual.index) + self.accrual.fraction
+
+    @property
+    def spendable(self) -> Credits:
+        """What fees and escrows may take: the available credits, or the rest of an allowance."""
+        if self.custody is None:
+            return self.available
+        return min(self.available, self.custody.allowance)
 
     def pledge_for(self, job: JobId) -> Credits:
         """What answers for this job; 0 when nothing does."""
@@ -142,7 +161,15 @@ class Pledge:
     amount: Credits
 
 
-Movement = Move | Pledge
+@dataclass(frozen=True, slots=True)
+class Entrust:
+    """Puts an account into the custody of a withdrawal key, or changes its terms."""
+
+    account: AccountId
+    custody: Custody
+
+
+Movement = Move | Pledge | Entrust
 
 
 @dataclass(slots=True)

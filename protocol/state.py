@@ -13,11 +13,10 @@ from typing import Final
 from protocol import messages
 from protocol.accounts import Accounts
 from protocol.balances import Movement
-from protocol.economy import fees, staking
+from protocol.economy import fees, payments
 from protocol.economy.emission import close_step
 from protocol.economy.reputation import NEWCOMER, Reputation, after_conviction
 from protocol.economy.slashing import Contradiction, Penalties, equivocation_share, slash_stake
-from protocol.economy.transfers import transfer
 from protocol.economy.uptime import Attendance
 from protocol.encoding import digest_of, encode
 from protocol.errors import Reason, Rejected
@@ -43,7 +42,6 @@ from protocol.signing import Scheme
 from protocol.units import (
     AccountId,
     CommitIndex,
-    Credits,
     Digest,
     JobId,
     Milliseconds,
@@ -248,18 +246,9 @@ class State:
 
     def _rule(self, account: AccountId, payload: Payload, identifier: JobId) -> _Decision:
         parameters = self.parameters
-        owned = self.accounts.of(account)
+        if isinstance(payload, payments.MoneyPayload):
+            return _Decision(payments.decide(account, payload, self._treasury()))
         match payload:
-            case messages.Transfer():
-                return _Decision(transfer(self.accounts, account, payload, parameters))
-            case messages.StakeDeposit(amount):
-                return _Decision(staking.deposit(account, owned, Credits(amount), parameters))
-            case messages.StakeWithdrawal(amount):
-                locked, now_ms = self.committee.stake_behind(account), self.ledger_time_ms
-                moved = staking.withdraw(
-                    account, owned, Credits(amount), locked, now_ms, parameters
-                )
-                return _Decision(moved)
             case messages.Offer():
                 return _of(open_job(identifier, account, payload, self._position, parameters))
             case EquivocationEvidence():
@@ -269,6 +258,10 @@ class State:
                     raise Rejected(Reason.UNKNOWN_JOB)
                 job = self._jobs[payload.job]
                 return _of(lifecycle.decide(job, account, payload, self._circumstances()))
+
+    def _treasury(self) -> payments.Treasury:
+        stake_behind = self.committee.stake_behind
+        return payments.Treasury(self.accounts, stake_behind, self.ledger_time_ms, self.parameters)
 
     def _charge(self, account: AccountId) -> None:
         """Burns the fee of an operation that failed, free or not, as far as it can be paid."""

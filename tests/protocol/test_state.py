@@ -3,7 +3,6 @@
 import pytest
 from msgspec.structs import replace
 
-from protocol.economy.emission import Emission
 from protocol.encoding import digest_of, encode
 from protocol.errors import Reason, Rejected
 from protocol.facts import JobAdvanced, OperationApplied, OperationFailed, Settled, Slashed
@@ -388,30 +387,3 @@ def test_an_equivocator_still_answers_with_what_is_left_of_its_pledge() -> None:
     record = ledger.run(job, {liar: b"wrong"})
     assert record.slashes[0].amount == 0
     assert record.phase is Phase.SETTLED
-
-
-def test_yield_is_paid_by_ledger_time_and_a_gap_earns_only_its_step() -> None:
-    terms = replace(minimal(), yield_step_ms=20_000)
-    ledger = HandLedger(make_genesis(parameters=terms))
-    assert ledger.commit(step_ms=14_000) == ()
-    (first,) = ledger.commit(step_ms=7_000)
-    assert ledger.commit(step_ms=10**9) == ()
-    (second,) = ledger.commit(step_ms=10**9)
-    assert isinstance(first, Emission)
-    assert isinstance(second, Emission)
-    assert (first.step, first.elapsed_ms, first.rewarded) == (0, 21_000, ())
-    assert (second.step, second.elapsed_ms) == (1, 30_000)
-    assert first.base < second.base
-    assert ledger.state.accounts.minted == first.base + second.base
-
-
-def test_members_with_blocks_in_the_ledger_are_up() -> None:
-    terms = replace(minimal(), yield_step_ms=20_000, uptime_steps=1)
-    ledger = HandLedger(make_genesis(parameters=terms))
-    ledger.commit(step_ms=15_000, authors=(0, 1, 2))
-    facts = ledger.commit(step_ms=15_000, authors=(0, 1))
-    (emission,) = facts
-    assert isinstance(emission, Emission)
-    there = [account_id(number) for number in range(7) if ledger.state.is_up(account_id(number))]
-    assert sorted(emission.rewarded) == sorted(there)
-    assert len(there) == 2
