@@ -69,6 +69,7 @@ def account_view(core: Core, account: AccountId) -> dict[str, object]:
         "escrow": 0,
         "nonce": 0,
         "yield": {},
+        "custody": None,
         "pending": pending,
         "conflicting_nonces": list(core.pool.conflicts(account)),
         "final": True,
@@ -90,6 +91,7 @@ def account_view(core: Core, account: AccountId) -> dict[str, object]:
         "escrow": escrow,
         "nonce": held.nonce,
         "yield": _yield_view(core, account, held),
+        "custody": plain(_fields(held.custody)) if held.custody else None,
     }
 
 

@@ -14,6 +14,7 @@ from p2pnode.money import format_credits
 AMOUNTS = frozenset(
     {
         "accrued",
+        "allowance",
         "amount",
         "available",
         "budget",
