@@ -133,6 +133,8 @@ class Parameters(Struct, frozen=True, array_like=True, forbid_unknown_fields=Tru
     """Ledger time in which one requester's jobs raise a worker's credibility only so often."""
     checks_per_requester: Positive = 2
     """How often in such a period; so credibility cannot be farmed by trading with oneself."""
+    check_fee_min: Whole = CREDIT // 100
+    """Jobs that burn less say nothing about a worker: a good record has a price for everybody."""
     back_off_ms: Whole = 30_000
     """Ledger time for which a worker is not drawn after a missed deadline; doubles each time."""
     back_off_max_ms: Whole = 24 * 3_600 * 1_000
@@ -170,6 +172,7 @@ def local() -> Parameters:
         reveal_window_ms=10_000,
         forfeit_window_ms=60_000,
         audit_floor=1_000,
+        check_fee_min=0,
     )
 
 

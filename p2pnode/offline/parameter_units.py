@@ -24,6 +24,7 @@ UNITS: Final[Mapping[str, str]] = {
     "bids_max": "bids",
     "block_operations_max": "operations",
     "chain_pool_max": "operations",
+    "check_fee_min": MILLIONTHS,
     "checks_before_alone": "passed checks",
     "checks_per_requester": "checks",
     "churn_profile": "yes or no",

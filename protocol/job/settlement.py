@@ -57,7 +57,7 @@ def settle_accepted(
         return _pay_half(job, Phase.SETTLED, Ending.UNFINISHED, circumstances)
     payouts = _result_payouts(job, group, circumstances)
     change = _close(job, Phase.SETTLED, Ending.ACCEPTED, payouts, circumstances)
-    checked = len(group.members) > 1
+    checked = len(group.members) > 1 and change.job.fee >= circumstances.parameters.check_fee_min
     praised = tuple(
         (account, _praise(account, job, circumstances, checked=checked))
         for account in group.members
