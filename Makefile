@@ -96,8 +96,10 @@ fuzz: setup ## feed hostile bytes to everything that decodes, and random DAGs to
 kill: setup ## kill real nodes and demand recovery
 	KILLS=20 $(RUN) -m pytest tests/integration tests/p2pnode/storage -k "kill or crash"
 
-soak: setup ## 3,000 seeded networks in virtual time
+soak: setup ## 3,000 seeded networks, and 10,000 interleavings of money
 	$(RUN) -m protocol.simulator --seeds 3000
+	$(RUN) -m tests.properties.interleaving --count 10000
+	$(RUN) -m tests.properties.self_dealing
 
 vectors: setup ## regenerate the golden vectors and compare
 	$(RUN) -m tests.vectors.generate --check
