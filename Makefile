@@ -103,8 +103,10 @@ disks: setup ## 2,000 losses of power under the journal's own code, 2,000 flippe
 kill: setup ## kill 40 real nodes and 200 writers of a journal, and demand recovery
 	KILLS=20 STORAGE_KILLS=200 $(RUN) -m pytest -s tests/integration tests/p2pnode/storage -k "kill or crash"
 
-soak: setup ## 3,000 seeded networks in virtual time
+soak: setup ## 3,000 seeded networks, and 10,000 interleavings of money
 	$(RUN) -m protocol.simulator --seeds 3000
+	$(RUN) -m tests.properties.interleaving --count 10000
+	$(RUN) -m tests.properties.self_dealing
 
 vectors: setup ## regenerate the golden vectors and compare
 	$(RUN) -m tests.vectors.generate --check

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from protocol import parameters
-from protocol.accounts import check_supply
 from protocol.encoding import decode, encode
+from protocol.endowment import check_endowment
 from protocol.errors import Misuse, Rejected
 from protocol.ledger.committee import Committee
 from protocol.messages import Allocation, Genesis, Validator, network_of
@@ -85,7 +85,7 @@ def open_genesis(raw: bytes) -> Genesis:
     try:
         genesis = decode(raw, Genesis, GENESIS_BYTES_MAX)
         Committee.of_genesis(genesis)
-        check_supply(genesis)
+        check_endowment(genesis)
     except Rejected as refusal:
         raise GenesisError(f"this is not a genesis file of this version: {refusal}") from refusal
     except Misuse as mistake:

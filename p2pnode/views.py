@@ -6,7 +6,9 @@ Accounts and digests are lower-case hexadecimal, money is integer millionths of 
 from collections.abc import Mapping
 
 from p2pnode.facts import plain
+from protocol.balances import YIELD_SCALE, Account
 from protocol.core import Core
+from protocol.economy.emission import rate_of
 from protocol.job.record import (
     Draw,
     Duty,
@@ -18,7 +20,7 @@ from protocol.job.record import (
     Status,
 )
 from protocol.messages import Offer, VerifiedOperation
-from protocol.units import AccountId, Digest, JobId
+from protocol.units import BASIS, AccountId, Credits, Digest, JobId
 
 ABSENT = (Status.DECLINED, Status.MISSED)
 
@@ -68,6 +70,8 @@ def account_view(core: Core, account: AccountId) -> dict[str, object]:
         "unbonding": [],
         "escrow": 0,
         "nonce": 0,
+        "yield": {},
+        "custody": None,
         "pending": pending,
         "conflicting_nonces": list(core.pool.conflicts(account)),
         "final": True,
@@ -88,6 +92,27 @@ def account_view(core: Core, account: AccountId) -> dict[str, object]:
         "unbonding": [plain(_fields(entry)) for entry in held.unbonding],
         "escrow": escrow,
         "nonce": held.nonce,
+        "yield": _yield_view(core, account, held),
+        "custody": plain(_fields(held.custody)) if held.custody else None,
+    }
+
+
+def _yield_view(core: Core, account: AccountId, held: Account) -> dict[str, object]:
+    """What an account's stake earns now, why it is that much, and what it has earned."""
+    state, parameters = core.state, core.parameters
+    accounts = state.accounts
+    staked, supply = Credits(accounts.totals.staked), accounts.supply
+    base_bp = rate_of(staked, supply, parameters)
+    kept, window = state.attendance.kept(account, parameters), parameters.uptime_steps
+    is_up = state.is_up(account)
+    rate_bp = base_bp * (BASIS + parameters.yield_uptime_bonus * is_up) // BASIS
+    share = f"{100 * staked // supply} % of all credits are staked" if supply else "no supply"
+    bonus = "with" if is_up else "without"
+    return {
+        "earned": held.accrual.earned,
+        "accrued": held.due(accounts.yield_index) // YIELD_SCALE,
+        "rate_bp": rate_bp if held.staked else 0,
+        "why": f"{share}; {bonus} the bonus for uptime: {kept} of the last {window} steps kept",
     }
 
 

@@ -3,20 +3,28 @@
 Every credit lies in exactly one bucket. A `Move` takes from one bucket and adds to another, so the
 sum over all buckets stays what genesis and emission put there. A batch of movements is checked as a
 whole on a draft and then written, so a refused batch leaves no trace.
+
+Yield costs nothing per account: one index says what a staked unit has earned since genesis, each
+account remembers how far it was paid, and whatever touches an account pays it out of the pool
+first. So the pool holds, to the fraction of a unit, what all accounts together are owed.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from heapq import heappop, heappush
-from typing import Final, assert_never
+from typing import assert_never
 
 from protocol.balances import (
     EMPTY,
     NOTHING,
+    YIELD_SCALE,
     Account,
+    Accrual,
     Available,
     Bucket,
+    Custody,
+    Entrust,
     Escrow,
     Move,
     Movement,
@@ -29,27 +37,28 @@ from protocol.balances import (
     unbonding_at,
     with_unbonding,
 )
+from protocol.endowment import check_endowment
 from protocol.errors import Misuse, Reason, Rejected
 from protocol.messages import Genesis
 from protocol.units import AccountId, Credits, JobId, Milliseconds, Nonce
-
-SUPPLY_MAX: Final = 2**62
-"""So that no amount or sum of amounts outgrows the 63 bits of a message's field."""
 
 
 class Accounts:
     """All balances of a network; owned and changed by the state alone."""
 
     def __init__(self, genesis: Genesis) -> None:
-        check_supply(genesis)
+        check_endowment(genesis)
         self._accounts = dict(_endowed(genesis))
         self._escrows: dict[JobId, Credits] = {}
         self._totals = Totals()
         self._maturities: list[tuple[Milliseconds, AccountId]] = []
         self._changed: dict[AccountId, None] = dict.fromkeys(self._accounts)
         self._changed_escrows: dict[JobId, None] = {}
+        self._fraction = 0
+        self.yield_index = 0
+        """Yield of one staked unit since genesis, in parts of `YIELD_SCALE`."""
         self.minted = NOTHING
-        """Created after genesis; nothing mints yet."""
+        """Created after genesis, all of it as yield."""
         self._totals = self.recount()
         self.genesis_supply = Credits(self._totals.all)
         """Every credit that genesis gave out."""
@@ -76,9 +85,19 @@ class Accounts:
         """A copy of the sum of each kind of bucket, which every movement keeps up to date."""
         return replace(self._totals)
 
+    @property
+    def supply(self) -> Credits:
+        """Every credit that exists and was not burned."""
+        return Credits(self._totals.all - self._totals.burned)
+
     def conserved(self) -> bool:
         """Whether every credit is accounted for; costs nothing, as the sums are kept."""
         return self._totals.all == self.genesis_supply + self.minted
+
+    def backed(self) -> bool:
+        """Whether the pool holds exactly what is owed; in time proportional to the accounts."""
+        owed = sum(account.due(self.yield_index) for account in self._accounts.values())
+        return owed == self._totals.pool * YIELD_SCALE + self._fraction
 
     def recount(self) -> Totals:
         """Adds up every bucket anew, in time proportional to the number of accounts."""
@@ -94,9 +113,11 @@ class Accounts:
 
     def equals(self, other: "Accounts") -> bool:
         """Whether another copy has the same in every bucket; quick where both share values."""
-        mine = (self._accounts, self._escrows, self._totals, self.minted, self.genesis_supply)
-        theirs = (other._accounts, other._escrows, other._totals, other.minted)
-        return mine == (*theirs, other.genesis_supply)
+        mine = (self._accounts, self._escrows, self._totals, *self._issued())
+        return mine == (other._accounts, other._escrows, other._totals, *other._issued())
+
+    def _issued(self) -> tuple[int, ...]:
+        return (self.minted, self.genesis_supply, self.yield_index, self._fraction)
 
     def apply(self, movements: Sequence[Movement]) -> None:
         """Makes all movements or none.
@@ -111,7 +132,8 @@ class Accounts:
             self._write_escrow(job, amount)
         self._totals.pool += draft.reserves[Reserve.POOL]
         self._totals.burned += draft.reserves[Reserve.BURNED]
-        assert self._totals.pool >= 0
+        self.minted = Credits(self.minted - draft.reserves[Reserve.ISSUE])
+        assert self._totals.pool >= 0, "the pool owes no more than was emitted"
         assert self.conserved(), "movements take exactly what they give"
 
     def check(self, movements: Sequence[Movement]) -> None:
@@ -143,6 +165,34 @@ class Accounts:
                 source = Released(account, release_ms)
                 self.apply((Move(source, Available(account), Credits(amount)),))
 
+    def emit(self, yield_step: int) -> Credits:
+        """Mints the same yield for every staked unit into the pool, whoever holds it.
+
+        Args:
+            yield_step: What each unit earns, in parts of `YIELD_SCALE`.
+
+        Returns:
+            What was minted; a fraction of a unit is carried to the next time.
+        """
+        self.yield_index += yield_step
+        return self._mint(self._totals.staked * yield_step)
+
+    def reward(self, account: AccountId, yield_step: int) -> Credits:
+        """Mints further yield for the stake of one account; see `emit`.
+
+        The account then counts as paid up to a lower index than it was.
+        """
+        current = self.of(account)
+        accrual = replace(current.accrual, index=current.accrual.index - yield_step)
+        minted = self._mint(current.staked * yield_step)
+        self._write(account, replace(current, accrual=accrual))
+        return minted
+
+    def _mint(self, parts: int) -> Credits:
+        amount, self._fraction = divmod(parts + self._fraction, YIELD_SCALE)
+        self.apply((Move(Reserve.ISSUE, Reserve.POOL, Credits(amount)),))
+        return Credits(amount)
+
     def take_changes(self) -> tuple[tuple[AccountId, Account], ...]:
         """Every account changed since the last call, ascending, as it is now."""
         changes = tuple((account, self.of(account)) for account in sorted(self._changed))
@@ -158,7 +208,8 @@ class Accounts:
     @property
     def reserves(self) -> Reserves:
         """What belongs to no account and no job."""
-        return Reserves(self._totals.pool, self._totals.burned, self.minted)
+        sums = self._totals
+        return Reserves(sums.pool, sums.burned, self.minted, self.yield_index, self._fraction)
 
     def items(self) -> Iterable[tuple[AccountId, Account]]:
         """Every account."""
@@ -189,6 +240,7 @@ class Accounts:
         """Takes in the reserves of a snapshot."""
         self._totals.pool, self._totals.burned = reserves.pool, reserves.burned
         self.minted = Credits(reserves.minted)
+        self.yield_index, self._fraction = reserves.yield_index, reserves.fraction
 
     def _write(self, identifier: AccountId, account: Account) -> None:
         before, sums = self.of(identifier), self._totals
@@ -222,12 +274,15 @@ class _Draft:
         self.reserves: dict[Reserve, int] = dict.fromkeys(Reserve, 0)
 
     def make(self, movement: Movement) -> None:
-        if movement.amount < 0:
-            raise Misuse("a movement has no negative amount")
         match movement:
             case Move(source, target, amount):
+                if amount < 0:
+                    raise Misuse("a movement has no negative amount")
+                self._hold_back(source, target, amount)
                 self._add(source, -amount)
                 self._add(target, amount)
+            case Entrust(account, custody):
+                self.accounts[account] = replace(self._of(account), custody=custody)
             case Pledge(account, job, amount):
                 current = self._of(account)
                 others = tuple(pledge for pledge in current.pledges if pledge[0] != job)
@@ -242,8 +297,44 @@ class _Draft:
             if account.pledged > account.staked:
                 raise Rejected(Reason.INSUFFICIENT_STAKE, "less stake than is pledged")
 
-    def _of(self, account: AccountId) -> Account:
-        return self.accounts.get(account) or self._base.of(account)
+    def _hold_back(self, source: Bucket, target: Bucket, amount: Credits) -> None:
+        """Lets money of an account in custody go only where its withdrawal key allows.
+
+        Raises:
+            Rejected: `WITHDRAWAL_KEY` or `OVER_ALLOWANCE`.
+        """
+        match source, target:
+            case Available(account), Staked(other) | Available(other) if account != other:
+                custody = self._of(account).custody
+                if custody is not None and other != custody.key:
+                    raise Rejected(Reason.WITHDRAWAL_KEY)
+            case Available(account), Escrow() | Reserve():
+                self._change_allowance(account, -amount)
+            case Escrow(requester=requester), Available(account) if account == requester:
+                self._change_allowance(account, amount)
+            case _:
+                return
+
+    def _change_allowance(self, identifier: AccountId, change: int) -> None:
+        account = self._of(identifier)
+        custody = account.custody
+        if custody is None:
+            return
+        left = _not_negative(custody.allowance + change, Reason.OVER_ALLOWANCE)
+        self.accounts[identifier] = replace(account, custody=replace(custody, allowance=left))
+
+    def _of(self, identifier: AccountId) -> Account:
+        """An account as it would become, its yield paid before anything else happens to it."""
+        known = self.accounts.get(identifier)
+        if known is not None:
+            return known
+        stored, index = self._base.of(identifier), self._base.yield_index
+        paid, fraction = divmod(stored.due(index), YIELD_SCALE)
+        self.reserves[Reserve.POOL] -= paid
+        accrual = Accrual(index, fraction, Credits(stored.accrual.earned + paid))
+        account = replace(stored, available=Credits(stored.available + paid), accrual=accrual)
+        self.accounts[identifier] = account
+        return account
 
     def _add(self, bucket: Bucket, amount: int) -> None:
         match bucket:
@@ -273,17 +364,6 @@ class _Draft:
         self.accounts[requester] = replace(current, escrow=Credits(current.escrow + amount))
 
 
-def check_supply(genesis: Genesis) -> None:
-    """Refuses a genesis whose amounts add up to more than can be counted.
-
-    Raises:
-        Misuse: The supply exceeds `SUPPLY_MAX`.
-    """
-    staked = sum(validator.stake for validator in genesis.validators)
-    if staked + sum(one.amount for one in genesis.allocations) > SUPPLY_MAX:
-        raise Misuse(f"a genesis gives out at most {SUPPLY_MAX} millionths")
-
-
 @lru_cache(maxsize=1)
 def _endowed(genesis: Genesis) -> Mapping[AccountId, Account]:
     """What a genesis gives to whom; the copies of a ledger in one process start from the same."""
@@ -296,6 +376,10 @@ def _endowed(genesis: Genesis) -> Mapping[AccountId, Account]:
         account = accounts.get(allocation.account, EMPTY)
         available = Credits(account.available + allocation.amount)
         accounts[allocation.account] = replace(account, available=available)
+    for one in genesis.custodies:
+        account = accounts.get(one.account, EMPTY)
+        custody = Custody(one.key, Credits(one.allowance))
+        accounts[one.account] = replace(account, custody=custody)
     return accounts
 
 

@@ -1,4 +1,7 @@
-"""What accounts own, the buckets that credits lie in, and the movements between them."""
+"""What accounts own, in which buckets it lies, and how credits go from one bucket to another.
+
+Values only. A pledge is no bucket: it marks a part of an account's stake as answering for one job.
+"""
 
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -8,6 +11,8 @@ from protocol.units import AccountId, Credits, JobId, Milliseconds, Nonce
 
 NOTHING: Final = Credits(0)
 FIRST: Final = Nonce(0)
+YIELD_SCALE: Final = 10**15
+"""Fixed point of the yield's index: what one staked unit has earned since genesis."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +22,28 @@ class Unbonding:
     amount: Credits
     release_ms: Milliseconds
     """Ledger time at which it becomes available."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accrual:
+    """How far an account's yield has been paid out."""
+
+    index: int = 0
+    """The network's index up to which it is paid."""
+    fraction: int = 0
+    """Owed beyond that, in parts of a unit: less than `YIELD_SCALE` of them."""
+    earned: Credits = NOTHING
+    """All yield paid so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class Custody:
+    """A second key, kept elsewhere, that alone decides where an account's money goes."""
+
+    key: AccountId
+    """The withdrawal key; money leaves the account only for its own account."""
+    allowance: Credits
+    """What the account may still spend on fees and escrows; refunds of escrows restore it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +61,10 @@ class Account:
     """Locked in the jobs that this account requested."""
     nonce: Nonce = FIRST
     """Position that the account's next operation must have."""
+    accrual: Accrual = Accrual()
+    """Yield on the stake."""
+    custody: Custody | None = None
+    """None where the account's own key decides everything."""
 
     @property
     def pledged(self) -> Credits:
@@ -49,6 +80,17 @@ class Account:
     def slashable(self) -> Credits:
         """Everything that evidence against the account can reach."""
         return Credits(self.staked + sum(entry.amount for entry in self.unbonding))
+
+    def due(self, index: int) -> int:
+        """The yield not paid yet when the network's index is this, in parts of a unit."""
+        return self.staked * (index - self.accrual.index) + self.accrual.fraction
+
+    @property
+    def spendable(self) -> Credits:
+        """What fees and escrows may take: the available credits, or the rest of an allowance."""
+        if self.custody is None:
+            return self.available
+        return min(self.available, self.custody.allowance)
 
     def pledge_for(self, job: JobId) -> Credits:
         """What answers for this job; 0 when nothing does."""
@@ -92,7 +134,10 @@ class Reserve(Enum):
     """Buckets that belong to nobody."""
 
     POOL = "pool"
+    """Yield that is emitted and not paid out yet."""
     BURNED = "burned"
+    ISSUE = "issue"
+    """The source of emission: what was taken from here is `minted`."""
 
 
 Bucket = Available | Staked | Released | Escrow | Reserve
@@ -116,7 +161,15 @@ class Pledge:
     amount: Credits
 
 
-Movement = Move | Pledge
+@dataclass(frozen=True, slots=True)
+class Entrust:
+    """Puts an account into the custody of a withdrawal key, or changes its terms."""
+
+    account: AccountId
+    custody: Custody
+
+
+Movement = Move | Pledge | Entrust
 
 
 @dataclass(slots=True)
@@ -143,6 +196,10 @@ class Reserves:
     pool: int
     burned: int
     minted: int
+    yield_index: int
+    """See `Accounts`."""
+    fraction: int
+    """Owed beyond the pool, in parts of `YIELD_SCALE`."""
 
 
 def burn(account: AccountId, amount: Credits) -> Move:

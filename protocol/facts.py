@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from protocol.economy.emission import Emission
 from protocol.errors import Reason
 from protocol.job.record import Fault, Job, Phase
 from protocol.units import AccountId, CommitIndex, Credits, Digest, Epoch, JobId, Round, Weight
@@ -116,6 +117,7 @@ StateFact = (
     | EpochCertified
     | BoundaryDisputed
     | CommitteeTooLight
+    | Emission
 )
 
 

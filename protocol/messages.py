@@ -61,6 +61,35 @@ class StakeWithdrawal(Struct, frozen=True, array_like=True, forbid_unknown_field
     amount: PositiveAmount
 
 
+# Operations of withdrawal keys
+
+
+class CustodyTerms(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=4):
+    """Names the withdrawal key of an account and what its own key may spend.
+
+    Sent by the account itself to name its first key, and from then on by that key's account.
+    """
+
+    account: Key
+    key: Key
+    allowance: Amount
+    """Millionths of a credit that fees and escrows of jobs may take until the terms change."""
+
+
+class CustodyUnstaking(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=5):
+    """A withdrawal key starts the unbonding of an account's free stake."""
+
+    account: Key
+    amount: PositiveAmount
+
+
+class CustodyWithdrawal(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=6):
+    """A withdrawal key takes available credits of an account to its own account."""
+
+    account: Key
+    amount: PositiveAmount
+
+
 # Operations on jobs
 
 
@@ -203,6 +232,9 @@ Payload = (
     Transfer
     | StakeDeposit
     | StakeWithdrawal
+    | CustodyTerms
+    | CustodyUnstaking
+    | CustodyWithdrawal
     | Offer
     | Bid
     | Decline
@@ -364,6 +396,8 @@ class Genesis(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     allocations: Annotated[tuple[Allocation, ...], Meta(max_length=65_536)]
     faucet: Key | None
     """An ordinary account whose holder gives small amounts to newcomers of a test network."""
+    custodies: Annotated[tuple[CustodyTerms, ...], Meta(max_length=65_536)] = ()
+    """Accounts that have a withdrawal key from the start."""
 
 
 def network_of(genesis: Genesis) -> Digest:

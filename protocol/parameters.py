@@ -92,6 +92,23 @@ class Parameters(Struct, frozen=True, array_like=True, forbid_unknown_fields=Tru
     slash_reporter_share: Share = 500
     """Part of a slash that goes to whoever brought the evidence; the rest is burned."""
 
+    # Yield
+    yield_most: Share = 1_200
+    """Yearly yield of stake while hardly anything is staked; nothing else is ever minted."""
+    yield_least: Share = 800
+    """Yearly yield of stake when everything is staked; between the two it falls in a line."""
+    yield_uptime_bonus: Share = 2_500
+    """Added to the yield of whoever is up."""
+    yield_step_ms: Positive = 600_000
+    """Ledger time from one payment of yield to the next."""
+    uptime_steps: Annotated[int, Meta(ge=1, le=10_000)] = 144
+    """How many of the latest steps decide whether an account is up: a day."""
+    uptime_min: Share = 9_500
+    """Share of those steps that an account must have kept to be up."""
+    uptime_rounds_min: Share = 8_000
+    """Share of a step's rounds in which a member needs a block to keep it: a slow link misses some,
+    and what is late at the end of a step counts in the next."""
+
     # Jobs
     bid_window_rounds_min: Positive = 12
     bid_window_rounds_max: Positive = 240
@@ -133,6 +150,8 @@ class Parameters(Struct, frozen=True, array_like=True, forbid_unknown_fields=Tru
     """Ledger time in which one requester's jobs raise a worker's credibility only so often."""
     checks_per_requester: Positive = 2
     """How often in such a period; so credibility cannot be farmed by trading with oneself."""
+    check_fee_min: Whole = CREDIT // 100
+    """Jobs that burn less say nothing about a worker: a good record has a price for everybody."""
     back_off_ms: Whole = 30_000
     """Ledger time for which a worker is not drawn after a missed deadline; doubles each time."""
     back_off_max_ms: Whole = 24 * 3_600 * 1_000
@@ -170,6 +189,7 @@ def local() -> Parameters:
         reveal_window_ms=10_000,
         forfeit_window_ms=60_000,
         audit_floor=1_000,
+        check_fee_min=0,
     )
 
 

@@ -12,13 +12,15 @@ from typing import Final
 from protocol import messages
 from protocol.accounts import Accounts
 from protocol.balances import Movement
-from protocol.economy import fees, staking
-from protocol.economy.reputation import NEWCOMER, Reputation, after_conviction
-from protocol.economy.slashing import Contradiction, Penalties, equivocation_share, slash_stake
-from protocol.economy.transfers import transfer
+from protocol.economy import fees, payments
+from protocol.economy.emission import close_step
+from protocol.economy.reputation import NEWCOMER, Reputation
+from protocol.economy.slashing import Contradiction
+from protocol.economy.uptime import Attendance
 from protocol.entries import (
     ACCOUNT,
     ACTIVITY,
+    ATTENDANCE,
     EPOCHS,
     ESCROW,
     FORMAT,
@@ -27,6 +29,7 @@ from protocol.entries import (
     PENALTIES,
     REPUTATION,
     RESERVES,
+    UPTIME,
     AnySection,
     Entries,
     Header,
@@ -36,14 +39,13 @@ from protocol.entries import (
 )
 from protocol.epochs import Epochs
 from protocol.errors import Reason, Rejected
-from protocol.facts import OperationApplied, OperationFailed, Slashed, StateFact, facts_of_job
+from protocol.facts import OperationApplied, OperationFailed, StateFact, facts_of_job
 from protocol.job import lifecycle
 from protocol.job.offer import open_job
 from protocol.job.position import following, origin
-from protocol.job.record import Change, Circumstances, Fault, Job
+from protocol.job.record import Change, Circumstances, Job
 from protocol.job.register import Register
 from protocol.ledger.committee import Committee
-from protocol.ledger.evidence import check_evidence, epoch_of
 from protocol.ledger.ordering import Commit
 from protocol.messages import (
     EpochPayload,
@@ -53,19 +55,11 @@ from protocol.messages import (
     VerifiedOperation,
     network_of,
 )
+from protocol.punishment import Punishment
 from protocol.signing import Scheme
 from protocol.snapshot import decode_pages, encode_pages
 from protocol.tree.tree import Tree
-from protocol.units import (
-    AccountId,
-    CommitIndex,
-    Credits,
-    Digest,
-    JobId,
-    Milliseconds,
-    Nonce,
-    Round,
-)
+from protocol.units import AccountId, CommitIndex, Digest, JobId, Milliseconds, Nonce, Round
 
 NEAR_ROUNDS: Final = 12
 """A deadline this many of the shortest rounds away keeps the ledger at full pace."""
@@ -89,6 +83,7 @@ class State:
         parameters: What all nodes of the network share.
         epochs: The running committee, and who may be in the next one.
         accounts: All balances; read-only for everybody else.
+        attendance: Who was there lately; read-only for everybody else.
         jobs: Every job that is open or ended lately, by identifier.
         open_jobs: The jobs that have not ended.
         digest: Root over all entries: whatever later results depend on.
@@ -97,6 +92,7 @@ class State:
     def __init__(self, genesis: Genesis, committee: Committee, scheme: Scheme) -> None:
         self.parameters = genesis.parameters
         self.accounts = Accounts(genesis)
+        self.attendance = Attendance()
         self.epochs = Epochs(genesis, committee, scheme, lambda one: self.accounts.of(one).staked)
         self._scheme = scheme
         self._network = network_of(genesis)
@@ -104,8 +100,11 @@ class State:
         self.jobs: Mapping[JobId, Job] = self._register.jobs
         self.open_jobs: Mapping[JobId, Job] = self._register.open_jobs
         self._reputations = Table[AccountId, Reputation]()
-        self._penalties = Penalties()
+        self._punishment = Punishment(
+            genesis, scheme, self.accounts, self.epochs, self._reputations
+        )
         self._position = origin(Digest(genesis.seed))
+        self._step_from = self._position
         self._facts: list[StateFact] = []
         self._entries = Entries(self._sections())
         self.digest = self._entries.seal()
@@ -117,7 +116,7 @@ class State:
         committee: Committee,
         scheme: Scheme,
         pages: Iterable[bytes],
-        end: Boundary,
+        root: Digest,
     ) -> "State":
         """Makes the state that pages from anywhere hold.
 
@@ -126,7 +125,8 @@ class State:
             committee: The members of the first epoch.
             scheme: Signature functions.
             pages: What `encode_pages` of an equal state gives.
-            end: How the epoch ended after which the state is to go on.
+            root: The root that the state must have. Where an epoch ended, `epochs.resume` has to
+                follow.
 
         Raises:
             Rejected: `TOO_LARGE` or `MALFORMED` for pages that no state has, `WRONG_ROOT` for
@@ -134,11 +134,10 @@ class State:
         """
         state = cls(genesis, committee, scheme)
         state.accounts.clear()
-        state._entries.load(decode_pages(pages), end.state_digest)
+        state._entries.load(decode_pages(pages), root)
         if not state.accounts.conserved():
             raise Rejected(Reason.MALFORMED, "the credits of this state do not add up")
-        state.digest = end.state_digest
-        state.epochs.resume(end)
+        state.digest = root
         return state
 
     def encode_pages(self) -> Iterator[bytes]:
@@ -199,6 +198,10 @@ class State:
         """An account's record as a worker."""
         return self._reputations.get(account, NEWCOMER)
 
+    def is_up(self, account: AccountId) -> bool:
+        """Whether an account was there nearly all the time lately, as the ledger shows it."""
+        return self.attendance.is_up(account, self.parameters)
+
     def preview(self, account: AccountId, payload: Payload) -> None:
         """Judges an operation as if it were the next to become final; changes nothing.
 
@@ -235,7 +238,8 @@ class State:
         for job in agenda.due_by_index(commit.index):
             self._drive(lifecycle.reach_index(job, self._circumstances()))
         for member, equivocation_round in commit.equivocations:
-            self._punish(Contradiction(self.committee.epoch, member, equivocation_round), None)
+            found = Contradiction(self.committee.epoch, member, equivocation_round)
+            self._punish(found, None)
         for entry in entries:
             if entry is not None:
                 self._enter(entry)
@@ -243,6 +247,10 @@ class State:
             for job in agenda.due_by_deadline(self.ledger_time_ms):
                 self._drive(lifecycle.pass_deadlines(job, self._circumstances()))
             self.accounts.mature(self.ledger_time_ms)
+        members = self.committee.members
+        self.attendance.count(members[one.block.author].account for one in commit.blocks)
+        if self.ledger_time_ms - self._step_from.ledger_ms >= self.parameters.yield_step_ms:
+            self._pay_yield()
         for identifier, before in self._register.touched.items():
             self._facts += facts_of_job(before, self.jobs[identifier])
         if commit.closes:
@@ -253,7 +261,9 @@ class State:
         return tuple(self._facts)
 
     def _circumstances(self) -> Circumstances:
-        return Circumstances(self.parameters, self._position, self.accounts.of, self.reputation_of)
+        return Circumstances(
+            self.parameters, self._position, self.accounts.of, self.reputation_of, self.is_up
+        )
 
     def _enter(self, entry: VerifiedOperation) -> None:
         """Gives one operation its effect, or a receipt that says why it has none."""
@@ -279,7 +289,9 @@ class State:
         if isinstance(operation.payload, EpochPayload):
             self._facts += self.epochs.enter(account, operation.payload)
         if decision.contradiction is not None:
-            self._punish(decision.contradiction, account)
+            self._facts += self._punishment.punish(
+                decision.contradiction, account, self.ledger_time_ms
+            )
 
     def _obstacle(self, entry: VerifiedOperation) -> Reason | None:
         """Why an operation does not even use up its place in the account's chain."""
@@ -302,26 +314,15 @@ class State:
             return _Decision((fee, *decision.movements), decision.change)
         return decision
 
-    def _rule(  # noqa: PLR0911  a case a payload
-        self, account: AccountId, payload: Payload, identifier: JobId
-    ) -> _Decision:
+    def _rule(self, account: AccountId, payload: Payload, identifier: JobId) -> _Decision:
         parameters = self.parameters
-        owned = self.accounts.of(account)
+        if isinstance(payload, payments.MoneyPayload):
+            return _Decision(payments.decide(account, payload, self._treasury()))
         match payload:
-            case messages.Transfer():
-                return _Decision(transfer(self.accounts, account, payload, parameters))
-            case messages.StakeDeposit(amount):
-                return _Decision(staking.deposit(account, owned, Credits(amount), parameters))
-            case messages.StakeWithdrawal(amount):
-                locked, now_ms = self.committee.stake_behind(account), self.ledger_time_ms
-                moved = staking.withdraw(
-                    account, owned, Credits(amount), locked, now_ms, parameters
-                )
-                return _Decision(moved)
             case messages.Offer():
                 return _of(open_job(identifier, account, payload, self._position, parameters))
             case EquivocationEvidence():
-                return _Decision((), contradiction=self._checked(payload))
+                return _Decision((), contradiction=self._punishment.check(payload))
             case messages.Registration() | messages.Lease() | messages.EpochAttestation():
                 self.epochs.check(account, payload)
                 return _Decision(())
@@ -330,6 +331,10 @@ class State:
                 if job is None:
                     raise Rejected(Reason.UNKNOWN_JOB)
                 return _of(lifecycle.decide(job, account, payload, self._circumstances()))
+
+    def _treasury(self) -> payments.Treasury:
+        stake_behind = self.committee.stake_behind
+        return payments.Treasury(self.accounts, stake_behind, self.ledger_time_ms, self.parameters)
 
     def _charge(self, account: AccountId) -> None:
         """Burns the fee of an operation that failed, free or not, as far as it can be paid."""
@@ -350,44 +355,21 @@ class State:
         for account, reputation in change.reputations:
             self._reputations.set(account, reputation)
 
-    def _checked(self, evidence: EquivocationEvidence) -> Contradiction:
-        """Opens evidence that an account brings.
-
-        Raises:
-            Rejected: `BAD_EVIDENCE` or `ALREADY_PUNISHED`.
-        """
-        committee = self.epochs.committee_of(epoch_of(evidence))
-        if committee is None:
-            raise Rejected(Reason.BAD_EVIDENCE, "its epoch is over for too long")
-        found = check_evidence(evidence, committee, self._network, self._scheme)
-        contradiction = Contradiction(committee.epoch, *found)
-        if contradiction in self._penalties.punished:
-            raise Rejected(Reason.ALREADY_PUNISHED)
-        return contradiction
-
     def _punish(self, contradiction: Contradiction, reporter: AccountId | None) -> None:
-        """Slashes a member for two blocks in one round, once for each epoch and round."""
-        if contradiction in self._penalties.punished:
-            return
         now_ms = self.ledger_time_ms
-        committee = self.epochs.committee_of(contradiction.epoch)
-        assert committee is not None, "older contradictions are refused"
-        member = committee.members[contradiction.member]
-        account = member.account
-        self._penalties = self._penalties.including(contradiction, account, member.weight, now_ms)
-        since_ms = Milliseconds(now_ms - self.parameters.unbonding_ms)
-        lately = self._penalties.weight_since(since_ms)
-        share = equivocation_share(lately, committee.total, self.parameters)
-        self.epochs.convict(account)
-        owned = self.accounts.of(account)
-        movements, amount = slash_stake(account, owned, share, reporter, self.parameters)
-        self.accounts.apply(movements)
-        self._reputations.set(account, after_conviction(self.reputation_of(account)))
-        self._facts.append(Slashed(account, amount, Fault.EQUIVOCATION, None))
+        self._facts += self._punishment.punish(contradiction, reporter, now_ms)
+
+    def _pay_yield(self) -> None:
+        """Pays stake for the time since the last step, and begins the next one."""
+        elapsed_ms = Milliseconds(self.ledger_time_ms - self._step_from.ledger_ms)
+        rounds = self.leader_round - self._step_from.leader_round
+        emission = close_step(self.accounts, self.attendance, elapsed_ms, rounds, self.parameters)
+        self._step_from = self._position
+        self._facts.append(emission)
 
     def _sections(self) -> tuple[AnySection, ...]:
         """Says where everything is that later results depend on."""
-        accounts, register = self.accounts, self._register
+        accounts, register, presence = self.accounts, self._register, self.attendance
         return (
             single(HEADER, self._header, self._load_header),
             Section(ACCOUNT, accounts.items, accounts.take_changes, accounts.load),
@@ -395,22 +377,21 @@ class State:
             single(RESERVES, lambda: accounts.reserves, accounts.load_reserves),
             Section(JOB, self.jobs.items, register.take_changes, register.load),
             self._reputations.section(REPUTATION),
-            single(PENALTIES, lambda: self._penalties, self._load_penalties),
+            single(PENALTIES, self._punishment.record, self._punishment.load),
             single(EPOCHS, self.epochs.record, self.epochs.load),
             single(ACTIVITY, self.epochs.activity, self.epochs.load_activity),
             self.epochs.registered,
+            single(ATTENDANCE, presence.record, presence.load),
+            Section(UPTIME, presence.items, presence.take_changes, presence.load_uptime),
         )
 
     def _header(self) -> Header:
-        return Header(FORMAT, self._network, self._position)
+        return Header(FORMAT, self._network, self._position, self._step_from)
 
     def _load_header(self, header: Header) -> None:
         if (header.format, header.network) != (FORMAT, self._network):
             raise Rejected(Reason.WRONG_NETWORK, "a state of another network or format")
-        self._position = header.position
-
-    def _load_penalties(self, penalties: Penalties) -> None:
-        self._penalties = penalties
+        self._position, self._step_from = header.position, header.step_from
 
 
 def _of(change: Change) -> _Decision:

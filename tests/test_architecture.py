@@ -73,6 +73,10 @@ BREACHES: dict[str, list[tuple[str, str]]] = {
         ("protocol/kin.py", "class Parent: ...\nclass Child(Parent): ...\n"),
         ("protocol/kin.py", "class Child(interfaces.Gossiped): ...\n"),
     ],
+    "one_file_moves_credits": [
+        ("protocol/economy/gift.py", "def gift(one): return replace(one, available=1)\n"),
+        ("p2pnode/gift.py", "def gift(): return Account(staked=1)\n"),
+    ],
 }
 
 INNOCENT = [

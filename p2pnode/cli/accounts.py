@@ -1,12 +1,13 @@
-"""Commands about credits: balance, transfer, stake, unstake, faucet, operation."""
+"""Commands about credits: balance, transfer, stake, unstake, faucet, send, operation."""
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from p2pnode.cli.arguments import add_command
-from p2pnode.cli.endings import Ending
+from p2pnode.cli.endings import BadInput, Ending
 from p2pnode.cli.identifiers import resolve, whole
-from p2pnode.cli.output import print_json, print_record
+from p2pnode.cli.output import complain, print_json, print_record
 from p2pnode.money import format_credits, parse_credits
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ def add_commands(commands: "Commands") -> None:
     unstake = add_command(commands, "unstake", remove_stake, "start to unbond stake")
     unstake.add_argument("amount", metavar="AMOUNT", help=AMOUNT_HELP)
     add_command(commands, "faucet", ask_faucet, "ask the network's faucet for credits")
+    send = add_command(commands, "send", send_signed, "hand in what `p2pnode sign` wrote")
+    send.add_argument("file", metavar="FILE", type=Path, help="one signed operation a line")
     operation = add_command(commands, "operation", show_operation, "show how far an operation got")
     operation.add_argument("identifier", metavar="ID", help="all 64 digits")
 
@@ -72,6 +75,35 @@ def ask_faucet(client: "Client", arguments: argparse.Namespace) -> int:
     """Ask the network's faucet for credits."""
     _show(client.faucet(), as_json=arguments.json)
     return Ending.DONE
+
+
+def send_signed(client: "Client", arguments: argparse.Namespace) -> int:
+    """Hand in operations that were signed elsewhere, and say what became of each."""
+    answers = client.submit_operations(_signed_in(arguments.file))
+    if arguments.json:
+        print_json(answers)
+    for answer in answers if not arguments.json else ():
+        error = answer.get("error")
+        if error is not None:
+            complain(f"refused: {error['message']}")
+        else:
+            print(f"handed in\nfollow it with: p2pnode operation {answer['operation']}")
+    return Ending.REFUSED if any("error" in answer for answer in answers) else Ending.DONE
+
+
+def _signed_in(path: Path) -> list[bytes]:
+    try:
+        lines = path.read_text(encoding="ascii").split()
+        signed = [bytes.fromhex(line) for line in lines]
+    except OSError as error:
+        raise BadInput(f"{path}: {error.strerror}: name a file of `p2pnode sign`") from error
+    except ValueError as error:
+        raise BadInput(
+            f"{path} holds no signed operation: name a file of `p2pnode sign`"
+        ) from error
+    if not signed:
+        raise BadInput(f"{path} is empty: name a file of `p2pnode sign`")
+    return signed
 
 
 def show_operation(client: "Client", arguments: argparse.Namespace) -> int:

@@ -27,6 +27,7 @@ GROUPS: Mapping[str, Group] = {
     "ledger": Group("p2pnode.offline.commands", "export, audit or verify a ledger", True),
     "genesis": Group("p2pnode.offline.commands", "create or show a network's genesis", True),
     "keys": Group("p2pnode.offline.commands", "create, show or export a node's key", True),
+    "sign": Group("p2pnode.offline.commands", "sign an operation without a network", True),
     "lottery": Group("p2pnode.offline.commands", "recompute a draw from its transcript", True),
 }
 """Every group, by the word that calls it."""

@@ -13,9 +13,12 @@ from p2pnode.money import format_credits
 
 AMOUNTS = frozenset(
     {
+        "accrued",
+        "allowance",
         "amount",
         "available",
         "budget",
+        "earned",
         "escrow",
         "expected_price",
         "exposure",

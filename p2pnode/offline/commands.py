@@ -15,6 +15,7 @@ MODULES: Final[Mapping[str, str]] = {
     "genesis": "p2pnode.offline.genesis_commands",
     "keys": "p2pnode.offline.keys_commands",
     "lottery": "p2pnode.offline.lottery_commands",
+    "sign": "p2pnode.offline.sign_commands",
 }
 """Where each group's parser is; only the group that is called is imported."""
 

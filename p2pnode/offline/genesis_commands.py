@@ -2,6 +2,7 @@
 
 import argparse
 import re
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,11 +19,11 @@ from p2pnode.genesis import (
     write_genesis,
 )
 from p2pnode.money import format_credits, parse_credits
-from p2pnode.offline.parameter_units import unit_of
+from p2pnode.offline.parameter_units import changed_terms, unit_of
 from protocol.accounts import Accounts
 from protocol.errors import Misuse, Rejected
 from protocol.ledger.committee import Committee
-from protocol.messages import Allocation, Genesis, network_of
+from protocol.messages import Allocation, CustodyTerms, Genesis, network_of
 from protocol.signing import check_key
 from protocol.units import AccountId
 
@@ -56,13 +57,13 @@ def _add_new(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     new = commands.add_parser(
         "new", help=summary, description=f"{summary.capitalize()}.", allow_abbrev=False
     )
-    new.add_argument("--name", required=True, help="for people; the hash is what counts")
+    new.add_argument("--name", help="for people; the hash is what counts")
     new.add_argument("--preset", choices=sorted(PRESETS), default="testnet", help="its terms")
     new.add_argument(
         "--validator",
         metavar="ACCOUNT:VRFKEY[:STAKE]",
         action="append",
-        required=True,
+        default=[],
         help="a member, as `p2pnode keys show` prints it, and its stake in credits; repeatable",
     )
     new.add_argument(
@@ -71,6 +72,20 @@ def _add_new(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         action="append",
         default=[],
         help="credits that an account starts with; repeatable",
+    )
+    new.add_argument(
+        "--withdrawal-key",
+        metavar="ACCOUNT:KEY[:ALLOWANCE]",
+        action="append",
+        default=[],
+        help="who alone takes money out of ACCOUNT, and what that may spend; repeatable",
+    )
+    new.add_argument(
+        "--set",
+        metavar="PARAMETER=VALUE",
+        action="append",
+        default=[],
+        help="a term that differs from the preset's, as `genesis show` names it; repeatable",
     )
     new.add_argument("--faucet", metavar="ACCOUNT", help="who gives credits to newcomers")
     new.add_argument("--out", metavar="FILE", type=Path, required=True, help="what to write")
@@ -82,6 +97,7 @@ def _new(arguments: argparse.Namespace) -> int:
     out = arguments.out
     if out.exists():
         raise BadInput(f"{out} exists and is never replaced: name another --out")
+    _ask_for_missing(arguments)
     genesis = _founded(arguments)
     try:
         write_genesis(out, genesis)
@@ -94,6 +110,28 @@ def _new(arguments: argparse.Namespace) -> int:
         print_record(summary)
         print(f"\neach member starts with: p2pnode --network {out}")
     return Ending.DONE
+
+
+def _ask_for_missing(arguments: argparse.Namespace) -> None:
+    """Asks on a terminal for what a network cannot do without.
+
+    Raises:
+        BadInput: Nobody is there to be asked.
+    """
+    missing = [flag for flag in ("name", "validator") if not getattr(arguments, flag)]
+    if missing and not sys.stdin.isatty():
+        raise BadInput(f"--{missing[0]} is missing: a network has a name and a validator")
+    if not arguments.name:
+        arguments.name = input("name of the network: ").strip()
+    if not arguments.validator:
+        print("one validator a line, as `p2pnode keys show` prints it; an empty line ends")
+        arguments.validator = _lines("ACCOUNT:VRFKEY[:STAKE]: ")
+        print("who starts with how many credits, one account a line; an empty line ends")
+        arguments.allocation += _lines("ACCOUNT:CREDITS: ")
+
+
+def _lines(prompt: str) -> list[str]:
+    return [line.strip() for line in iter(lambda: input(prompt), "")]
 
 
 def _founded(arguments: argparse.Namespace) -> Genesis:
@@ -109,8 +147,10 @@ def _founded(arguments: argparse.Namespace) -> Genesis:
     faucet = _account(arguments.faucet, "--faucet") if arguments.faucet else None
     if faucet is not None and faucet not in {one.account for one in allocations}:
         raise BadInput("the faucet has nothing to give: add an --allocation for its account")
-    genesis = make_genesis(arguments.name, PRESETS[arguments.preset](), founders, faucet)
-    genesis = replace(genesis, allocations=allocations)
+    terms = changed_terms(PRESETS[arguments.preset](), arguments.set)
+    genesis = make_genesis(arguments.name, terms, founders, faucet)
+    custodies = tuple(_custody(text) for text in arguments.withdrawal_key)
+    genesis = replace(genesis, allocations=allocations, custodies=custodies)
     try:
         Committee.of_genesis(genesis)
         Accounts(genesis)
@@ -140,6 +180,14 @@ def _allocation(text: str) -> Allocation:
     return Allocation(_account(account, "--allocation"), credits_)
 
 
+def _custody(text: str) -> CustodyTerms:
+    parts = text.split(":")
+    if len(parts) not in (2, 3):
+        raise BadInput(f"--withdrawal-key takes ACCOUNT:KEY or ACCOUNT:KEY:ALLOWANCE, not {text!r}")
+    account, key = (_account(part, "--withdrawal-key") for part in parts[:2])
+    return CustodyTerms(account, key, parse_credits(parts[2]) if len(parts) == 3 else 0)
+
+
 def _account(text: str, flag: str) -> AccountId:
     if re.fullmatch(f"[0-9a-fA-F]{{{KEY_DIGITS}}}", text) is None:
         raise BadInput(f"{flag}: {text!r} is no key: write its {KEY_DIGITS} hexadecimal digits")
@@ -161,13 +209,19 @@ def _show(arguments: argparse.Namespace) -> int:
     allocations = [
         {"account": one.account.hex(), "amount": one.amount} for one in genesis.allocations
     ]
+    custodies = [
+        {"account": one.account.hex(), "key": one.key.hex(), "allowance": one.allowance}
+        for one in genesis.custodies
+    ]
     if arguments.json:
         parts = {"committee": committee, "allocations": allocations, "parameters": terms}
+        parts["custodies"] = custodies
         print_json(_summary(genesis) | parts)
         return Ending.DONE
     print_record(_summary(genesis))
     _print_part("committee", committee)
     _print_part("allocations", allocations)
+    _print_part("custodies", custodies)
     _print_part("parameters", terms)
     return Ending.DONE
 

@@ -1,1 +1,1 @@
-"""Pure rules of stake, reputation, pay and punishment; none of them moves a credit itself."""
+"""Pure rules of stake, reputation, pay and punishment; `protocol.accounts` moves all credits."""

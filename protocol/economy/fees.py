@@ -19,7 +19,7 @@ def fee_of_failure(
 ) -> tuple[Movement, ...]:
     """Charges an operation that failed, as far as its account can pay.
 
-    Available credits come first, then free stake; never more than there is.
+    What may be spent comes first, then free stake; never more than there is.
 
     Args:
         identifier: Who sent the operation.
@@ -27,7 +27,7 @@ def fee_of_failure(
         locked: Stake that must remain: what the account's vote weighs, 0 without a vote.
         parameters: The network's terms.
     """
-    paid = min(account.available, parameters.operation_fee)
+    paid = min(account.spendable, parameters.operation_fee)
     free = max(0, min(account.free_stake, account.staked - locked))
     owed = min(free, parameters.operation_fee - paid)
     sources = ((Available(identifier), paid), (Staked(identifier), owed))
@@ -37,4 +37,4 @@ def fee_of_failure(
 def may_send(account: Account, parameters: Parameters) -> bool:
     """Says whether an account could pay for a failure, or has a stake to work with."""
     staked = account.staked >= parameters.stake_minimum
-    return staked or account.available >= parameters.operation_fee
+    return staked or account.spendable >= parameters.operation_fee

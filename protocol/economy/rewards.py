@@ -40,7 +40,7 @@ def half_pay(price: Credits, paid_ms: Milliseconds) -> Credits:
 
 
 def bonuses_of(
-    parameters: Parameters, *, checked: bool, audited: bool, in_time: bool, present: bool = False
+    parameters: Parameters, *, checked: bool, audited: bool, in_time: bool, present: bool
 ) -> tuple[BasisPoints, ...]:
     """Lists the bonuses that a right result earns.
 
@@ -49,7 +49,7 @@ def bonuses_of(
         checked: Another executor found the same result.
         audited: A drawn auditor found the same result; replaces the bonus for `checked`.
         in_time: The commitment met the offer's speed target.
-        present: The worker was up nearly all the time; unknown before epochs are kept.
+        present: The worker was up nearly all the time.
     """
     earned = (
         (present, parameters.uptime_bonus),

@@ -130,6 +130,8 @@ class Circumstances:
     position: Position
     account_of: Callable[[AccountId], Account]
     reputation_of: Callable[[AccountId], Reputation]
+    is_up: Callable[[AccountId], bool]
+    """Whether an account was there nearly all the time."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,9 +55,9 @@ def settle_accepted(
     group = job.groups[0]
     if group.outcome is not ResultOutcome.FINISHED:
         return _pay_half(job, Phase.SETTLED, Ending.UNFINISHED, circumstances)
-    payouts = _result_payouts(job, group, circumstances.parameters)
+    payouts = _result_payouts(job, group, circumstances)
     change = _close(job, Phase.SETTLED, Ending.ACCEPTED, payouts, circumstances)
-    checked = len(group.members) > 1
+    checked = len(group.members) > 1 and change.job.fee >= circumstances.parameters.check_fee_min
     praised = tuple(
         (account, _praise(account, job, circumstances, checked=checked))
         for account in group.members
@@ -134,7 +134,8 @@ def paid_ms(
     return min(bounds)
 
 
-def _result_payouts(job: Job, group: Group, parameters: Parameters) -> tuple[Payout, ...]:
+def _result_payouts(job: Job, group: Group, circumstances: Circumstances) -> tuple[Payout, ...]:
+    parameters = circumstances.parameters
     right = [each for each in job.executors if each.account in group.members]
     claims = [_claim_ms(each, job, parameters) for each in right]
     audited = any(each.duty is Duty.AUDITOR for each in right)
@@ -146,6 +147,7 @@ def _result_payouts(job: Job, group: Group, parameters: Parameters) -> tuple[Pay
             checked=len(right) > 1,
             audited=audited,
             in_time=target_ms > 0 and _ledger_span_ms(executor) <= target_ms,
+            present=circumstances.is_up(executor.account),
         )
         time_ms = paid_ms(executor, claims, job, parameters)
         amount = pay(executor.price, time_ms, bonuses)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from protocol.accounts import SUPPLY_MAX, Accounts, check_supply
+from protocol.accounts import Accounts
 from protocol.balances import (
     EMPTY,
     Available,
@@ -16,6 +16,7 @@ from protocol.balances import (
     Unbonding,
     burn,
 )
+from protocol.endowment import SUPPLY_MAX, check_endowment
 from protocol.errors import Misuse, Reason, Rejected
 from protocol.units import CREDIT, Credits, JobId, Milliseconds
 from tests.support.builders import RICHES, STAKE, account_id, make_genesis
@@ -147,13 +148,13 @@ def test_a_negative_amount_is_our_own_mistake() -> None:
 
 
 def test_a_genesis_cannot_give_out_more_than_messages_can_say() -> None:
-    check_supply(make_genesis(validators=1, stake=SUPPLY_MAX, available=0))
+    check_endowment(make_genesis(validators=1, stake=SUPPLY_MAX, available=0))
     for genesis in (
         make_genesis(validators=1, stake=SUPPLY_MAX, available=1),
         make_genesis(validators=1, available=2**63 - 1),
     ):
         with pytest.raises(Misuse):
-            check_supply(genesis)
+            check_endowment(genesis)
         with pytest.raises(Misuse):
             Accounts(genesis)
 

@@ -14,12 +14,14 @@ from protocol.encoding import content_digest, digest_of, encode
 from protocol.facts import OperationFailed, StateFact
 from protocol.job.commit_reveal import commitment_digest, fingerprint_digest, fingerprint_due
 from protocol.job.record import Executor, Job, Phase, ResultOutcome, Status
+from protocol.ledger.block import VerifiedBlock
 from protocol.ledger.committee import Committee
 from protocol.ledger.ordering import Commit
 from protocol.messages import (
     VERSION,
     Allocation,
     Bid,
+    Block,
     Commitment,
     Fingerprint,
     Genesis,
@@ -27,6 +29,7 @@ from protocol.messages import (
     Offer,
     Operation,
     Payload,
+    Reference,
     Reveal,
     StakeDeposit,
     Validator,
@@ -196,8 +199,9 @@ class HandLedger:
         *entries: VerifiedOperation | None,
         step_ms: int | None = None,
         equivocations: tuple[tuple[MemberIndex, Round], ...] = (),
+        authors: Iterable[int] = (),
     ) -> tuple[StateFact, ...]:
-        """Orders entries in one commit."""
+        """Orders entries in one commit, with one empty block of each author."""
         index = CommitIndex(self.state.index + 1)
         name = index.to_bytes(8, "big") + self.luck.to_bytes(8, "big")
         commit = Commit(
@@ -207,7 +211,7 @@ class HandLedger:
             digest=digest_of(b"commit", name),
             time_ms=self.state.commit_time_ms + (self.step_ms if step_ms is None else step_ms),
             beacon=digest_of(b"beacon", name),
-            blocks=(),
+            blocks=tuple(self._block(number) for number in authors),
             equivocations=equivocations,
         )
         facts = self.state.apply(commit, entries)
@@ -307,6 +311,27 @@ class HandLedger:
             else:
                 self.commit(*self.due_fingerprints(job))
         raise AssertionError("the job does not end")
+
+    def _block(self, number: int) -> VerifiedBlock:
+        """A block of which only the author matters."""
+        author = self.state.committee.index_of(account_id(number))
+        at_round = Round(self.state.leader_round + 1)
+        own = Reference(author, Round(at_round - 1), bytes(32))
+        block = Block(
+            version=VERSION,
+            network=network_of(self.genesis),
+            epoch=0,
+            round=at_round,
+            author=author,
+            own=own,
+            parents=(),
+            weak=(),
+            content=bytes(32),
+            checkpoint=None,
+            proof=b"",
+            time_ms=0,
+        )
+        return VerifiedBlock(block, digest_of(b"block", encode(block)), b"", b"")
 
     def _numbers(self, executors: Iterable[Executor]) -> tuple[int, ...]:
         return tuple(self.numbers[executor.account] for executor in executors)

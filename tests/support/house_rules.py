@@ -50,6 +50,9 @@ BLOCKS = (
     ast.Match,
 )
 
+LEDGER_FILE = "protocol/accounts.py"
+BUCKETS = {"available", "staked", "unbonding", "escrow", "accrual"}
+
 UNFINISHED = re.compile(r"\b(?:[T]ODO|[F]IXME|[X]XX|[H]ACK)\b")
 MACHINE_PATH = re.compile(r"(?<![\w.])/(?:work|root|home/\w+)/")
 REGISTRY_HOST = re.compile(r"\b(?:pypi|pythonhosted|npmjs|crates)\.(?:org|com|io)\b")
@@ -147,6 +150,18 @@ def classes_do_not_inherit_ours(source: Source) -> Breaches:
                 yield f"{source.path}:{node.lineno} {node.name} inherits from {base}"
 
 
+def one_file_moves_credits(source: Source) -> Breaches:
+    """No rule writes a balance; it asks `protocol.accounts` for a movement."""
+    if not source.in_package or source.path == LEDGER_FILE:
+        return
+    for node in source.nodes:
+        if not isinstance(node, ast.Call) or _last_name(node.func) not in {"replace", "Account"}:
+            continue
+        written = {one.arg for one in node.keywords} & BUCKETS
+        if written:
+            yield f"{source.path}:{node.lineno} writes {', '.join(sorted(written))}"
+
+
 RULES: tuple[Rule, ...] = (
     sizes_stay_small,
     functions_take_few_parameters,
@@ -157,6 +172,7 @@ RULES: tuple[Rule, ...] = (
     nothing_is_left_unfinished,
     the_protocol_counts_in_integers,
     classes_do_not_inherit_ours,
+    one_file_moves_credits,
 )
 
 

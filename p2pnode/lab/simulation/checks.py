@@ -11,7 +11,7 @@ from p2pnode.lab.simulation.schema import Misread, key_of, kind_of
 from p2pnode.lab.simulation.size import check_size
 from p2pnode.lab.simulation.targets import BY_NODE, BY_PAIR, nodes_of
 from p2pnode.lab.simulation.units import TIME, write_quantity
-from protocol.accounts import SUPPLY_MAX
+from protocol.endowment import SUPPLY_MAX
 from protocol.simulator.network import Law
 from protocol.simulator.overlay.parameters import Strategy
 from protocol.simulator.run import Verdict

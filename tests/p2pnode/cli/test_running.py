@@ -145,6 +145,31 @@ def test_money_is_typed_in_credits(run: Run, control: FakeControl) -> None:
     ]
 
 
+def test_what_was_signed_elsewhere_is_handed_in(run: Run, tmp_path: Path) -> None:
+    signed = tmp_path / "signed"
+    signed.write_text("c0ffee\n")
+    code, out, _ = run("send", str(signed))
+    assert (code, out) == (0, f"handed in\nfollow it with: p2pnode operation {OPERATION}\n")
+    signed.write_text("c0ffee\n00\n")
+    code, out, err = run("send", str(signed))
+    assert (code, out.count("handed in"), err) == (5, 1, "p2pnode: refused: it is empty inside\n")
+    assert json.loads(run("send", str(signed), "--json")[1])[0] == {"operation": OPERATION}
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [("", "is empty"), ("not hex", "holds no signed operation"), (None, "No such file")],
+)
+def test_a_file_without_signed_operations_is_refused(
+    run: Run, tmp_path: Path, content: str | None, complaint: str
+) -> None:
+    if content is not None:
+        (tmp_path / "signed").write_text(content)
+    code, _, err = run("send", str(tmp_path / "signed"))
+    assert code == 2
+    assert complaint in err
+
+
 @pytest.mark.parametrize(
     ("line", "complaint"),
     [

@@ -2,11 +2,12 @@ import json
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from p2pnode.cli.entry import main
 from p2pnode.genesis import read_genesis
 from p2pnode.money import format_credits
-from protocol.messages import Allocation, Validator, network_of
+from protocol.messages import Allocation, CustodyTerms, Validator, network_of
 from protocol.parameters import local
 from protocol.units import CREDIT
 from tests.support.builders import account_id, vrf_key
@@ -100,3 +101,61 @@ def test_a_genesis_is_never_replaced(tmp_path: Path, capsys: Capture) -> None:
     assert main(["genesis", "show", str(out)]) == 2
     assert "not a genesis file" in capsys.readouterr().err
     assert main(founding(tmp_path / "no" / "genesis")) == 1
+
+
+def test_an_account_is_entrusted_and_a_term_is_changed(tmp_path: Path, capsys: Capture) -> None:
+    out = tmp_path / "genesis"
+    hot, cold = account_id(0), account_id(8)
+    more = ["--withdrawal-key", f"{hot.hex()}:{cold.hex()}:12.5", "--set", "unbonding_ms=77"]
+    assert main(founding(out, *more, "--set", "churn_profile=yes")) == 0
+    genesis = read_genesis(out)
+    assert genesis.custodies == (CustodyTerms(hot, cold, 12_500_000),)
+    assert genesis.parameters == replace(local(), unbonding_ms=77, churn_profile=True)
+    capsys.readouterr()
+    assert main(["genesis", "show", str(out), "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)["custodies"]
+    assert shown == [{"account": hot.hex(), "key": cold.hex(), "allowance": 12_500_000}]
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        (["--withdrawal-key", account_id(0).hex()], "takes ACCOUNT:KEY or ACCOUNT:KEY:ALLOWANCE"),
+        (
+            ["--withdrawal-key", f"{account_id(0).hex()}:{account_id(0).hex()}"],
+            "is its own withdrawal key: make another one",
+        ),
+        (
+            ["--withdrawal-key", f"{account_id(5).hex()}:{account_id(8).hex()}"],
+            "has a withdrawal key, but no stake and no credits",
+        ),
+        (["--set", "unbondng_ms=1"], "did you mean unbonding_ms?"),
+        (["--set", "fee_share"], "--set takes PARAMETER=VALUE"),
+        (["--set", "fee_share=5%"], "is a whole number of hundredths of a percent"),
+        (["--set", "fee_share=10001"], "fee_share cannot be 10001"),
+        (["--set", "churn_profile=1"], "churn_profile is yes or no"),
+    ],
+)
+def test_what_would_found_no_network_is_refused_in_a_sentence(
+    tmp_path: Path, capsys: Capture, more: list[str], told: str
+) -> None:
+    out = tmp_path / "genesis"
+    assert main(founding(out, *more)) == 2
+    assert told in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_what_is_missing_is_asked_for_only_on_a_terminal(
+    tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "genesis"
+    line = ["genesis", "new", "--preset", "local", "--out", str(out)]
+    assert main(line) == 2
+    assert "--name is missing" in capsys.readouterr().err
+    typed = iter(["harbour", member(0), "", f"{account_id(7).hex()}:3", ""])
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr("builtins.input", lambda _: next(typed))
+    assert main(line) == 0
+    genesis = read_genesis(out)
+    assert (genesis.name, len(genesis.validators)) == ("harbour", 1)
+    assert genesis.allocations == (Allocation(account_id(7), 3 * CREDIT),)

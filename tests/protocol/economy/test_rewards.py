@@ -38,7 +38,7 @@ def test_the_order_of_bonuses_changes_nothing() -> None:
 
 
 def test_a_lone_unaudited_result_earns_its_base() -> None:
-    bonuses = bonuses_of(live(), checked=False, audited=False, in_time=False)
+    bonuses = bonuses_of(live(), checked=False, audited=False, in_time=False, present=False)
     assert bonuses == ()
     assert pay(Credits(1_000), Milliseconds(1_999)) == 1_999
 

@@ -25,7 +25,9 @@ CAP = Credits(1_000)
 
 def circumstances(ledger: HandLedger) -> Circumstances:
     state = ledger.state
-    return Circumstances(TERMS, state._position, state.accounts.of, state.reputation_of)
+    return Circumstances(
+        TERMS, state._position, state.accounts.of, state.reputation_of, state.is_up
+    )
 
 
 def weight(stake: int = 1_000 * CREDIT, reputation: int = 100, price: int = 1_000) -> int:

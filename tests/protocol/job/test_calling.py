@@ -16,7 +16,9 @@ TERMS = minimal()
 
 def circumstances(ledger: HandLedger) -> Circumstances:
     state = ledger.state
-    return Circumstances(TERMS, state._position, state.accounts.of, state.reputation_of)
+    return Circumstances(
+        TERMS, state._position, state.accounts.of, state.reputation_of, state.is_up
+    )
 
 
 def started(replicas_max: int = 4) -> tuple[HandLedger, Job]:

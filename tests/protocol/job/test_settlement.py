@@ -177,3 +177,28 @@ def test_the_smallest_budget_always_suffices() -> None:
     record = ledger.run(ledger.start(offer).identifier)
     assert record.refund >= 0
     assert record.fee + record.refund + sum(p.amount for p in record.payouts) == offer.budget
+
+
+def test_a_worker_that_is_up_earns_the_bonus() -> None:
+    present = (1, 2, 3, 4, 5, 6)
+    payouts = {}
+    for authors in ((), present):
+        ledger = ledger_with(replace(TERMS, yield_step_ms=60_000, uptime_steps=1))
+        for _ in range(5):
+            ledger.commit(step_ms=14_000, authors=authors)
+        assert ledger.state.is_up(account_id(1)) is bool(authors)
+        job = ledger.run(ledger.start().identifier)
+        assert job.ending is Ending.ACCEPTED
+        payouts[authors] = job.payouts[0].amount
+    assert payouts[present] == payouts[()] * 5 // 4 > 0
+
+
+def test_a_job_that_burns_too_little_is_no_evidence_of_honesty() -> None:
+    for least, checks in ((0, 1), (CREDIT, 0)):
+        ledger = ledger_with(replace(TERMS, check_fee_min=least))
+        job = ledger.run(ledger.start().identifier)
+        assert job.ending is Ending.ACCEPTED
+        assert job.fee < CREDIT
+        paid = job.payouts[0].account
+        reputation = ledger.state.reputation_of(paid)
+        assert (reputation.checks, reputation.right > 0) == (checks, bool(checks))

@@ -1,0 +1,65 @@
+"""Which rule decides an operation about money alone."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import assert_never
+
+from protocol.accounts import Accounts
+from protocol.balances import Movement
+from protocol.economy import custody, staking
+from protocol.economy.transfers import transfer
+from protocol.messages import (
+    CustodyTerms,
+    CustodyUnstaking,
+    CustodyWithdrawal,
+    StakeDeposit,
+    StakeWithdrawal,
+    Transfer,
+)
+from protocol.parameters import Parameters
+from protocol.units import AccountId, Credits, Milliseconds
+
+MoneyPayload = (
+    Transfer | StakeDeposit | StakeWithdrawal | CustodyTerms | CustodyUnstaking | CustodyWithdrawal
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Treasury:
+    """What the rules of money look at."""
+
+    accounts: Accounts
+    stake_behind: Callable[[AccountId], Credits]
+    """Stake that must remain: what an account's vote weighs, 0 without a vote."""
+    ledger_ms: Milliseconds
+    parameters: Parameters
+
+
+def decide(sender: AccountId, payload: MoneyPayload, treasury: Treasury) -> tuple[Movement, ...]:
+    """Decides an operation about money.
+
+    Raises:
+        Rejected: see the rule of each operation.
+    """
+    accounts, parameters = treasury.accounts, treasury.parameters
+    match payload:
+        case Transfer():
+            return transfer(accounts, sender, payload, parameters)
+        case StakeDeposit(amount):
+            return staking.deposit(sender, accounts.of(sender), Credits(amount), parameters)
+        case StakeWithdrawal(amount):
+            return _unstake(sender, Credits(amount), treasury)
+        case CustodyTerms():
+            return custody.entrust(accounts, sender, payload)
+        case CustodyUnstaking(account, amount):
+            custody.check_owner(accounts, sender, account)
+            return _unstake(account, Credits(amount), treasury)
+        case CustodyWithdrawal():
+            return custody.take_out(accounts, sender, payload)
+        case _:
+            assert_never(payload)
+
+
+def _unstake(account: AccountId, amount: Credits, treasury: Treasury) -> tuple[Movement, ...]:
+    owned, locked = treasury.accounts.of(account), treasury.stake_behind(account)
+    return staking.withdraw(account, owned, amount, locked, treasury.ledger_ms, treasury.parameters)
