@@ -212,7 +212,7 @@ def p99(waits: list[int]) -> int:
 
 
 def test_an_operation_across_an_end_is_final_within_twice_the_usual_time() -> None:
-    terms = with_terms(minimal(), epoch_rounds=60, epoch_rounds_min=8)
+    terms = with_terms(minimal(), epoch_rounds=40, epoch_rounds_min=8)
     load = Workload(240, 0, 24 * SECOND, Arrivals.POISSON, observer_stakes=False)
     run = Run(replace(losing((), members=7, parameters=terms), workload=load))
     waits = Waits()
