@@ -60,10 +60,14 @@ def _memory(core: Core) -> Iterator[Gauge]:
 
 def _store(core: Core, count: int, size_bytes: int) -> Iterator[Gauge]:
     """The store grows with the rounds, and what a crash took may have been written twice."""
-    newest = max(core.ledger.dag.tips())
+    ledger, epochs = core.ledger, core.state.epochs
+    newest = max(ledger.dag.tips()) + ledger.base_round
     if not newest:
         return  # it has not read its store yet, as when it was paused at its start
-    most = VARIANTS_MAX * len(core.ledger.committee) * newest
+    newest += epochs.epoch * core.parameters.rounds_ahead_max  # beyond each end, until it is seen
+    before = epochs.before or ledger.committee
+    members = max(len(core.genesis.validators), len(before), len(ledger.committee))
+    most = VARIANTS_MAX * members * newest
     block_bytes = core.parameters.block_bytes_max + ENVELOPE_BYTES
     yield Gauge("blocks written", count, most)
     yield Gauge("bytes written", size_bytes, count * block_bytes)

@@ -1,13 +1,17 @@
 """Committees that follow the living network: eviction, return, halts, restarts across an end."""
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import pytest
+from msgspec.structs import replace as with_terms
 
 from protocol import effects as fx
-from protocol.facts import CommitteeTooLight
+from protocol import events as ev
+from protocol.facts import CommitteeTooLight, OperationApplied
+from protocol.parameters import minimal
+from protocol.simulator.draw import draw_scenario
 from protocol.simulator.invariants import SAFETY
-from protocol.simulator.scenario import Crash, Fault, Partition, Workload
+from protocol.simulator.scenario import Arrivals, Crash, Fault, Partition, Workload
 from protocol.units import SECOND
 from tests.support.epoch_trace import (
     END_NS,
@@ -168,3 +172,59 @@ def test_a_quorum_that_needs_its_newcomers_goes_on_with_them() -> None:
     run = Run(scenario).until(36 * SECOND)
     assert run.members() == (1, 2, 3, 4, 5, 6)
     assert broken(run) == []
+
+
+@pytest.mark.parametrize("seed", range(1, 9))
+def test_drawn_networks_with_short_epochs_keep_every_promise(seed: int) -> None:
+    drawn = draw_scenario(seed)
+    terms = with_terms(
+        drawn.parameters, epoch_rounds=16 + seed, epoch_rounds_min=8, committee_weight_min=0
+    )
+    run = Run(replace(drawn, parameters=terms)).until(drawn.safety_ns + 20 * SECOND)
+    assert len(run.log.epochs) >= 1, "no epoch ended"
+    assert broken(run) == []
+
+
+@dataclass
+class Waits:
+    """How long each operation took to be final where it was asked for."""
+
+    seen: dict[bytes, tuple[int, int]] = field(default_factory=dict)
+    waits: list[tuple[int, int]] = field(default_factory=list)
+
+    def event(self, time: int, node: int, event: ev.Event) -> None:
+        """Events are not final."""
+
+    def effect(self, time: int, node: int, effect: fx.Effect) -> None:
+        if not isinstance(effect, fx.Report):
+            return
+        match effect.fact:
+            case fx.OperationSeen(ticket, identifier) if ticket:
+                self.seen[identifier] = (time, node)
+            case OperationApplied(identifier=identifier):
+                start, asked = self.seen.get(identifier, (0, -1))
+                if asked == node:
+                    self.waits.append((start, time))
+
+
+def p99(waits: list[int]) -> int:
+    return sorted(waits)[len(waits) * 99 // 100]
+
+
+def test_an_operation_across_an_end_is_final_within_twice_the_usual_time() -> None:
+    terms = with_terms(minimal(), epoch_rounds=40, epoch_rounds_min=8)
+    load = Workload(240, 0, 24 * SECOND, Arrivals.POISSON, observer_stakes=False)
+    run = Run(replace(losing((), members=7, parameters=terms), workload=load))
+    waits = Waits()
+    run.world.nodes[0].surroundings.recorder.join([waits])
+    run.until(32 * SECOND)
+    assert len(waits.waits) == 240
+    ends = [min(time for time, _ in reports.values()) for reports in run.trace.closed.values()]
+    across = [
+        time - start for start, time in waits.waits if any(start <= end <= time for end in ends)
+    ]
+    usual = [
+        time - start for start, time in waits.waits if not any(start <= end <= time for end in ends)
+    ]
+    assert len(across) > 10
+    assert p99(across) <= 2 * p99(usual)

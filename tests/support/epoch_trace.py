@@ -23,7 +23,7 @@ LOST = (11, 12, 13, 14, 15)
 """Five of sixteen: as many as a quorum can do without."""
 LOSS_NS = 8 * SECOND
 RETURN_NS = 23 * SECOND
-END_NS = 48 * SECOND
+END_NS = 41 * SECOND
 
 
 def short_epochs(**changes: int) -> Parameters:
