@@ -34,8 +34,8 @@ from protocol.balances import (
     Reserves,
     Staked,
     Totals,
+    Unbonding,
     unbonding_at,
-    with_unbonding,
 )
 from protocol.endowment import check_endowment
 from protocol.errors import Misuse, Reason, Rejected
@@ -348,7 +348,7 @@ class _Draft:
                 self.accounts[account] = replace(current, staked=left)
             case Released(account, release_ms):
                 current = self._of(account)
-                self.accounts[account] = with_unbonding(current, release_ms, amount)
+                self.accounts[account] = _with_unbonding(current, release_ms, amount)
             case Escrow(job, requester):
                 self._add_escrow(job, requester, amount)
             case Reserve():
@@ -387,3 +387,13 @@ def _not_negative(amount: int, reason: Reason) -> Credits:
     if amount < 0:
         raise Rejected(reason, f"{-amount} millionths short")
     return Credits(amount)
+
+
+def _with_unbonding(account: Account, release_ms: Milliseconds, change: int) -> Account:
+    """Adds to or takes from the entry with this time of release; an empty one is dropped."""
+    amount = unbonding_at(account, release_ms) + change
+    assert amount >= 0, "only what is unbonding can be taken from there"
+    others = [entry for entry in account.unbonding if entry.release_ms != release_ms]
+    if amount:
+        others.append(Unbonding(Credits(amount), release_ms))
+    return replace(account, unbonding=tuple(sorted(others, key=lambda entry: entry.release_ms)))

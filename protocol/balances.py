@@ -3,7 +3,7 @@
 Values only. A pledge is no bucket: it marks a part of an account's stake as answering for one job.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
@@ -210,13 +210,3 @@ def burn(account: AccountId, amount: Credits) -> Move:
 def unbonding_at(account: Account, release_ms: Milliseconds) -> int:
     """What an account gets back at a time of release; 0 when nothing."""
     return next((entry.amount for entry in account.unbonding if entry.release_ms == release_ms), 0)
-
-
-def with_unbonding(account: Account, release_ms: Milliseconds, change: int) -> Account:
-    """Adds to or takes from the entry with this time of release; an empty one is dropped."""
-    amount = unbonding_at(account, release_ms) + change
-    assert amount >= 0, "only what is unbonding can be taken from there"
-    others = [entry for entry in account.unbonding if entry.release_ms != release_ms]
-    if amount:
-        others.append(Unbonding(Credits(amount), release_ms))
-    return replace(account, unbonding=tuple(sorted(others, key=lambda entry: entry.release_ms)))

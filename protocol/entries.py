@@ -85,6 +85,8 @@ KINDS: Final = (
     EPOCHS,
     ACTIVITY,
     CANDIDATE,
+    ATTENDANCE,
+    UPTIME,
 )
 
 

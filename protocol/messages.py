@@ -360,11 +360,6 @@ class SignedBlock(Struct, frozen=True, array_like=True, forbid_unknown_fields=Tr
     signature: Seal
 
 
-def content_of(operations: tuple[bytes, ...]) -> Digest:
-    """Names the operations that a block adds."""
-    return digest_of(b"content", *operations)
-
-
 # Genesis
 
 

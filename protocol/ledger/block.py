@@ -19,7 +19,6 @@ from protocol.messages import (
     Checkpoint,
     Reference,
     SignedBlock,
-    content_of,
 )
 from protocol.parameters import Parameters
 from protocol.signing import BLOCK, CHECKPOINT, Scheme
@@ -51,6 +50,11 @@ class VerifiedBlock:
     raw: bytes
     output: bytes
     operations: tuple[bytes, ...] = ()
+
+
+def content_of(operations: tuple[bytes, ...]) -> Digest:
+    """Names the operations that a block adds."""
+    return digest_of(b"content", *operations)
 
 
 def open_block(

@@ -8,10 +8,10 @@ missing votes; both grow with the lag of commits, since no bound on the network'
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from protocol.ledger.block import genesis_reference, reference_to
+from protocol.ledger.block import content_of, genesis_reference, reference_to
 from protocol.ledger.committee import Committee
 from protocol.ledger.dag import Dag
-from protocol.messages import VERSION, Block, Checkpoint, Reference, content_of
+from protocol.messages import VERSION, Block, Checkpoint, Reference
 from protocol.parameters import Parameters
 from protocol.units import MILLISECOND, Digest, MemberIndex, Round
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from protocol.encoding import content_digest, decode
-from protocol.ledger.block import sign_block
-from protocol.messages import Block, Offer, SignedBlock, content_of
+from protocol.ledger.block import content_of, sign_block
+from protocol.messages import Block, Offer, SignedBlock
 from protocol.signing import Scheme
 from protocol.simulator.chance import Stream
 from protocol.simulator.scenario import Behaviour, Scenario

@@ -11,9 +11,15 @@ from functools import partial
 from typing import Final
 
 from protocol.core import Core, Identity
-from protocol.ledger.block import VerifiedBlock, genesis_reference, leader_message, sign_block
+from protocol.ledger.block import (
+    VerifiedBlock,
+    content_of,
+    genesis_reference,
+    leader_message,
+    sign_block,
+)
 from protocol.ledger.dag import Dag
-from protocol.messages import VERSION, Block, Reference, content_of
+from protocol.messages import VERSION, Block, Reference
 from protocol.signing import Scheme
 from protocol.simulator.engine import Engine
 from protocol.simulator.node import Node

@@ -16,7 +16,7 @@ from protocol.facts import (
     Slashed,
     StateFact,
 )
-from protocol.ledger.block import genesis_reference
+from protocol.ledger.block import content_of, genesis_reference
 from protocol.ledger.ordering import Commit
 from protocol.messages import (
     VERSION,
@@ -28,7 +28,6 @@ from protocol.messages import (
     Payload,
     Registration,
     StakeDeposit,
-    content_of,
 )
 from protocol.parameters import Parameters, minimal
 from protocol.signing import BLOCK, EPOCH, REAL

@@ -4,10 +4,10 @@ from dataclasses import dataclass, field
 
 from protocol import effects as fx
 from protocol import events as ev
-from protocol.ledger.block import leader_message, sign_block
+from protocol.ledger.block import content_of, leader_message, sign_block
 from protocol.ledger.chain import HIDING_ROUNDS
 from protocol.ledger.pool import TURN_ROUNDS
-from protocol.messages import VERSION, Block, Reference, Transfer, content_of
+from protocol.messages import VERSION, Block, Reference, Transfer
 from protocol.simulator.scheme import FAKE
 from protocol.units import CREDIT, MILLISECOND, MemberIndex, Round
 from tests.support.core_group import CoreGroup, account, fake_genesis, identity

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from protocol.encoding import digest_of, encode
-from protocol.ledger.block import VerifiedBlock, genesis_reference, reference_to
+from protocol.ledger.block import VerifiedBlock, content_of, genesis_reference, reference_to
 from protocol.ledger.committee import Committee, CommitteeMember
 from protocol.ledger.ledger import Ledger
 from protocol.ledger.ordering import Commit
-from protocol.messages import VERSION, Block, Reference, content_of
+from protocol.messages import VERSION, Block, Reference
 from protocol.parameters import Parameters, minimal
 from protocol.signing import BLOCK
 from protocol.units import AccountId, Digest, Epoch, MemberIndex, Round, Weight

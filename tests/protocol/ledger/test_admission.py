@@ -7,7 +7,7 @@ from protocol.encoding import decode, encode
 from protocol.errors import Reason, Rejected
 from protocol.ledger import admission as module
 from protocol.ledger.admission import Admission
-from protocol.ledger.block import VerifiedBlock, genesis_reference, sign_block
+from protocol.ledger.block import VerifiedBlock, content_of, genesis_reference, sign_block
 from protocol.ledger.committee import Committee
 from protocol.messages import (
     VERSION,
@@ -18,7 +18,6 @@ from protocol.messages import (
     SignedOperation,
     Transfer,
     VerifiedOperation,
-    content_of,
     network_of,
 )
 from protocol.parameters import minimal

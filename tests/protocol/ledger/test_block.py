@@ -8,6 +8,7 @@ from protocol.errors import Misuse, Reason, Rejected
 from protocol.ledger.block import (
     VerifiedBlock,
     checkpoint_digest,
+    content_of,
     genesis_reference,
     leader_message,
     open_block,
@@ -16,7 +17,7 @@ from protocol.ledger.block import (
     sign_block,
 )
 from protocol.ledger.committee import Committee, CommitteeMember
-from protocol.messages import VERSION, Block, Checkpoint, Reference, SignedBlock, content_of
+from protocol.messages import VERSION, Block, Checkpoint, Reference, SignedBlock
 from protocol.parameters import minimal
 from protocol.signing import CHECKPOINT, REAL
 from protocol.units import CommitIndex, Digest, Epoch, MemberIndex, Round, Weight

@@ -2,10 +2,10 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from protocol.ledger.block import VerifiedBlock, reference_to
+from protocol.ledger.block import VerifiedBlock, content_of, reference_to
 from protocol.ledger.dag import Dag
 from protocol.ledger.proposing import Contents, Proposer
-from protocol.messages import Reference, content_of
+from protocol.messages import Reference
 from protocol.parameters import minimal
 from protocol.units import MILLISECOND, MemberIndex, Round
 from tests.support.dag_builder import NETWORK, Loom, make_committee
