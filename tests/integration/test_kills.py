@@ -181,7 +181,7 @@ def kill_while_starting(folder: Path, chance: Random) -> bool:
 def has_open(pid: int, path: Path) -> bool:
     """Whether a process has a file open."""
     try:
-        return str(path) in [os.readlink(one) for one in Path(f"/proc/{pid}/fd").iterdir()]
+        return str(path) in [str(one.readlink()) for one in Path(f"/proc/{pid}/fd").iterdir()]
     except OSError:
         return False
 
