@@ -253,11 +253,9 @@ class Core:
         self._effects.append(
             fx.PersistBlock(block.digest, body.epoch, body.round, body.author, block.raw)
         )
-        if self._validator is not None and self._validator.notice(block):
-            validator = self._validator
-            self._report(fx.SittingOut(validator.last_round, validator.seen_round))
-        if self._validator is not None and self._validator.is_twins(block):
-            self._report(fx.KeySeenElsewhere(body.round))
+        if self._validator is not None:
+            for fact in self._validator.warnings(block):
+                self._report(fact)
 
     def _note_equivocations(self, taken: Taken, now: int) -> None:
         for first, second in taken.equivocations:

@@ -200,8 +200,9 @@ def test_a_node_whose_own_slots_are_damaged_follows_and_signs_nothing(victim: Vi
     victim.stop()
     slots = count_slots(victim.folder)
     connection = apsw.Connection(str(layout(victim.folder).journal))
-    newest = "(SELECT max(round) FROM own_slot)"
-    connection.execute(f"UPDATE own_slot SET digest = zeroblob(32) WHERE round = {newest}")  # noqa: S608
+    connection.execute(
+        "UPDATE own_slot SET digest = zeroblob(32) WHERE round = (SELECT max(round) FROM own_slot)"
+    )
     assert connection.changes() == 1
     connection.close()
     since = victim.restart()
