@@ -1,5 +1,6 @@
 # Everything a contributor runs. A bare `make` lists the targets.
 # Choose another interpreter with `make test PYTHON=python3.12`; it gets an environment of its own.
+# Tests run in WORKERS processes, 0 for this one alone: only the whole suite is worth the start of more.
 
 PYTHON ?= python3
 UV ?= uv
@@ -7,6 +8,7 @@ VERSION = $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2]
 VENV := .venv$(if $(filter-out python3,$(PYTHON)),-$(VERSION))
 RUN := $(VENV)/bin/python
 TESTS ?=
+WORKERS ?= $(if $(TESTS),0,auto)
 WRITE ?=
 
 # The environment is rebuilt when a lock or the interpreter changes, and else left alone.
@@ -60,8 +62,8 @@ fix: setup ## format and repair what ruff can repair
 	$(RUN) -m ruff check --fix .
 	$(RUN) -m ruff format .
 
-test: setup ## the whole test suite; TESTS="path -k name" narrows it
-	$(RUN) -m pytest $(TESTS)
+test: setup ## the whole test suite, in parallel; TESTS="path -k name" narrows it
+	$(RUN) -m pytest --numprocesses $(WORKERS) $(TESTS)
 
 unit: setup ## the unit tests of the protocol: no process, no server, under 20 s
 	$(RUN) -m pytest -m "not slow" tests/protocol tests/fuzz $(TESTS)

@@ -1,4 +1,4 @@
-"""One network of five real nodes for all tests here; each test finds it whole."""
+"""One network of five real nodes for all tests here, and no longer; each test finds it whole."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ import pytest
 from tests.integration.local_network import LocalNetwork, running_network
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def _started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalNetwork]:
     with running_network(tmp_path_factory.mktemp("network") / "net", 5) as network:
         yield network

@@ -12,6 +12,8 @@ from p2pnode.interfaces import Gossiped, NetworkEvent, Received
 from p2pnode.network import Network, NetworkSettings, open_network
 
 TOPIC = "entries"
+PATIENCE_SECONDS = 20.0
+"""How long a test waits for what must come; no measure of speed, since the machine may be busy."""
 
 
 def accept_all(topic: str, account: bytes, payload: bytes) -> bool:
@@ -109,7 +111,7 @@ async def connect(*networks: Network) -> None:
         await wait_joined(one, other)
 
 
-async def wait_joined(one: Network, other: Network, seconds: float = 10) -> None:
+async def wait_joined(one: Network, other: Network, seconds: float = PATIENCE_SECONDS) -> None:
     """Wait until two networks count each other as joined."""
     await wait_until(lambda: is_joined(one, other) and is_joined(other, one), seconds)
 
@@ -119,7 +121,7 @@ def is_joined(one: Network, other: Network) -> bool:
     return any(peer.account == other.account and peer.joined for peer in one.peers())
 
 
-async def wait_until(condition: Callable[[], bool], seconds: float = 10) -> None:
+async def wait_until(condition: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:
     """Wait for a condition; fails the test when it does not come."""
     with trio.fail_after(seconds):
         while not condition():  # noqa: ASYNC110 - the condition belongs to other tasks
@@ -127,7 +129,10 @@ async def wait_until(condition: Callable[[], bool], seconds: float = 10) -> None
 
 
 async def collect(
-    network: Network, kind: type[Gossiped] | type[Received], count: int, seconds: float = 10
+    network: Network,
+    kind: type[Gossiped] | type[Received],
+    count: int,
+    seconds: float = PATIENCE_SECONDS,
 ) -> list[bytes]:
     """The payloads of the next events of a kind; fewer when time is up."""
     payloads: list[bytes] = []

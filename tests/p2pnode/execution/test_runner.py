@@ -180,7 +180,7 @@ async def test_cancellation_kills_the_worker_at_once() -> None:
         assert not is_gone(pid)
         nursery.cancel_scope.cancel()
         asked = trio.current_time()
-    assert trio.current_time() - asked < 1
+    assert trio.current_time() - asked < task.time_limit_ms / 1_000 / 4
     assert is_gone(pid)
     assert work_folders() == folders
     assert isinstance(await runner.run(builders.task()), Finished)
@@ -232,4 +232,4 @@ async def test_a_worker_does_not_outlive_its_parent(tmp_path: Path) -> None:
     finally:
         parent.kill()
         parent.wait()
-    await builders.wait_until(lambda: builders.is_dead(worker), seconds=1)
+    await builders.wait_until(lambda: builders.is_dead(worker), seconds=10)

@@ -1,10 +1,10 @@
 """What a peer that catches up is given, and reading beside a running node."""
 
 import random
+import time
 from pathlib import Path
 
 import pytest
-import trio
 
 from p2pnode.storage import (
     JournalMissing,
@@ -60,9 +60,10 @@ async def test_the_answer_for_a_peer_near_the_end_of_many_blocks_is_quick(tmp_pa
     blocks = [block(author, round_) for round_ in range(1_000) for author in range(20)]
     async with journal_in(tmp_path) as journal:
         await journal.append(blocks)
-        with trio.fail_after(1):
-            for _ in range(20):
-                assert await journal.blocks_beyond([998] * 20, 10_000) == tuple(blocks[-20:])
+        begun = time.process_time()
+        for _ in range(20):
+            assert await journal.blocks_beyond([998] * 20, 10_000) == tuple(blocks[-20:])
+        assert time.process_time() - begun < 1, "of computing, however busy the machine is"
 
 
 async def test_a_journal_can_be_read_beside_its_writer(tmp_path: Path) -> None:
