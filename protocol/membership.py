@@ -80,13 +80,8 @@ class Membership:
 
     def notice(self, block: VerifiedBlock) -> Iterator[fx.Fact]:
         """Looks at a block that joined the graph: what it says of this node's own key."""
-        validator = self.validator
-        if validator is None:
-            return
-        if validator.notice(block):
-            yield fx.SittingOut(validator.last_round, validator.seen_round)
-        if validator.is_twins(block):
-            yield fx.KeySeenElsewhere(block.block.round)
+        if self.validator is not None:
+            yield from self.validator.warnings(block)
 
     def exile(self, member: MemberIndex) -> bool:
         """Stops referring to an equivocator; returns whether this node is to report it."""

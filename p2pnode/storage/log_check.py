@@ -24,7 +24,8 @@ _FRAME: Final = Struct(">4I")
 """Page, size of the database after a commit or 0, two salts; two sums follow."""
 _FRAME_HEADER_BYTES: Final = 24
 _BIG_ENDIAN_SUMS: Final = 0x377F0683
-_PAGE_BYTES: Final = frozenset(1 << power for power in range(9, 17))
+_PAGE_BYTES: Final = tuple(1 << power for power in range(9, 17))
+"""Every size that a page may have, in ascending order."""
 
 Salts = tuple[int, int]
 
@@ -49,7 +50,9 @@ def check_log(path: Path, frames: int) -> None:
         finally:
             os.close(descriptor)
     if any(beyond[:-1]):
-        raise DamagedData(f"{sum(beyond)} commits in the journal's write-ahead log")
+        raise DamagedData(
+            f"the last commits in the journal's write-ahead log, {sum(beyond)} or more"
+        )
 
 
 def _beyond(descriptor: int, frames: int) -> Iterator[bool]:
@@ -59,9 +62,7 @@ def _beyond(descriptor: int, frames: int) -> Iterator[bool]:
         return
     fields = _HEADER.unpack(header)
     is_sound = _sums(header[:-8], fields[0]) == fields[-2:]
-    page_bytes = fields[2]
-    if page_bytes not in _PAGE_BYTES:
-        page_bytes = _page_bytes(descriptor)
+    page_bytes = fields[2] if is_sound else _page_bytes(descriptor)
     place = _HEADER.size + frames * (page_bytes + _FRAME_HEADER_BYTES)
     salts: Salts | None = (fields[4], fields[5]) if is_sound else None
     while len(frame := os.pread(descriptor, _FRAME.size, place)) == _FRAME.size:
@@ -75,11 +76,11 @@ def _beyond(descriptor: int, frames: int) -> Iterator[bool]:
 def _page_bytes(descriptor: int) -> int:
     """The page size by the distance of equal salts, where the header does not tell it."""
     first = os.pread(descriptor, _FRAME.size, _HEADER.size)[8:]
-    for size in sorted(_PAGE_BYTES):
+    for size in _PAGE_BYTES:
         place = _HEADER.size + size + _FRAME_HEADER_BYTES
         if os.pread(descriptor, _FRAME.size, place)[8:] == first:
             return size
-    return max(_PAGE_BYTES)
+    return _PAGE_BYTES[-1]
 
 
 def _sums(content: bytes, magic: int) -> Salts:

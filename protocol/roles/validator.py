@@ -5,9 +5,10 @@ only once it has heard from a quorum, or once the whole network stands still, an
 this epoch when the network shows a block of its own that its store does not know.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
+from protocol import effects as fx
 from protocol.encoding import digest_of
 from protocol.ledger.block import VerifiedBlock, checkpoint_digest, leader_message, sign_block
 from protocol.ledger.ledger import Ledger
@@ -112,6 +113,13 @@ class Validator:
         if tips[self.member] <= own_tip:
             self._heard.add(member)
 
+    def warnings(self, block: VerifiedBlock) -> Iterator[fx.Fact]:
+        """What an accepted block says of this node's own memory and key."""
+        if self.notice(block):
+            yield fx.SittingOut(self.last_round, self.seen_round)
+        if self._is_twins(block):
+            yield fx.KeySeenElsewhere(block.block.round)
+
     def notice(self, block: VerifiedBlock) -> bool:
         """Notes an accepted block; returns True when this node must sign no more.
 
@@ -135,7 +143,7 @@ class Validator:
         self.seen_round = block_round
         return True
 
-    def is_twins(self, block: VerifiedBlock) -> bool:
+    def _is_twins(self, block: VerifiedBlock) -> bool:
         """Whether somebody else made this accepted block with this node's key since its start.
 
         A block from before, which this node's store has forgotten, is nobody else's.

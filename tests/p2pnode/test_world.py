@@ -40,8 +40,8 @@ from protocol.units import CommitIndex, Digest, JobId, Round
 from protocol.wire import BlockBatch
 from tests.p2pnode.fake_ports import FakeNetwork, TrioClock, gift, lone_core
 from tests.p2pnode.storage.builders import block, journal_in, reveal
-from tests.p2pnode.storage.faulty_disk import faulty_disk
 from tests.support.builders import account_id, make_offer
+from tests.support.fault_vfs.disk import Call, Faults, fault_disk
 
 NETWORK = bytes(range(32))
 PEER = account_id(2)
@@ -156,27 +156,36 @@ async def test_two_blocks_for_one_slot_are_a_contradiction_that_no_retry_mends(
         assert journal.own_slots() == (OwnSlot(0, 1, FIRST.digest),)
 
 
-async def test_a_full_disk_stops_the_signing_and_nothing_is_lost(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "faults",
+    [Faults(capacity_bytes=0), Faults(failing=frozenset({Call.SYNC}))],
+    ids=["full", "sync"],
+)
+async def test_a_disk_that_refuses_stops_the_signing_at_once_and_nothing_is_lost(
+    faults: Faults, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(driver, "RETRY_SECONDS", 0.05)
     core, clock = lone_core(), cast(NodeClock, TrioClock())
-    with faulty_disk("full-under-a-driver") as disk:
-        vfs = "full-under-a-driver"
+    with fault_disk("under-a-driver", tmp_path) as disk:
+        vfs = "under-a-driver"
         async with journal_of(tmp_path, core, vfs) as journal, surrounded(journal) as made:
             node = driver.Driver(core, made.world, clock)
             await node.put(ev.Restored(0, (), ()))
             made.nursery.start_soon(node.run)
             await until(lambda: core.state.index > 1)
-            disk.full = True
+            disk.faults = faults
             await node.put(ev.OperationRequested(7, gift()))
-            await until(lambda: disk.refusals > 2)
+            await until(lambda: disk.bites.refusals + disk.bites.errors > 2)
+            assert node.store_failure
             sent = len(made.network.published)
+            assert core.validator is not None
+            signed = core.validator.last_round
             assert made.facts.counts.get("operation_seen", 0) == 0
             await trio.sleep(0.5)
             assert len(made.network.published) == sent, "nothing is signed and sent"
             assert await journal.block(core.ledger.dag.blocks_of_round(Round(1))[0].digest)
-            disk.full = False
+            assert core.validator.last_round == signed
+            disk.faults = Faults()
             await until(lambda: made.facts.counts.get("operation_applied", 0) == 1)
             slots = {slot.round for slot in journal.own_slots()}
     assert slots == set(range(1, max(slots) + 1))

@@ -5,6 +5,7 @@ from msgspec.structs import replace
 
 from protocol.encoding import decode, encode
 from protocol.errors import Misuse, Reason, Rejected
+from protocol.ledger.block import content_of
 from protocol.messages import (
     OPERATION_BYTES_MAX,
     Block,
@@ -15,7 +16,6 @@ from protocol.messages import (
     SignedBlock,
     SignedOperation,
     Transfer,
-    content_of,
     network_of,
     open_operation,
     sign_operation,

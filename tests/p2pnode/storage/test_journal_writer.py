@@ -10,8 +10,8 @@ import trio
 from p2pnode.storage import OwnOperation, StorageError, StorageFailed, open_readonly
 from p2pnode.storage.database import JOURNAL_FILE
 from tests.p2pnode.storage.builders import block, digest_of, journal_in, slot
-from tests.p2pnode.storage.faulty_disk import faulty_disk
 from tests.p2pnode.storage.writer_process import PRODUCERS, Spawner
+from tests.support.fault_vfs.disk import Call, Faults, fault_disk
 
 KILLS = int(os.environ.get("STORAGE_KILLS", "30"))
 
@@ -40,24 +40,33 @@ async def test_nothing_acknowledged_is_lost_by_a_kill(tmp_path: Path) -> None:
     assert len(acknowledged) > KILLS * PRODUCERS
 
 
-@pytest.mark.parametrize("fault", ["full", "broken"])
+@pytest.mark.parametrize(
+    "faults",
+    [
+        Faults(capacity_bytes=0),
+        Faults(read_only=True),
+        Faults(failing=frozenset({Call.WRITE})),
+        Faults(failing=frozenset({Call.SYNC})),
+    ],
+    ids=["full", "read-only", "write", "sync"],
+)
 async def test_a_disk_that_refuses_fails_the_append_and_nothing_else(
-    tmp_path: Path, fault: str
+    faults: Faults, tmp_path: Path
 ) -> None:
-    with faulty_disk(f"disk-{fault}") as disk:
-        async with journal_in(tmp_path, vfs=f"disk-{fault}") as journal:
+    with fault_disk("refusing", tmp_path) as disk:
+        async with journal_in(tmp_path, vfs="refusing") as journal:
             await journal.append([block(round_=1), slot(1)])
-            setattr(disk, fault, True)
+            disk.faults = faults
             with pytest.raises(StorageFailed):
                 await journal.append([block(round_=2), slot(2)])
             with pytest.raises(StorageFailed):
                 await journal.append([block(round_=2), slot(2)])
             with pytest.raises(StorageFailed):
                 await journal.append([block(round_=3), slot(3)])
-            assert disk.refusals >= 3, "the fault has to have happened"
+            assert disk.bites.refusals + disk.bites.errors >= 3, "the fault has to have happened"
             assert list(journal.blocks()) == [(1, block(round_=1))]
             assert await journal.block(block(round_=1).digest) == block(round_=1)
-            setattr(disk, fault, False)
+            disk.faults = Faults()
             await journal.append([block(round_=2), slot(2)])
             assert len(list(journal.blocks())) == 2
         async with journal_in(tmp_path) as journal:
@@ -66,14 +75,29 @@ async def test_a_disk_that_refuses_fails_the_append_and_nothing_else(
 
 
 async def test_a_journal_on_a_full_disk_can_be_created_later(tmp_path: Path) -> None:
-    with faulty_disk("disk-new") as disk:
-        disk.full = True
-        with pytest.raises(StorageFailed):
-            async with journal_in(tmp_path, vfs="disk-new"):
+    with fault_disk("new", tmp_path) as disk:
+        disk.faults.capacity_bytes = 0
+        with pytest.raises(StorageFailed, match="free some space"):
+            async with journal_in(tmp_path, vfs="new"):
                 pass
-        disk.full = False
-        async with journal_in(tmp_path, vfs="disk-new") as journal:
+        assert disk.bites.refusals
+        disk.faults = Faults()
+        async with journal_in(tmp_path, vfs="new") as journal:
             await journal.append([block()])
+
+
+async def test_a_disk_that_cannot_be_read_is_no_damage_and_no_loss(tmp_path: Path) -> None:
+    async with journal_in(tmp_path) as journal:
+        await journal.append([block(), slot()])
+    with fault_disk("unreadable", tmp_path) as disk:
+        disk.faults.failing = frozenset({Call.READ})
+        with pytest.raises(StorageFailed, match="check that the path exists"):
+            async with journal_in(tmp_path, vfs="unreadable"):
+                pass
+        assert disk.bites.errors
+        disk.faults = Faults()
+        async with journal_in(tmp_path, vfs="unreadable") as journal:
+            assert (list(journal.blocks()), journal.own_slots()) == ([(1, block())], (slot(),))
 
 
 async def test_producers_that_wait_together_share_commits(tmp_path: Path) -> None:
