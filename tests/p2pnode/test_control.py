@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 import pytest
 import trio
@@ -133,20 +132,7 @@ async def test_an_operation_is_followed_from_signing_to_finality(
         assert made.control.account(account_id(2))["available"] == 5 * CREDIT
         assert made.control.status()["finality_p50_ms"]
         assert made.control.why(identifier)["facts"]
-
-
-async def test_an_account_is_told_what_it_earns_and_why(
-    tmp_path: Path, autojump_clock: MockClock
-) -> None:
-    async with bench(tmp_path) as made:
-        shown = made.control.account(None)
-        assert made.control.why(bytes.fromhex(str(shown["account"])))["account"] == shown
-        earns = cast("dict[str, object]", shown["yield"])
-        assert (earns["earned"], earns["accrued"]) == (0, 0)
-        assert str(earns["why"]).endswith(
-            "without the bonus for uptime: 0 of the last 144 steps kept"
-        )
-        assert shown["custody"] is None
+        assert made.control.why(account_id(2))["account"] == made.control.account(account_id(2))
 
 
 async def test_stake_moves_in_and_out(tmp_path: Path, autojump_clock: MockClock) -> None:
