@@ -42,7 +42,6 @@ HOLDER: Final = AccountId(bytes(31) + b"\xff")
 """Has all that the members do not, and stakes it little by little."""
 DEPOSIT_EVERY_DAYS: Final = 7
 DEPOSIT: Final = SUPPLY // 100
-HOUR_STEPS: Final = 6
 POINTS: Final = 73
 """Shown in a line of the plot."""
 
