@@ -181,12 +181,14 @@ class NodeControl:
         raise ControlError("unknown_operation", "this node remembers no such operation", 404)
 
     def why(self, identifier: bytes) -> Mapping[str, object]:
-        """Everything remembered of an identifier, with the job's transcript if it is one."""
+        """Everything remembered of an identifier, with the job's transcript or the account."""
         facts = list(self._facts.about(identifier.hex()))
         job = find_job(self._core, JobId(identifier))
-        if not facts and job is None:
+        is_account = AccountId(identifier) in self._core.state.accounts
+        if not facts and job is None and not is_account:
             raise ControlError("unknown_identifier", "nothing is remembered of this", 404)
-        return {"id": identifier.hex(), "facts": facts, "job": job}
+        account = account_view(self._core, AccountId(identifier)) if is_account else None
+        return {"id": identifier.hex(), "facts": facts, "job": job, "account": account}
 
     def metrics(self) -> Mapping[str, float]:
         """Counters and gauges by name."""

@@ -139,6 +139,8 @@ def explain(client: "Client", arguments: argparse.Namespace) -> int:
         print_json(reasons)
     else:
         print("\n".join(memory_lines(reasons)))
+        if account := reasons.get("account"):
+            print_record(account)
     return Ending.DONE
 
 

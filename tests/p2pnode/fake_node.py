@@ -104,6 +104,8 @@ class FakeControl:
 
     def why(self, identifier: bytes) -> Mapping[str, object]:
         name = identifier.hex()
+        if name == PEER:
+            return {"id": name, "facts": [], "job": None, "account": self.account(identifier)}
         fact = {"fact": "job_advanced", "job": name, "phase": "bidding", "at_ms": 1_250}
         return {"id": name, "facts": [fact], "job": job_record(name)}
 

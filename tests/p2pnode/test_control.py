@@ -132,6 +132,7 @@ async def test_an_operation_is_followed_from_signing_to_finality(
         assert made.control.account(account_id(2))["available"] == 5 * CREDIT
         assert made.control.status()["finality_p50_ms"]
         assert made.control.why(identifier)["facts"]
+        assert made.control.why(account_id(2))["account"] == made.control.account(account_id(2))
 
 
 async def test_stake_moves_in_and_out(tmp_path: Path, autojump_clock: MockClock) -> None:

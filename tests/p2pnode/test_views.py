@@ -8,6 +8,7 @@ import pytest
 
 from p2pnode.views import UNFINISHED, account_view, find_job, job_line, job_view, ledger_view
 from protocol import events as ev
+from protocol.balances import YIELD_SCALE
 from protocol.core import Core
 from protocol.job.record import Ending, Job, Phase, ResultOutcome, Status
 from protocol.messages import StakeDeposit, StakeWithdrawal
@@ -233,3 +234,22 @@ def test_an_account_shows_what_is_leaving_its_stake() -> None:
 def test_an_account_shows_how_many_of_its_operations_are_not_final() -> None:
     core = live(gift(), gift(amount=2 * CREDIT))
     assert account_view(core, core.account)["pending"] == 2
+
+
+def test_an_account_shows_what_its_stake_earns_and_why() -> None:
+    ledger = HandLedger()
+    for _ in range(50):
+        ledger.commit(step_ms=14_000, authors=range(7))
+    core = lone_core(ledger.genesis)
+    core.state = ledger.state
+    earns = account_view(core, account_id(0))["yield"]
+    accrued = 10_000 * CREDIT * 602_000 * 836 // (31_536_000_000 * 10_000)
+    assert earns == {
+        "earned": 0,
+        "accrued": ledger.state.accounts.of(account_id(0)).due(ledger.state.accounts.yield_index)
+        // YIELD_SCALE,
+        "rate_bp": 836,
+        "why": "90 % of all credits are staked; without the bonus for uptime: "
+        "1 of the last 144 steps kept",
+    }
+    assert abs(int(earns["accrued"]) - accrued) < accrued // 1_000

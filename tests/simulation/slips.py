@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from unittest.mock import patch
 
 from protocol import accounts
-from protocol.balances import Move, Pledge
+from protocol.balances import Available, Move, Pledge, burn
 from protocol.economy import fees
 from protocol.economy.slashing import Contradiction, Penalties
 from protocol.errors import Reason
@@ -121,7 +121,7 @@ def paid_twice() -> Plant:
     def mutated(job: Job, *terms: object) -> Change:
         change = original(job, *terms)
         paid = change.movements[: len(change.job.payouts)]
-        pocket = accounts.Available(job.requester)
+        pocket = Available(job.requester)
         again = [Move(pocket, one.target, one.amount) for one in paid]
         return replace(change, movements=(*change.movements, *again))
 
@@ -129,7 +129,7 @@ def paid_twice() -> Plant:
 
 
 def free_of_charge() -> Plant:
-    return patch.object(fees, "fee_of", lambda account, _: accounts.burn(account, Credits(0)))
+    return patch.object(fees, "fee_of", lambda account, _: burn(account, Credits(0)))
 
 
 def forgotten_penalties() -> Plant:

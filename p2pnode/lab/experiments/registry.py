@@ -5,6 +5,7 @@ from typing import Final
 from p2pnode.lab.experiments import (
     cap_curve,
     commit_latency,
+    economy_year,
     gossip,
     lost_third,
     matrix,
@@ -27,4 +28,5 @@ EXPERIMENTS: Final[tuple[Experiment, ...]] = (
     gossip.INFECTION,
     gossip.DELIVERY,
     gossip.ATTACKS,
+    economy_year.EXPERIMENT,
 )

@@ -115,6 +115,12 @@ def test_what_is_remembered_is_told_in_order_and_ends_with_the_receipt(run: Run)
     assert lines[-1].split() == ["refund", "0.425"]
 
 
+def test_why_an_account_has_what_it_has_ends_with_its_balances(run: Run) -> None:
+    lines = run("why", PEER)[1].splitlines()
+    assert lines[0] == f"this node remembers of {PEER}"
+    assert lines[1:] == run("balance", PEER)[1].splitlines()
+
+
 def test_a_receipt_names_executors_money_and_phases(run: Run) -> None:
     code, out, _ = run("job", JOB[:10])
     assert code == 0
