@@ -59,6 +59,9 @@ def _reader(hint: object) -> Callable[[object], object]:
         (inner,) = (one for one in get_args(hint) if one is not NoneType)
         read = _reader(inner)
         return lambda value: None if value is None else read(value)
+    if get_origin(hint) is tuple:
+        each = _reader(get_args(hint)[0])
+        return lambda value: tuple(each(one) for one in cast("list[object]", _checked(value, list)))
     plain = getattr(hint, "__supertype__", hint)
     if plain is bytes:
         return _bytes

@@ -2,6 +2,7 @@
 
 import random
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -84,3 +85,14 @@ def test_reading_where_no_journal_is_names_the_place(tmp_path: Path) -> None:
         pass
     assert caught.value.path == str(tmp_path / JOURNAL_FILE)
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_blocks_of_one_index_in_two_epochs_are_kept_apart(tmp_path: Path) -> None:
+    old = [block(0, round_) for round_ in (1, 2, 9)]
+    new = [replace(block(0, round_, variant=1), epoch=1) for round_ in (1, 2, 3)]
+    async with journal_in(tmp_path) as journal:
+        await journal.append([*old, *new])
+        assert await journal.blocks_beyond(0, [2], 10_000) == (old[2],)
+        assert await journal.blocks_beyond(1, [1], 10_000) == tuple(new[1:])
+        assert await journal.blocks_beyond(2, [], 10_000) == ()
+        assert [one.epoch for _, one in journal.blocks()] == [0, 0, 0, 1, 1, 1]

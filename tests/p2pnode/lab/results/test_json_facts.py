@@ -9,9 +9,9 @@ from p2pnode.facts import record_of
 from p2pnode.lab.results.json_facts import KINDS, BadRecord, fact_of
 from protocol import effects as fx
 from protocol.errors import Reason
-from protocol.facts import JobAdvanced, OperationFailed, Slashed
+from protocol.facts import EpochClosed, JobAdvanced, OperationFailed, Slashed
 from protocol.job.record import Fault, Phase
-from protocol.units import AccountId, CommitIndex, Credits, Digest, JobId, Round
+from protocol.units import AccountId, CommitIndex, Credits, Digest, Epoch, JobId, Round, Weight
 
 KEY = AccountId(bytes(range(32)))
 DIGEST = Digest(bytes(32))
@@ -25,6 +25,7 @@ DIGEST = Digest(bytes(32))
         fx.OperationRefused(7, Reason.STALE_NONCE, "why"),
         OperationFailed(DIGEST, KEY, Reason.NONCE_GAP, ""),
         JobAdvanced(JobId(DIGEST), Phase.REVEALING),
+        EpochClosed(Epoch(3), CommitIndex(9), Round(24), 4, Weight(7), (KEY, KEY), ()),
         Slashed(KEY, Credits(5), Fault.EQUIVOCATION, None),
         Slashed(KEY, Credits(5), Fault.WRONG_RESULT, JobId(DIGEST)),
     ],
