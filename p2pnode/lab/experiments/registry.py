@@ -8,6 +8,7 @@ from p2pnode.lab.experiments import (
     gossip,
     lost_third,
     matrix,
+    mesh_at_scale,
     quorums,
     split_brain,
     staleness,
@@ -27,4 +28,5 @@ EXPERIMENTS: Final[tuple[Experiment, ...]] = (
     gossip.INFECTION,
     gossip.DELIVERY,
     gossip.ATTACKS,
+    mesh_at_scale.EXPERIMENT,
 )
