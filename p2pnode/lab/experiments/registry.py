@@ -9,6 +9,7 @@ from p2pnode.lab.experiments import (
     gossip,
     lost_third,
     matrix,
+    mesh_at_scale,
     quorums,
     split_brain,
     staleness,
@@ -29,4 +30,5 @@ EXPERIMENTS: Final[tuple[Experiment, ...]] = (
     gossip.DELIVERY,
     gossip.ATTACKS,
     economy_year.EXPERIMENT,
+    mesh_at_scale.EXPERIMENT,
 )
