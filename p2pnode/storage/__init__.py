@@ -30,7 +30,12 @@ from p2pnode.storage.errors import (
 )
 from p2pnode.storage.folder import DataFolder, default_root, layout, prepare_data_folder
 from p2pnode.storage.journal import Journal, open_journal
-from p2pnode.storage.journal_reader import JournalReader, open_readonly
+from p2pnode.storage.journal_reader import (
+    JournalReader,
+    copy_journal,
+    open_readonly,
+    replace_journal,
+)
 from p2pnode.storage.keys import NodeSeeds, create_seeds, load_or_create_seeds
 from p2pnode.storage.lock import locked
 from p2pnode.storage.records import (
@@ -75,6 +80,7 @@ __all__ = [
     "WrongAccount",
     "WrongNetwork",
     "artifact_digest",
+    "copy_journal",
     "create_seeds",
     "default_root",
     "layout",
@@ -84,4 +90,5 @@ __all__ = [
     "open_journal",
     "open_readonly",
     "prepare_data_folder",
+    "replace_journal",
 ]

@@ -22,8 +22,10 @@ from p2pnode.lab.real.checks import (
     check,
     compare_stores,
     conflicts,
+    missed_bites,
     recovery_of,
     stores_check,
+    stray_facts,
 )
 from p2pnode.lab.real.choice import Choice, hosts_for, make_wires
 from p2pnode.lab.real.collecting import collect, sample
@@ -38,7 +40,8 @@ from p2pnode.lab.real.recording import (
     write_lines,
     write_manifest,
 )
-from p2pnode.lab.real.shape import Shape, rules_of
+from p2pnode.lab.real.shape import Shape, rules_of, skewed_nodes
+from p2pnode.lab.real.striking import change_faults
 from p2pnode.lab.real.tables import Seen, write_tables
 from p2pnode.lab.real.timeline import FaultNote, Timeline
 from p2pnode.lab.real.watch import Watch, start_clock
@@ -48,6 +51,7 @@ from p2pnode.lab.testnet import LabError, LabNetwork, load
 from p2pnode.storage import layout
 from protocol.simulator.checks import Check, Result
 from protocol.simulator.run import Verdict
+from protocol.simulator.scenario import ClockJump
 from protocol.units import MILLISECOND, SECOND
 
 READY_SECONDS = 30.0
@@ -138,6 +142,8 @@ def play_shape(shape: Shape, choice: Choice, folder: Path, out: Path, tell: Tell
 def _play(shape: Shape, testnet: LabNetwork, wires: Wires, out: Path, tell: Tell) -> Played:
     wires.apply(rules_of(shape.scenario))
     nodes = len(testnet.members)
+    for member, skew_ns in zip(testnet.members, shape.scenario.skews_ns, strict=False):
+        change_faults(member, clock_error_ns=skew_ns)
     testnet = running.start(testnet, range(nodes))
     deadline = time.monotonic() + READY_SECONDS + READY_SECONDS_PER_NODE * nodes
     wait_until_ready(testnet.members, deadline)
@@ -146,6 +152,7 @@ def _play(shape: Shape, testnet: LabNetwork, wires: Wires, out: Path, tell: Tell
     tell({"ready": True, "scenario": shape.scenario.name, "nodes": nodes})
     course = _Course()
     with Watch(clock, out / NODES, nodes) as watch:
+        watch.skewed = skewed_nodes(shape.scenario)
         timeline = Timeline(shape.scenario, testnet, wires, clock)
         trio.run(_run, shape, testnet, watch, timeline, course)
     if course.is_interrupted:
@@ -209,12 +216,10 @@ def _judge(shape: Shape, watch: Watch, timeline: Timeline, course: _Course) -> P
         if one.stuck_commits
     ]
     broken = [*differing, *labels]
-    missed = [f"the fault {note.kind} did not bite" for note in timeline.notes if not note.count]
-    missed += [
-        f"the fault {note.kind} let {note.passed_bytes} bytes pass"
-        for note in timeline.notes
-        if note.passed_bytes
-    ]
+    for fault, note in pairs:
+        if isinstance(fault, ClockJump):
+            note.count = stray_facts(fault, note, watch)
+    missed = missed_bites(timeline.notes, recoveries)
     late = [] if course.is_done else ["not everything was final in time"]
     verdict, reasons = Verdict.PASS, [*broken, *late, *missed]
     for found, name in (

@@ -11,7 +11,9 @@ from p2pnode.storage import (
     JournalMissing,
     Note,
     StoredBlock,
+    copy_journal,
     open_readonly,
+    replace_journal,
 )
 from p2pnode.storage.database import JOURNAL_FILE
 from tests.p2pnode.storage.builders import (
@@ -125,3 +127,19 @@ async def _everything(folder: Path) -> list[object]:
         found += [journal.own_slots(), journal.own_operations(), journal.prepared_reveals()]
         found += [journal.last_final(), [journal.final(index) for index in range(61)]]
         return [*found, [journal.note(str(n)) for n in range(21)]]
+
+
+async def test_a_copy_is_one_moment_of_a_running_journal_and_can_take_its_place(
+    tmp_path: Path,
+) -> None:
+    copy = tmp_path / "copy"
+    async with journal_in(tmp_path) as journal:
+        await journal.append([slot(1)])
+        copy_journal(tmp_path, copy)
+        await journal.append([slot(2)])
+    replace_journal(tmp_path, copy)
+    assert not copy.exists()
+    async with journal_in(tmp_path) as journal:
+        assert journal.own_slots() == (slot(1),)
+    with pytest.raises(JournalMissing):
+        copy_journal(tmp_path / "nowhere", copy)
