@@ -30,6 +30,7 @@ from p2pnode.lab.real.checks import (
 from p2pnode.lab.real.choice import Choice, hosts_for, make_wires
 from p2pnode.lab.real.collecting import collect, sample
 from p2pnode.lab.real.founding import found_shape
+from p2pnode.lab.real.promises import judge_reports
 from p2pnode.lab.real.recording import (
     FAULTS,
     LEDGERS,
@@ -52,7 +53,7 @@ from p2pnode.storage import layout
 from protocol.simulator.checks import Check, Result
 from protocol.simulator.run import Verdict
 from protocol.simulator.scenario import ClockJump
-from protocol.units import MILLISECOND, SECOND
+from protocol.units import MILLISECOND, SECOND, AccountId
 
 READY_SECONDS = 30.0
 READY_SECONDS_PER_NODE = 6.0
@@ -157,7 +158,9 @@ def _play(shape: Shape, testnet: LabNetwork, wires: Wires, out: Path, tell: Tell
         trio.run(_run, shape, testnet, watch, timeline, course)
     if course.is_interrupted:
         raise KeyboardInterrupt
-    return _judge(shape, watch, timeline, course)
+    accounts = [AccountId(bytes.fromhex(one.account)) for one in testnet.members]
+    reported = judge_reports(shape.scenario, accounts, out / NODES)
+    return _judge(shape, timeline, course, watch, reported)
 
 
 async def _run(
@@ -205,7 +208,9 @@ def _is_done(watch: Watch, asked: Sequence[Asked], quiet_index: int) -> bool:
     )
 
 
-def _judge(shape: Shape, watch: Watch, timeline: Timeline, course: _Course) -> Played:
+def _judge(
+    shape: Shape, timeline: Timeline, course: _Course, watch: Watch, reported: Sequence[Check]
+) -> Played:
     pairs = list(zip(shape.scenario.faults, timeline.notes, strict=True))
     recoveries = tuple(recovery_of(fault, note, shape.scenario, watch) for fault, note in pairs)
     differing = conflicts(watch)
@@ -215,7 +220,7 @@ def _judge(shape: Shape, watch: Watch, timeline: Timeline, course: _Course) -> P
         for one in judged
         if one.stuck_commits
     ]
-    broken = [*differing, *labels]
+    broken = [*differing, *labels, *(one.reason for one in reported if one.result is Result.BROKEN)]
     for fault, note in pairs:
         if isinstance(fault, ClockJump):
             note.count = stray_facts(fault, note, watch)
@@ -234,6 +239,7 @@ def _judge(shape: Shape, watch: Watch, timeline: Timeline, course: _Course) -> P
     has_stuck = any(one.stuck for one in judged)
     checks = (
         check("agreement", differing, "" if is_final else "nothing became final"),
+        *reported,
         check("honest_labels", labels, "" if has_stuck else "nobody was left without a quorum"),
         check("liveness", late),
         check("bites", (), "; ".join(missed)),

@@ -86,6 +86,8 @@ def check_folder(out, links):
     assert (manifest["source"], manifest["outcome"]) == ("processes", "pass")
     assert {one["name"]: one["result"] for one in manifest["checks"]} == {
         "agreement": "holds",
+        "own_slot": "holds",
+        "honest_never_slashed": "holds",
         "honest_labels": "holds",
         "liveness": "holds",
         "bites": "holds",
