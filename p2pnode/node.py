@@ -13,7 +13,7 @@ from p2pnode.api.server import ApiSettings, ApiUnavailable, serve_api
 from p2pnode.clock import NodeClock
 from p2pnode.content import Content
 from p2pnode.control import ControlParts, NodeControl
-from p2pnode.driver import Driver
+from p2pnode.driver import Driver, World
 from p2pnode.execution.devices import Devices, discover
 from p2pnode.execution.policy import Policy
 from p2pnode.execution.runner import KINDS, Runner
@@ -79,6 +79,8 @@ class Hooks:
     """Where a laboratory wraps a node; an operator's node has none of these."""
 
     wrap_run: Callable[[Run], Run] | None = None
+    wrap_world: Callable[[World], World] | None = None
+    clock_error_ns: Callable[[], int] | None = None
     on_network: Callable[[Network], None] | None = None
 
 
@@ -180,7 +182,7 @@ async def _serve(opened: Opened, hooks: Hooks) -> None:
         opened.core,
         opened.network,
     )
-    clock = NodeClock(opened.joined.genesis.time_ms)
+    clock = NodeClock(opened.joined.genesis.time_ms, hooks.clock_error_ns)
     facts = FactLog()
     store = await open_artifacts(folder.artifacts, ARTEFACT_BYTES_MAX, STORE_BYTES_MAX)
     content = Content(store, network, lambda: core.peers)
@@ -190,7 +192,7 @@ async def _serve(opened: Opened, hooks: Hooks) -> None:
     async with trio.open_nursery() as nursery:
         adapters = WorldParts(opened.journal, network, content, facts)
         world = NodeWorld(adapters, nursery, opened.joined.network, clock)
-        driver = Driver(core, world, clock)
+        driver = Driver(core, hooks.wrap_world(world) if hooks.wrap_world else world, clock)
         offer = _offer(settings, devices)
         run_task = hooks.wrap_run(runner.run) if hooks.wrap_run else runner.run
         world.executions = Executions(

@@ -10,6 +10,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from p2pnode.lab.failing_store import FailingStore
+from p2pnode.lab.fault_file import FAULTS_NAME, FaultFile
 from p2pnode.lab.link_file import LINKS_NAME, LinkFile
 from p2pnode.lab.lying import lying
 from p2pnode.lab.processes import live_only_with, parse_process
@@ -25,8 +27,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     settings = load_settings({"data_dir": arguments.data_dir}, {})
     node = importlib.import_module("p2pnode.node")
     together = arguments.colluding
+    faults = FaultFile(settings.data_dir / FAULTS_NAME)
     hooks = node.Hooks(
         wrap_run=(lambda run: lying(run, together=together)) if arguments.liar else None,
+        wrap_world=lambda world: FailingStore(world, lambda: faults.now().store_fails),
+        clock_error_ns=lambda: faults.now().clock_error_ns,
         on_network=LinkFile(settings.data_dir / LINKS_NAME).attach,
     )
     return int(node.run(settings, hooks))

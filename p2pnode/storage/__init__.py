@@ -32,7 +32,12 @@ from p2pnode.storage.errors import (
 )
 from p2pnode.storage.folder import DataFolder, default_root, layout, prepare_data_folder
 from p2pnode.storage.journal import Journal, open_journal
-from p2pnode.storage.journal_reader import JournalReader, open_readonly
+from p2pnode.storage.journal_reader import (
+    JournalReader,
+    copy_journal,
+    open_readonly,
+    replace_journal,
+)
 from p2pnode.storage.keys import NodeSeeds, create_seeds, load_or_create_seeds, load_or_create_token
 from p2pnode.storage.lock import locked
 from p2pnode.storage.records import (
@@ -79,6 +84,7 @@ __all__ = [
     "WrongAccount",
     "WrongNetwork",
     "artifact_digest",
+    "copy_journal",
     "create_seeds",
     "default_root",
     "layout",
@@ -89,4 +95,5 @@ __all__ = [
     "open_journal",
     "open_readonly",
     "prepare_data_folder",
+    "replace_journal",
 ]

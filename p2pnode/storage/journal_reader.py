@@ -254,6 +254,29 @@ class JournalReader:
         return JournalStatistics(rows, sum(f.stat().st_size for f in files if f.exists()))
 
 
+def copy_journal(folder: Path, target: Path) -> None:
+    """Writes one moment of a journal into a new file, also beside a running node.
+
+    Raises:
+        JournalMissing: There is none.
+        StorageFailed: The target exists, or the disk refused.
+    """
+    with translated():
+        connection = connect_reader(folder / JOURNAL_FILE, "")
+        try:
+            connection.execute("VACUUM INTO ?", (str(target),))
+        finally:
+            connection.close()
+
+
+def replace_journal(folder: Path, copy: Path) -> None:
+    """Puts a copy in the place of the journal of a node that does not run."""
+    path = folder / JOURNAL_FILE
+    for suffix in ("-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    copy.replace(path)
+
+
 @contextmanager
 def open_readonly(folder: Path, hash_block: Callable[[bytes], bytes]) -> Iterator[JournalReader]:
     """Opens a journal for export or verification, also beside a running node.

@@ -9,10 +9,8 @@ from p2pnode.lab.real.wires import Rules, WireCounts
 TABLE = """
 table bridge laboratory {
   set cuts { type ipv4_addr . ipv4_addr; }
-  counter cut { }
   chain forward {
     type filter hook forward priority 0;
-    ip saddr . ip daddr @cuts counter name cut drop;
   }
 }
 """
@@ -24,7 +22,7 @@ class BridgeWires:
     def __init__(self, hosts: Hosts) -> None:
         self._hosts = hosts
         self._hub = ["ip", "netns", "exec", hosts.name(HUB)]
-        run([*self._hub, "nft", "-f", "-"], TABLE)
+        run([*self._hub, "nft", "-f", "-"], TABLE + "".join(map(self._counter, range(hosts.nodes))))
         for node in range(hosts.nodes):
             batch([f"addr add {hosts.address(node)}/24 dev eth0"], hosts.name(node))
 
@@ -37,12 +35,20 @@ class BridgeWires:
             lines.append(f"add element bridge laboratory cuts {{ {', '.join(pairs)} }}")
         run([*self._hub, "nft", "-f", "-"], "\n".join(lines))
 
-    def counts(self) -> Mapping[str, WireCounts]:
-        """Packets that met the set."""
+    def counts(self) -> Mapping[int, WireCounts]:
+        """Packets that met the set, by the node that sent them."""
         document = json.loads(run([*self._hub, "nft", "-j", "list", "counters"]))
         rows = [row["counter"] for row in document["nftables"] if "counter" in row]
-        return {"bridge": WireCounts(cut=sum(row["packets"] for row in rows))}
+        return {int(row["name"].removeprefix("cut")): WireCounts(row["packets"]) for row in rows}
 
     def close(self) -> None:
         """Remove the namespaces."""
         remove_hosts(self._hosts.owner)
+
+    def _counter(self, node: int) -> str:
+        """Drop and count what a node sends against the set."""
+        rule = f"ip saddr {self._hosts.address(node)} ip saddr . ip daddr @cuts"
+        return (
+            f"add counter bridge laboratory cut{node}\n"
+            f"add rule bridge laboratory forward {rule} counter name cut{node} drop\n"
+        )

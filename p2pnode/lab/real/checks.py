@@ -14,8 +14,11 @@ from p2pnode.lab.real.watch import Watch
 from p2pnode.lab.testnet import LabNetwork
 from protocol.ledger.committee import quorum_of
 from protocol.simulator.checks import Check, Result
-from protocol.simulator.scenario import Crash, Fault, Partition, Pause, Scenario
-from protocol.units import Weight
+from protocol.simulator.scenario import ClockJump, Crash, Fault, Partition, Pause, Scenario
+from protocol.units import MILLISECOND, Weight
+
+GOING_ROUNDS = 8
+"""Idle rounds in which a side with a quorum finalises something, with leaders beyond the cut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,7 @@ class Recovery:
         stuck: Nodes that must not have finalised anything meanwhile, for want of a quorum.
         stuck_commits: What they finalised all the same, once the fault had settled.
         others_commits: What the rest finalised meanwhile.
+        going: Nodes that had a quorum all the while, for long enough to finalise something.
         first_final_ns: Until all nodes concerned had finalised something new.
         agreement_ns: Until every node had all that any node knew at the end of the fault.
     """
@@ -37,6 +41,7 @@ class Recovery:
     others_commits: int
     first_final_ns: int | None
     agreement_ns: int | None
+    going: tuple[int, ...] = ()
 
 
 def conflicts(watch: Watch) -> list[str]:
@@ -68,7 +73,37 @@ def recovery_of(fault: Fault, note: FaultNote, scenario: Scenario, watch: Watch)
         max((meanwhile[node] for node in others), default=0),
         _first_final_ns(watch, concerned, note.ended_ns),
         agreement_ns(watch, note.ended_ns),
+        _going(fault, scenario, note.ended_ns - since),
     )
+
+
+def stray_facts(fault: ClockJump, note: FaultNote, watch: Watch) -> int:
+    """How many facts a node stamped at least half as wrongly as its clock was meant to be."""
+    if note.begun_ns is None or note.ended_ns is None:
+        return 0
+    return sum(
+        note.begun_ns < arrived_ns < note.ended_ns
+        and 2 * abs(ahead_ns) >= abs(fault.skew_ns)
+        and (ahead_ns > 0) == (fault.skew_ns > 0)
+        for arrived_ns, ahead_ns in watch.errors.get(fault.node, ())
+    )
+
+
+def missed_bites(notes: Sequence[FaultNote], recoveries: Sequence[Recovery | None]) -> list[str]:
+    """Say of which faults nothing shows that they did what they were meant to."""
+    found = []
+    for note, recovery in zip(notes, recoveries, strict=True):
+        if not note.count:
+            told = f"the fault {note.kind} did not bite"
+            if note.silent:
+                told += f", as nodes {note.silent} sent nothing against it"
+            found.append(f"{told}: {note.trouble}" if note.trouble else told)
+        if note.passed_bytes:
+            found.append(f"the fault {note.kind} let {note.passed_bytes} bytes pass")
+        if recovery is not None and recovery.going and not recovery.others_commits:
+            told = f"nodes {recovery.going}, which had a quorum, finalised nothing"
+            found.append(f"during the fault {note.kind} {told}")
+    return found
 
 
 def agreement_ns(watch: Watch, moment_ns: int) -> int | None:
@@ -143,6 +178,16 @@ def _stuck(fault: Fault, scenario: Scenario) -> tuple[int, ...]:
         if _weight(scenario, group) < quorum:
             found += group
     return tuple(sorted(found))
+
+
+def _going(fault: Fault, scenario: Scenario, span_ns: int) -> tuple[int, ...]:
+    """Nodes on the side of a partition that has a quorum, if they have time for commits."""
+    round_ns = scenario.parameters.idle_round_ms * MILLISECOND
+    needed_ns = GOING_ROUNDS * (round_ns + longest_delay_ns(scenario.conditions))
+    if not isinstance(fault, Partition) or span_ns < needed_ns:
+        return ()
+    stuck = _stuck(fault, scenario)
+    return tuple(sorted(one for group in fault.groups for one in group if one not in stuck))
 
 
 def _weight(scenario: Scenario, nodes: Sequence[int]) -> int:

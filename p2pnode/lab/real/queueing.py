@@ -6,6 +6,7 @@ network: a packet that would overtake the one before it arrives together with it
 
 import heapq
 import random
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -30,14 +31,14 @@ class PacketQueue:
 
     Attributes:
         rules: For each directed pair that is not whole.
-        cut: Packets that met a cut.
-        lost: Packets that were lost by chance or for want of room.
+        cut: Packets that met a cut, by source.
+        lost: Packets that were lost by chance or for want of room, by source.
     """
 
     def __init__(self, chance: random.Random) -> None:
         self.rules: dict[Pair, LinkRule] = {}
-        self.cut = 0
-        self.lost = 0
+        self.cut: Counter[int] = Counter()
+        self.lost: Counter[int] = Counter()
         self._chance = chance
         self._paths: dict[Pair, _Path] = {}
         self._heap: list[tuple[int, int, int, bytes]] = []
@@ -51,12 +52,12 @@ class PacketQueue:
             return True
         rule = rule or LinkRule()
         if rule.mute or rule.cut:
-            self.cut += 1
+            self.cut[pair[0]] += 1
             return False
         path = self._paths.setdefault(pair, _Path())
         waits_ns = max(0, path.free_at_ns - now_ns)
         if waits_ns > BACKLOG_NS or (rule.loss and self._chance.random() < rule.loss):
-            self.lost += 1
+            self.lost[pair[0]] += 1
             return False
         taken_ns = 8 * len(packet) * SECOND // rule.rate_bps if rule.rate_bps else 0
         path.free_at_ns = now_ns + waits_ns + taken_ns

@@ -22,12 +22,15 @@ from p2pnode.lab.real.checks import (
     check,
     compare_stores,
     conflicts,
+    missed_bites,
     recovery_of,
     stores_check,
+    stray_facts,
 )
 from p2pnode.lab.real.choice import Choice, hosts_for, make_wires
 from p2pnode.lab.real.collecting import collect, sample
 from p2pnode.lab.real.founding import found_shape
+from p2pnode.lab.real.promises import judge_reports
 from p2pnode.lab.real.recording import (
     FAULTS,
     LEDGERS,
@@ -38,7 +41,8 @@ from p2pnode.lab.real.recording import (
     write_lines,
     write_manifest,
 )
-from p2pnode.lab.real.shape import Shape, rules_of
+from p2pnode.lab.real.shape import Shape, rules_of, skewed_nodes
+from p2pnode.lab.real.striking import change_faults
 from p2pnode.lab.real.tables import Seen, write_tables
 from p2pnode.lab.real.timeline import FaultNote, Timeline
 from p2pnode.lab.real.watch import Watch, start_clock
@@ -48,7 +52,8 @@ from p2pnode.lab.testnet import LabError, LabNetwork, load
 from p2pnode.storage import layout
 from protocol.simulator.checks import Check, Result
 from protocol.simulator.run import Verdict
-from protocol.units import MILLISECOND, SECOND
+from protocol.simulator.scenario import ClockJump
+from protocol.units import MILLISECOND, SECOND, AccountId
 
 READY_SECONDS = 30.0
 READY_SECONDS_PER_NODE = 6.0
@@ -138,6 +143,8 @@ def play_shape(shape: Shape, choice: Choice, folder: Path, out: Path, tell: Tell
 def _play(shape: Shape, testnet: LabNetwork, wires: Wires, out: Path, tell: Tell) -> Played:
     wires.apply(rules_of(shape.scenario))
     nodes = len(testnet.members)
+    for member, skew_ns in zip(testnet.members, shape.scenario.skews_ns, strict=False):
+        change_faults(member, clock_error_ns=skew_ns)
     testnet = running.start(testnet, range(nodes))
     deadline = time.monotonic() + READY_SECONDS + READY_SECONDS_PER_NODE * nodes
     wait_until_ready(testnet.members, deadline)
@@ -146,11 +153,14 @@ def _play(shape: Shape, testnet: LabNetwork, wires: Wires, out: Path, tell: Tell
     tell({"ready": True, "scenario": shape.scenario.name, "nodes": nodes})
     course = _Course()
     with Watch(clock, out / NODES, nodes) as watch:
+        watch.skewed = skewed_nodes(shape.scenario)
         timeline = Timeline(shape.scenario, testnet, wires, clock)
         trio.run(_run, shape, testnet, watch, timeline, course)
     if course.is_interrupted:
         raise KeyboardInterrupt
-    return _judge(shape, watch, timeline, course)
+    accounts = [AccountId(bytes.fromhex(one.account)) for one in testnet.members]
+    reported = judge_reports(shape.scenario, accounts, out / NODES)
+    return _judge(shape, timeline, course, watch, reported)
 
 
 async def _run(
@@ -198,7 +208,9 @@ def _is_done(watch: Watch, asked: Sequence[Asked], quiet_index: int) -> bool:
     )
 
 
-def _judge(shape: Shape, watch: Watch, timeline: Timeline, course: _Course) -> Played:
+def _judge(
+    shape: Shape, timeline: Timeline, course: _Course, watch: Watch, reported: Sequence[Check]
+) -> Played:
     pairs = list(zip(shape.scenario.faults, timeline.notes, strict=True))
     recoveries = tuple(recovery_of(fault, note, shape.scenario, watch) for fault, note in pairs)
     differing = conflicts(watch)
@@ -208,13 +220,11 @@ def _judge(shape: Shape, watch: Watch, timeline: Timeline, course: _Course) -> P
         for one in judged
         if one.stuck_commits
     ]
-    broken = [*differing, *labels]
-    missed = [f"the fault {note.kind} did not bite" for note in timeline.notes if not note.count]
-    missed += [
-        f"the fault {note.kind} let {note.passed_bytes} bytes pass"
-        for note in timeline.notes
-        if note.passed_bytes
-    ]
+    broken = [*differing, *labels, *(one.reason for one in reported if one.result is Result.BROKEN)]
+    for fault, note in pairs:
+        if isinstance(fault, ClockJump):
+            note.count = stray_facts(fault, note, watch)
+    missed = missed_bites(timeline.notes, recoveries)
     late = [] if course.is_done else ["not everything was final in time"]
     verdict, reasons = Verdict.PASS, [*broken, *late, *missed]
     for found, name in (
@@ -229,6 +239,7 @@ def _judge(shape: Shape, watch: Watch, timeline: Timeline, course: _Course) -> P
     has_stuck = any(one.stuck for one in judged)
     checks = (
         check("agreement", differing, "" if is_final else "nothing became final"),
+        *reported,
         check("honest_labels", labels, "" if has_stuck else "nobody was left without a quorum"),
         check("liveness", late),
         check("bites", (), "; ".join(missed)),

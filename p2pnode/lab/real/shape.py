@@ -11,6 +11,7 @@ from protocol.simulator.cuts import between_groups
 from protocol.simulator.network import Conditions, Delay, Law, Pair
 from protocol.simulator.scenario import (
     Behaviour,
+    ClockJump,
     Clog,
     Crash,
     Cut,
@@ -20,6 +21,8 @@ from protocol.simulator.scenario import (
     Pause,
     Scenario,
     SlowLink,
+    StaleDisk,
+    StoreFailure,
 )
 from protocol.units import MILLISECOND
 
@@ -27,7 +30,9 @@ JOB_FILE = EXAMPLES / "01_wasm" / "job.toml"
 """Every job of a workload is this one: the simulator's own are about artefacts that nobody has."""
 MILLION = 1_000_000
 
-_PLAYABLE = (Partition, Cut, Clog, SlowLink, LossBurst, Crash, Pause)
+OF_NODES = (Crash, Pause, ClockJump, StoreFailure, StaleDisk)
+"""Faults of nodes; all others are of links."""
+_PLAYABLE = (Partition, Cut, Clog, SlowLink, LossBurst, *OF_NODES)
 _BEHAVIOURS = (Behaviour.HONEST, Behaviour.LYING)
 _KNOWN = frozenset(
     (
@@ -110,6 +115,12 @@ def pairs_of(fault: Fault) -> tuple[Pair, ...]:
             return ()
 
 
+def skewed_nodes(scenario: Scenario) -> frozenset[int]:
+    """Nodes whose clock is off at any time."""
+    jumping = [fault.node for fault in scenario.faults if isinstance(fault, ClockJump)]
+    return frozenset((*jumping, *(node for node, one in enumerate(scenario.skews_ns) if one)))
+
+
 def needs_a_switch(scenario: Scenario) -> bool:
     """Whether links do more than being whole or cut."""
     bursts = [fault for fault in scenario.faults if isinstance(fault, LossBurst | SlowLink)]
@@ -137,8 +148,6 @@ def _refused(scenario: Scenario) -> Iterator[str]:
         yield f"{scenario.nodes} nodes, since one machine runs at most {NODES_MAX}"
     if scenario.twins:
         yield "twins, since links are told apart by the keys of their ends"
-    if any(scenario.skews_ns):
-        yield "clocks that are off, since a node has no option for it"
     if any(delay.law in (Law.NORMAL, Law.LOGNORMAL) for delay in _delays(scenario.conditions)):
         yield "delays with another law than constant, uniform and long-tailed"
     if scenario.conditions.duplicate_ppm:
@@ -184,6 +193,12 @@ def _notes(scenario: Scenario, terms: Parameters) -> Iterator[str]:
         yield "a lost packet is sent again by TCP, so that messages come late and none vanishes"
     if any(isinstance(one, Clog) for one in scenario.faults):
         yield "a clogged link is cut, and its connection ends when it is silent for too long"
+    if any(isinstance(one, StoreFailure) for one in scenario.faults):
+        yield "a store that fails refuses above the database, which is not asked"
+    if any(isinstance(one, StaleDisk) for one in scenario.faults):
+        yield "an old disk is an old journal; the other files of the node stay as they are"
+    if any(scenario.skews_ns) or any(isinstance(one, ClockJump) for one in scenario.faults):
+        yield "what a node says whose clock may be off is timed by its arrival"
     if scenario.sync_ns:
         yield "writes take what this machine's disk takes"
 

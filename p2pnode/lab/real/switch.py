@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from p2pnode.lab.processes import Life, life_of, spawn, stop
 from p2pnode.lab.real.namespaces import Hosts, remove_hosts
@@ -44,10 +45,11 @@ class SwitchWires:
         self._write(rules)
         self._wait(APPLIED_SECONDS)
 
-    def counts(self) -> Mapping[str, WireCounts]:
+    def counts(self) -> Mapping[int, WireCounts]:
         """What the program has counted until a moment ago."""
         document = self._read()
-        return {"switch": WireCounts(document.get("cut", 0), document.get("lost", 0))}
+        cut, lost = document.get("cut", {}), document.get("lost", {})
+        return {int(node): WireCounts(cut.get(node, 0), lost.get(node, 0)) for node in cut | lost}
 
     def close(self) -> None:
         """End the program and remove the namespaces."""
@@ -61,7 +63,7 @@ class SwitchWires:
         temporary.write_text(json.dumps({"number": self._number, "rules": rows}))
         temporary.replace(self._rules)
 
-    def _read(self) -> dict[str, int]:
+    def _read(self) -> dict[str, Any]:
         try:
             return dict(json.loads(self._counts.read_text()))
         except FileNotFoundError:

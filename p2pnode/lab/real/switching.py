@@ -26,8 +26,6 @@ from p2pnode.lab.real.queueing import PacketQueue
 from p2pnode.network import LinkRule
 
 DEVICE = "tun0"
-COUNTED = ("number", "cut", "lost")
-"""What is told: the number of the rules in effect, packets that met a cut, packets lost."""
 LOOK_SECONDS = 0.02
 """How often the file of rules is looked at."""
 PACKETS_AT_ONCE = 64
@@ -55,7 +53,7 @@ class Switch:
         self._number = 0
         self._stamp = (0, 0)
         self._next_look = 0.0
-        self._told = (-1, -1, -1)
+        self._told = ""
 
     def run(self) -> None:
         """Carry, for ever."""
@@ -96,11 +94,13 @@ class Switch:
             self._number = document["number"]
             rows = document["rules"]
             self._queue.rules = {(a, b): LinkRule(**rule) for a, b, rule in rows}
-        counted = (self._number, self._queue.cut, self._queue.lost)
-        if counted != self._told:
-            self._told = counted
+        # The number of the rules in effect; then, by source, packets that met a cut or were lost.
+        counts = {"number": self._number, "cut": self._queue.cut, "lost": self._queue.lost}
+        told = json.dumps(counts)
+        if told != self._told:
+            self._told = told
             temporary = self._counts.with_suffix(".new")
-            temporary.write_text(json.dumps(dict(zip(COUNTED, counted, strict=True))))
+            temporary.write_text(told)
             temporary.replace(self._counts)
 
 

@@ -107,8 +107,8 @@ def _lives(seen: Seen) -> Iterator[_Happening]:
     for node in range(len(seen.testnet.members)):
         yield _Happening(START_NS, 0, "started", (node,))
     for note in seen.faults:
-        if note.kind == "Crash" and note.begun_ns is not None:
-            yield _Happening(note.begun_ns, 3, "stopped", note.nodes)
+        if note.down_ns is not None:
+            yield _Happening(note.down_ns, 3, "stopped", note.nodes)
             if note.ended_ns is not None:
                 yield _Happening(note.ended_ns, 0, "started", note.nodes)
 

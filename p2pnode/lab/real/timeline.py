@@ -1,20 +1,28 @@
 """Makes a scenario's faults happen to real processes, on schedule, and says whether they bit."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
 import trio
 
-from p2pnode.lab import running
-from p2pnode.lab.processes import Life
 from p2pnode.lab.readiness import peers_of
-from p2pnode.lab.real.shape import longest_delay_ns, pairs_of, rules_of
+from p2pnode.lab.real.shape import OF_NODES, longest_delay_ns, pairs_of, rules_of
+from p2pnode.lab.real.striking import NodeFault, Strike, begin_on_node, end_on_node, stop_early
 from p2pnode.lab.real.watch import Clock
 from p2pnode.lab.real.wires import WireCounts, Wires, newly_counted
 from p2pnode.lab.testnet import LabError, LabNetwork, load
 from protocol.simulator.network import Pair
-from protocol.simulator.scenario import Crash, Fault, LossBurst, Pause, Scenario, SlowLink
+from protocol.simulator.scenario import (
+    Crash,
+    Fault,
+    LossBurst,
+    Partition,
+    Scenario,
+    SlowLink,
+    StaleDisk,
+)
 from protocol.units import MILLISECOND, SECOND
 
 SETTLE_NS = 500 * MILLISECOND
@@ -33,6 +41,9 @@ class FaultNote:
         count: How much it did, in its own measure; 0 when it never bit.
         passed_bytes: What closed links still carried once the fault had settled; None where
             nothing was closed, or not for long enough to look.
+        silent: Nodes on a side of a cut that sent nothing against it, as far as was counted.
+        processes: Of a node that was down: the process before and the one after.
+        down_ns: Since when it was down; until then is `ended_ns`.
         trouble: Why it could not be put into effect.
     """
 
@@ -43,6 +54,9 @@ class FaultNote:
     ended_ns: int | None = None
     count: int = 0
     passed_bytes: int | None = None
+    silent: tuple[int, ...] = ()
+    processes: tuple[str, ...] = ()
+    down_ns: int | None = None
     trouble: str = ""
 
 
@@ -75,7 +89,9 @@ class Timeline:
     clock: Clock
     notes: list[FaultNote] = field(default_factory=list)
     _active: list[Fault] = field(default_factory=list)
-    _before: dict[int, dict[str, WireCounts]] = field(default_factory=dict)
+    _before: dict[int, dict[int, WireCounts]] = field(default_factory=dict)
+    _met: dict[int, Counter[tuple[str, int]]] = field(default_factory=dict)
+    _strikes: dict[int, Strike] = field(default_factory=dict)
     _carried: dict[int, dict[tuple[int, str], tuple[float, int]]] = field(default_factory=dict)
 
     async def run(self) -> None:
@@ -88,7 +104,11 @@ class Timeline:
                 begin, end = fault.start_ns, fault.end_ns
                 steps.append(_Step(begin, number, partial(self._begin, number, fault)))
                 undo = partial(self._end, number, fault)
-                steps.append(_Step(end, number, undo, starts=isinstance(fault, Crash)))
+                starts = isinstance(fault, Crash | StaleDisk)
+                if isinstance(fault, StaleDisk) and fault.down_ns:
+                    stop = partial(self._stop, number)
+                    steps.append(_Step(end - fault.down_ns, number, stop))
+                steps.append(_Step(end, number, undo, starts=starts))
                 # Looking takes time of its own, and must not put off what it looks at.
                 for step in self._looks(number, fault):
                     looking.start_soon(self._do, step)
@@ -97,7 +117,7 @@ class Timeline:
 
     def _looks(self, number: int, fault: Fault) -> Iterator[_Step]:
         """When to see what a fault of the links has done."""
-        if isinstance(fault, Crash | Pause):
+        if isinstance(fault, OF_NODES):
             return
         begin, end = fault.start_ns, fault.end_ns
         yield _Step(begin - SETTLE_NS, number, partial(self._count, number))
@@ -122,20 +142,34 @@ class Timeline:
 
     def _begin(self, number: int, fault: Fault) -> None:
         note = self.notes[number]
-        match fault:
-            case Crash(node=node):
-                # The state on the disk knows of restarts since this network was loaded.
-                testnet = load(self.testnet.folder)
-                was_alive = testnet.member(node).life is not Life.GONE
-                running.kill(testnet, node)
-                note.count = int(was_alive and testnet.member(node).life is Life.GONE)
-            case Pause(node=node):
-                testnet = load(self.testnet.folder)
-                running.pause(testnet, node)
-            case _:
-                self._active.append(fault)
-                self.wires.apply(rules_of(self.scenario, self._active))
+        if isinstance(fault, OF_NODES):
+            if isinstance(fault, Crash):
+                self._take_stock()
+            self._strikes[number] = begin_on_node(fault, self.testnet.folder)
+            note.down_ns = self.clock.now() if isinstance(fault, Crash) else None
+        else:
+            self._active.append(fault)
+            self.wires.apply(rules_of(self.scenario, self._active))
         note.begun_ns = self.clock.now()
+
+    def _take_stock(self, *ended: int) -> None:
+        """Add up what met the faults of links so far: a node's own count dies with it."""
+        active = [one for one, fault in enumerate(self.scenario.faults) if fault in self._active]
+        numbers = ended or tuple(active)
+        counts = self.wires.counts() if numbers else {}
+        for number in numbers:
+            met = self._met.setdefault(number, Counter())
+            for node, new in newly_counted(self._before.get(number, {}), counts).items():
+                met["cut", node] += new.cut
+                met["lost", node] += new.lost
+            self._before[number] = dict(counts)
+
+    def _stop(self, number: int) -> None:
+        """Stop a node that is to come back with an old disk."""
+        if number in self._strikes:
+            self._take_stock()
+            stop_early(self._strikes[number], self.testnet.folder)
+            self.notes[number].down_ns = self.clock.now()
 
     def _look(self, number: int, fault: Fault) -> None:
         """See what closed links have carried, once soon after the begin and once before the end."""
@@ -152,24 +186,28 @@ class Timeline:
 
     def _end(self, number: int, fault: Fault) -> None:
         note = self.notes[number]
-        match fault:
-            case Crash(node=node):
-                if load(self.testnet.folder).member(node).life is Life.GONE:
-                    running.restart(self.testnet.folder, node)
-            case Pause(node=node):
-                testnet = load(self.testnet.folder)
-                note.count = int(testnet.member(node).life is Life.PAUSED)
-                running.resume(testnet, node)
-            case _ if fault in self._active:
-                self._active.remove(fault)
-                self.wires.apply(rules_of(self.scenario, self._active))
-                note.ended_ns = self.clock.now()
-                if not isinstance(fault, SlowLink):
-                    met = newly_counted(self._before.get(number, {}), self.wires.counts())
-                    note.count = met.lost if isinstance(fault, LossBurst) else met.cut
-            case _:
-                return
-        note.ended_ns = note.ended_ns or self.clock.now()
+        if isinstance(fault, OF_NODES):
+            if number in self._strikes:
+                self._end_on_node(number, fault)
+        elif fault in self._active:
+            self._active.remove(fault)
+            self.wires.apply(rules_of(self.scenario, self._active))
+            note.ended_ns = self.clock.now()
+            if not isinstance(fault, SlowLink):
+                self._take_stock(number)
+                note.count, note.silent = bite_of_links(fault, self._met[number])
+
+    def _end_on_node(self, number: int, fault: NodeFault) -> None:
+        note, strike = self.notes[number], self._strikes[number]
+        if isinstance(fault, StaleDisk) and note.down_ns is None:
+            self._take_stock()
+            note.down_ns = self.clock.now()
+        skews = self.scenario.skews_ns
+        usual_ns = skews[fault.node] if fault.node < len(skews) else 0
+        note.count, after = end_on_node(fault, strike, self.testnet.folder, usual_ns)
+        note.ended_ns = self.clock.now()
+        if after:
+            note.processes = (strike.process, after)
 
     def _bytes_over(self, pairs: Iterable[Pair]) -> dict[tuple[int, str], tuple[float, int]]:
         """What each closed link has brought its target: since when, and how many bytes."""
@@ -187,13 +225,30 @@ class Timeline:
         return found
 
 
+def bite_of_links(fault: Fault, met: Mapping[tuple[str, int], int]) -> tuple[int, tuple[int, ...]]:
+    """How much a fault of the links did, and who kept silent against it.
+
+    A cut that one side never tried to cross shows nothing about that side: what the quietest
+    side sent counts. Losses count together.
+    """
+    if isinstance(fault, LossBurst):
+        return sum(count for (kind, _), count in met.items() if kind == "lost"), ()
+    if isinstance(fault, Partition):
+        sides = fault.groups
+    else:
+        sides = (tuple(dict.fromkeys(source for source, _ in pairs_of(fault))),)
+    sent = [sum(met.get(("cut", node), 0) for node in side) for side in sides]
+    silent = [node for side, cut in zip(sides, sent, strict=True) for node in side if not cut]
+    return min(sent, default=0), tuple(silent)
+
+
 def _watched_pairs(fault: Fault) -> tuple[Pair, ...]:
     """The links whose traffic says whether a fault of them bit: closed ones, or slow ones."""
     return fault.pairs if isinstance(fault, SlowLink) else pairs_of(fault)
 
 
 def _planned(fault: Fault) -> FaultNote:
-    if isinstance(fault, Crash | Pause):
+    if isinstance(fault, OF_NODES):
         nodes: tuple[int, ...] = (fault.node,)
     else:
         nodes = tuple(sorted({node for pair in _watched_pairs(fault) for node in pair}))

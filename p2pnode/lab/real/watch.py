@@ -75,6 +75,8 @@ class Watch:
         samples: Each node's counters, every few seconds.
         missed: Facts that a node could not pass on in time.
         gaps: How often the stream of a node broke.
+        skewed: Nodes whose clock may be off; what they say is timed by its arrival.
+        errors: By such a node, each arrival and how far the node's own stamp was ahead of it.
     """
 
     clock: Clock
@@ -88,6 +90,8 @@ class Watch:
     samples: list[list[Sample]] = field(default_factory=list)
     missed: int = 0
     gaps: int = 0
+    skewed: frozenset[int] = frozenset()
+    errors: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
     _files: list[IO[str]] = field(default_factory=list)
 
     def __enter__(self) -> "Watch":
@@ -105,6 +109,10 @@ class Watch:
     def fact(self, node: int, row: Row) -> None:
         """Take one fact, as a node's stream of events gives it."""
         time_ns = self.clock.of(int(str(row["at_ms"])))
+        if node in self.skewed:
+            arrived_ns = self.clock.now()
+            self.errors.setdefault(node, []).append((arrived_ns, time_ns - arrived_ns))
+            time_ns = arrived_ns
         self.missed += int(str(row.get("missed", 0)))
         self._write(node, {"time_ns": time_ns, "node": node, **row})
         match row:

@@ -33,8 +33,8 @@ class Wires(Protocol):
     def apply(self, rules: Rules) -> None:
         """Put these rules in place of all earlier ones."""
 
-    def counts(self) -> Mapping[str, WireCounts]:
-        """Count per part that counts by itself, and may start again at zero."""
+    def counts(self) -> Mapping[int, WireCounts]:
+        """Count by the node that sent; a node's count may start again at zero."""
 
     def close(self) -> None:
         """Take the wires away, after the nodes."""
@@ -57,14 +57,14 @@ class ShaperWires:
             }
             write_rules(member.data_dir / LINKS_NAME, own)
 
-    def counts(self) -> Mapping[str, WireCounts]:
+    def counts(self) -> Mapping[int, WireCounts]:
         """Ask the nodes that answer."""
         found = {}
         # Which processes run is on the disk, and changes with every restart.
         for member in load(self._folder).members:
             metrics = metrics_of(member)
             if metrics is not None:
-                found[str(member.node)] = WireCounts(
+                found[member.node] = WireCounts(
                     int(metrics.get("network_faults_cut_total", 0)),
                     int(metrics.get("network_faults_lost_total", 0)),
                 )
@@ -74,15 +74,17 @@ class ShaperWires:
         """Leave the files, which nobody reads any more."""
 
 
-def newly_counted(before: Mapping[str, WireCounts], after: Mapping[str, WireCounts]) -> WireCounts:
-    """Add up what was counted meanwhile; a part that started again counts from zero."""
-    cut = lost = 0
-    for part, now in after.items():
-        then = before.get(part, WireCounts())
-        restarted = now.cut < then.cut or now.lost < then.lost
-        cut += now.cut - (0 if restarted else then.cut)
-        lost += now.lost - (0 if restarted else then.lost)
-    return WireCounts(cut, lost)
+def newly_counted(
+    before: Mapping[int, WireCounts], after: Mapping[int, WireCounts]
+) -> dict[int, WireCounts]:
+    """Say what was counted meanwhile, by node; one that started again counts from zero."""
+    found = {}
+    for node, now in after.items():
+        then = before.get(node, WireCounts())
+        if now.cut < then.cut or now.lost < then.lost:
+            then = WireCounts()
+        found[node] = WireCounts(now.cut - then.cut, now.lost - then.lost)
+    return found
 
 
 def _both_ways(rules: Rules, pair: Pair) -> LinkRule:

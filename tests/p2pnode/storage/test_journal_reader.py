@@ -10,7 +10,9 @@ import pytest
 from p2pnode.storage import (
     JournalMissing,
     StoredBlock,
+    copy_journal,
     open_readonly,
+    replace_journal,
 )
 from p2pnode.storage.database import JOURNAL_FILE
 from tests.p2pnode.storage.builders import (
@@ -96,3 +98,19 @@ async def test_blocks_of_one_index_in_two_epochs_are_kept_apart(tmp_path: Path) 
         assert await journal.blocks_beyond(1, [1], 10_000) == tuple(new[1:])
         assert await journal.blocks_beyond(2, [], 10_000) == ()
         assert [one.epoch for _, one in journal.blocks()] == [0, 0, 0, 1, 1, 1]
+
+
+async def test_a_copy_is_one_moment_of_a_running_journal_and_can_take_its_place(
+    tmp_path: Path,
+) -> None:
+    copy = tmp_path / "copy"
+    async with journal_in(tmp_path) as journal:
+        await journal.append([slot(1)])
+        copy_journal(tmp_path, copy)
+        await journal.append([slot(2)])
+    replace_journal(tmp_path, copy)
+    assert not copy.exists()
+    async with journal_in(tmp_path) as journal:
+        assert journal.own_slots() == (slot(1),)
+    with pytest.raises(JournalMissing):
+        copy_journal(tmp_path / "nowhere", copy)

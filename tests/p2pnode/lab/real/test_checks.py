@@ -3,12 +3,14 @@ from p2pnode.lab.real.checks import (
     agreement_ns,
     check,
     conflicts,
+    missed_bites,
     recovery_of,
     stores_check,
+    stray_facts,
 )
 from p2pnode.lab.real.timeline import FaultNote
 from protocol.simulator.checks import Check, Result
-from protocol.simulator.scenario import Crash, Cut, Partition
+from protocol.simulator.scenario import ClockJump, Crash, Cut, Partition
 from protocol.units import MILLISECOND, SECOND
 from tests.p2pnode.lab.real import builders
 
@@ -102,3 +104,39 @@ def test_stores_that_agree_keep_the_promise_and_stores_that_are_not_whole_tell_n
     assert stores_check({"agree": None, "difference": "gone", "audited": None}) == Check(
         "convergence", Result.UNKNOWN, "gone"
     )
+
+
+def test_a_fault_that_did_nothing_is_named_with_the_reason():
+    unbitten = FaultNote("Partition", (0, 1), (0, 1), silent=(1,))
+    failed = FaultNote("Pause", (1,), (0, 1), trouble="node 1 does not run")
+    leaky = FaultNote("Cut", (1,), (0, 1), count=1, passed_bytes=7)
+    assert missed_bites([unbitten, failed, leaky], [None, None, None]) == [
+        "the fault Partition did not bite, as nodes (1,) sent nothing against it",
+        "the fault Pause did not bite: node 1 does not run",
+        "the fault Cut let 7 bytes pass",
+    ]
+
+
+def test_a_side_with_a_quorum_has_to_go_on_if_the_cut_is_long_enough(tmp_path):
+    base = builders.scenario()
+    long = Partition(2 * SECOND, 60 * SECOND, SPLIT.groups)
+    watch = watched(tmp_path, (0, 1, 5_000))
+    idle = watched(tmp_path / "idle")
+    for seen, going, missed in ((watch, (0, 1, 2), 0), (idle, (0, 1, 2), 1)):
+        told = note(long, ended_ns=60 * SECOND)
+        found = recovery_of(long, told, base, seen)
+        assert found is not None
+        assert found.going == going
+        assert len(missed_bites([told], [found])) == missed
+    short = recovery_of(SPLIT, note(SPLIT, ended_ns=3 * SECOND), base, idle)
+    assert short is not None
+    assert short.going == ()
+
+
+def test_a_clock_bites_by_what_its_node_stamped_wrongly(tmp_path):
+    fault = ClockJump(2 * SECOND, 6 * SECOND, 1, 2 * SECOND)
+    with builders.watch(tmp_path) as watch:
+        watch.errors[1] = [(SECOND, 2 * SECOND), (3 * SECOND, 2 * SECOND), (4 * SECOND, 0)]
+        assert stray_facts(fault, note(fault), watch) == 1
+        back = ClockJump(2 * SECOND, 6 * SECOND, 1, -2 * SECOND)
+        assert stray_facts(back, note(back), watch) == 0

@@ -10,7 +10,7 @@ from p2pnode.lab.real.recording import MANIFEST
     ("words", "code", "reason"),
     [
         (["--shape", "calm", "--nodes", "4"], 2, "the scenario has 5 nodes, not 4"),
-        (["--shape", "old-disk"], 2, "not possible on real processes: the fault StaleDisk"),
+        (["--shape", "torn-write"], 2, "not possible on real processes: the fault TornWrite"),
         (["--shape", "calm", "--liars", "1"], 2, "--liars does not go with --shape"),
         (["--shape", "calm", "--detach"], 2, "--detach does not go with --shape"),
         (["--shape", "missing.toml"], 2, "missing.toml: No such file"),

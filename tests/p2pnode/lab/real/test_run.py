@@ -14,7 +14,14 @@ from p2pnode.lab.real.run import play_shape
 from p2pnode.lab.real.shape import shape_of
 from p2pnode.lab.testnet import load
 from protocol.simulator.run import Verdict
-from protocol.simulator.scenario import Crash, Partition, Workload
+from protocol.simulator.scenario import (
+    ClockJump,
+    Crash,
+    Partition,
+    StaleDisk,
+    StoreFailure,
+    Workload,
+)
 from protocol.units import MILLISECOND, SECOND
 from tests.p2pnode.lab.real.builders import UNIFORM, scenario
 from tests.support.namespaces import needs_namespaces
@@ -23,6 +30,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(150)]
 
 SPLIT = Partition(1_600 * MILLISECOND, 4_600 * MILLISECOND, ((0, 2, 3), (1,)))
 CRASH = Crash(3 * SECOND, 3_300 * MILLISECOND, 1)
+FULL = StoreFailure(1_500 * MILLISECOND, 3 * SECOND, 2)
+JUMP = ClockJump(1_500 * MILLISECOND, 4 * SECOND, 3, 2 * SECOND)
+OLD = StaleDisk(1_500 * MILLISECOND, 4_500 * MILLISECOND, 1, 300 * MILLISECOND)
 SCENARIO = replace(
     scenario(conditions=UNIFORM, workload=Workload(4, 0, 4 * SECOND), faults=(SPLIT, CRASH)),
     safety_ns=5 * SECOND,
@@ -41,7 +51,9 @@ def test_a_cut_and_a_crash_bite_and_all_agree_afterwards(links, tmp_path):
     split, crash = played.faults
     assert split.count > 0, "the cut met no traffic"
     assert split.passed_bytes in (0, None)
+    assert split.silent == ()
     assert crash.count == 1, "the node was not alive before"
+    assert len(set(crash.processes)) == 2
     assert [one.begun_ns >= one.planned[0] for one in played.faults] == [True, True]
     apart, back = played.recoveries
     assert (apart.stuck, apart.stuck_commits) == ((1,), 0)
@@ -52,6 +64,21 @@ def test_a_cut_and_a_crash_bite_and_all_agree_afterwards(links, tmp_path):
     assert {member.life for member in load(tmp_path / "net").members} == {Life.GONE}
 
 
+def test_a_full_disk_a_wrong_clock_and_an_old_disk_bite_and_all_agree_afterwards(tmp_path):
+    faults = (FULL, JUMP, OLD)
+    shape = shape_of(replace(SCENARIO, faults=faults, skews_ns=(0, 300 * MILLISECOND)), 2)
+    choice = choose(Links.SHAPER, shape)
+    played = play_shape(shape, choice, tmp_path / "net", tmp_path / "out", lambda _: None)
+    assert (played.verdict, played.reasons) == (Verdict.PASS, ())
+    full, jump, old = played.faults
+    assert full.count > 0, "the node never said that its store had failed"
+    assert jump.count > 0, "nothing was stamped by the wrong clock"
+    assert old.count > 0, "no signed round was forgotten"
+    assert len(set(old.processes)) == 2
+    assert old.begun_ns < old.down_ns < old.ended_ns
+    assert (played.stores["agree"], played.stores["audited"]) == (True, True)
+
+
 def check_folder(out, links):
     made = importlib.util.find_spec("p2pnode.lab.results") and importlib.util.find_spec("polars")
     assert (out / "operations.csv").is_file() is (made is not None)
@@ -59,6 +86,8 @@ def check_folder(out, links):
     assert (manifest["source"], manifest["outcome"]) == ("processes", "pass")
     assert {one["name"]: one["result"] for one in manifest["checks"]} == {
         "agreement": "holds",
+        "own_slot": "holds",
+        "honest_never_slashed": "holds",
         "honest_labels": "holds",
         "liveness": "holds",
         "bites": "holds",

@@ -2,7 +2,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from p2pnode.lab.real.shape import Unplayable, needs_a_switch, rules_of, shape_of
+from p2pnode.lab.real.shape import Unplayable, needs_a_switch, rules_of, shape_of, skewed_nodes
 from p2pnode.network import LinkRule
 from protocol.parameters import minimal, with_pace
 from protocol.simulator.network import Conditions, Delay, Law
@@ -13,11 +13,13 @@ from protocol.simulator.scenario import (
     Clog,
     Crash,
     Cut,
+    DuplicateBurst,
     LossBurst,
     Partition,
     SlowLink,
     StaleDisk,
     StoreFailure,
+    TornWrite,
     Workload,
 )
 from protocol.units import MILLISECOND, SECOND
@@ -46,12 +48,10 @@ def test_the_pace_is_the_machines_unless_the_scenario_is_slower():
     ("change", "reason"),
     [
         ({"twins": (1,)}, "twins"),
-        ({"skews_ns": (0, SECOND)}, "clocks that are off"),
         ({"conditions": replace(INSTANT, duplicate_ppm=1)}, "duplicated messages"),
         ({"behaviours": ((1, Behaviour.SILENT),)}, "a node that is silent"),
-        ({"faults": (ClockJump(SECOND, 2 * SECOND, 1, 5),)}, "the fault ClockJump"),
-        ({"faults": (StoreFailure(SECOND, 2 * SECOND, 1),)}, "the fault StoreFailure"),
-        ({"faults": (StaleDisk(SECOND, 2 * SECOND, 1),)}, "the fault StaleDisk"),
+        ({"faults": (TornWrite(SECOND, 2 * SECOND, 1),)}, "the fault TornWrite"),
+        ({"faults": (DuplicateBurst(SECOND, 2 * SECOND, 5),)}, "the fault DuplicateBurst"),
         ({"faults": (Meteor(),)}, "the fault Meteor"),
         ({"members": 101}, "101 nodes"),
     ],
@@ -61,11 +61,22 @@ def test_what_processes_cannot_do_is_refused_by_name(change, reason):
         shape_of(scenario(**change), 2)
 
 
+def test_faults_of_clocks_and_disks_are_played_and_their_difference_is_told():
+    faults = (ClockJump(1, 2, 1, -5), StoreFailure(1, 2, 2), StaleDisk(1, 2, 3))
+    notes = shape_of(scenario(faults=faults), 64).notes
+    assert [one for one in notes if "database" in one or "journal" in one or "arrival" in one] == [
+        "a store that fails refuses above the database, which is not asked",
+        "an old disk is an old journal; the other files of the node stay as they are",
+        "what a node says whose clock may be off is timed by its arrival",
+    ]
+    assert skewed_nodes(scenario(faults=faults, skews_ns=(0, 0, 7))) == {1, 2}
+
+
 def test_every_reason_is_named_at_once():
-    wrong = scenario(twins=(1,), faults=(Meteor(), StoreFailure(1, 2, 0)))
+    wrong = scenario(twins=(1,), faults=(Meteor(), TornWrite(1, 2, 0)))
     with pytest.raises(Unplayable) as refusal:
         shape_of(wrong, 2)
-    assert all(word in str(refusal.value) for word in ("twins", "Meteor", "StoreFailure"))
+    assert all(word in str(refusal.value) for word in ("twins", "Meteor", "TornWrite"))
 
 
 def test_a_field_that_is_set_and_unknown_here_is_refused_and_not_left_out():

@@ -1,5 +1,6 @@
 """Faults on schedule, with wires that only remember what they were told."""
 
+import os
 import subprocess
 import threading
 from functools import partial
@@ -9,11 +10,11 @@ import trio
 from p2pnode.lab import running
 from p2pnode.lab.processes import Life, identify
 from p2pnode.lab.real.shape import rules_of
-from p2pnode.lab.real.timeline import Timeline
+from p2pnode.lab.real.timeline import Timeline, bite_of_links
 from p2pnode.lab.real.watch import start_clock
 from p2pnode.lab.real.wires import WireCounts
 from p2pnode.lab.testnet import load, save, with_process
-from protocol.simulator.scenario import Crash, LossBurst, Partition, Pause
+from protocol.simulator.scenario import Clog, Crash, LossBurst, Partition, Pause
 from protocol.units import MILLISECOND
 from tests.p2pnode.lab import builders as networks
 from tests.p2pnode.lab.real.builders import scenario
@@ -31,7 +32,7 @@ class FakeWires:
 
     def counts(self):
         self.looks += 1
-        return {"wire": WireCounts(cut=self.looks, lost=2 * self.looks)}
+        return {node: WireCounts(cut=self.looks, lost=2 * self.looks) for node in range(4)}
 
     def close(self):
         """Nothing to take away."""
@@ -82,7 +83,10 @@ def test_a_crash_kills_and_the_restart_comes_from_the_thread_that_outlives_the_r
     monkeypatch.setattr(
         running,
         "restart",
-        lambda folder, node: restarted.append((node, threading.current_thread())),
+        lambda folder, node: (
+            save(with_process(load(folder), node, identify(os.getpid()))),
+            restarted.append((node, threading.current_thread())),
+        ),
     )
     with subprocess.Popen(["sleep", "60"]) as sleeper:
         reap = threading.Thread(target=partial(sleeper.wait, 30))
@@ -92,5 +96,16 @@ def test_a_crash_kills_and_the_restart_comes_from_the_thread_that_outlives_the_r
         reap.join()
     (note,) = timeline.notes
     assert (note.count, note.trouble) == (1, "")
-    assert load(tmp_path).member(1).life is Life.GONE
+    assert note.processes == (str(process), str(identify(os.getpid())))
+    assert load(tmp_path).member(1).life is Life.RUNNING
     assert restarted == [(1, threading.main_thread())]
+
+
+def test_a_cut_bites_as_much_as_its_quietest_side_tried_to_cross_it():
+    split = Partition(0, 1, ((0, 1), (2,)))
+    tried = {("cut", 0): 3, ("cut", 2): 5, ("cut", 3): 9}
+    assert bite_of_links(split, tried) == (3, ())
+    assert bite_of_links(split, {("cut", 0): 3}) == (0, (2,))
+    assert bite_of_links(Clog(0, 1, ((2, 0), (2, 1))), tried) == (5, ())
+    burst = {("lost", 0): 1, ("lost", 1): 2, ("cut", 0): 9}
+    assert bite_of_links(LossBurst(0, 1, 5), burst) == (3, ())

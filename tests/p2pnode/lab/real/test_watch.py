@@ -1,4 +1,5 @@
 import json
+import time
 
 from p2pnode.lab.real.watch import Clock
 from protocol.simulator.scenario import START_NS
@@ -40,3 +41,15 @@ def test_what_was_missed_is_counted_and_said(tmp_path):
     assert (watch.missed, watch.gaps) == (7, 1)
     names = [row["fact"] for row in rows_of(tmp_path, 2)]
     assert names == ["stream_opened", "commit_applied", "stream_broken"]
+
+
+def test_what_a_node_with_a_wrong_clock_says_is_timed_by_its_arrival(tmp_path):
+    with builders.watch(tmp_path) as watch:
+        watch.skewed = frozenset((1,))
+        watch.clock = Clock(time.monotonic_ns() - 50 * SECOND, 0)
+        watch.fact(1, builders.commit(1, 60_000))
+        watch.fact(0, builders.commit(1, 60_000))
+    ((arrived_ns, ahead_ns),) = watch.errors[1]
+    assert 50 * SECOND <= arrived_ns < 60 * SECOND
+    assert ahead_ns == 60 * SECOND - arrived_ns
+    assert [commits[1].time_ns for commits in watch.commits[:2]] == [60 * SECOND, arrived_ns]

@@ -26,7 +26,8 @@ def test_new_rules_replace_all_earlier_ones(tmp_path):
     assert read_rules(testnet.members[0].data_dir / LINKS_NAME) == {}
 
 
-def test_a_part_that_started_again_counts_from_zero():
-    before = {"0": WireCounts(10, 2), "1": WireCounts(5, 5)}
-    after = {"0": WireCounts(13, 2), "1": WireCounts(1, 0), "2": WireCounts(4, 1)}
-    assert newly_counted(before, after) == WireCounts(3 + 1 + 4, 0 + 0 + 1)
+def test_a_node_that_started_again_counts_from_zero():
+    before = {0: WireCounts(10, 2), 1: WireCounts(5, 5)}
+    after = {0: WireCounts(13, 2), 1: WireCounts(1, 0), 2: WireCounts(4, 1)}
+    new = {0: WireCounts(3, 0), 1: WireCounts(1, 0), 2: WireCounts(4, 1)}
+    assert newly_counted(before, after) == new
