@@ -20,6 +20,7 @@ from protocol.ledger.committee import Committee, CommitteeMember, members_digest
 from protocol.ledger.election import Candidate, elect, is_in_second_half
 from protocol.ledger.epoch_record import (
     NEVER,
+    NOBODY,
     Activity,
     EpochRecord,
     Registered,
@@ -76,6 +77,7 @@ class Epochs:
         """Of the committees of a day, the running one last."""
         self._following: tuple[CommitteeMember, ...] = ()
         """The next committee, between its election and the end of this epoch."""
+        self._activity = NOBODY
 
     @property
     def epoch(self) -> Epoch:
@@ -219,6 +221,7 @@ class Epochs:
             self.stopped = f"the next committee would weigh {weight}, and at least {needed} must"
             return (CommitteeTooLight(self.epoch, len(members), weight, needed),)
         self._following = members
+        self._activity = Activity(tuple(self._newcomers), tuple(self._leased))
         return ()
 
     def close(self, commit: Commit, state_digest: Digest) -> tuple[StateFact, ...]:
@@ -294,7 +297,7 @@ class Epochs:
         self._weights = self._weights[-self._parameters.committee_weight_epochs :]
         self._last_rounds = {}
         self._newcomers, self._leased, self._convicted = {}, {}, {}
-        self._following = ()
+        self._following, self._activity = (), NOBODY
 
     # Entries of the state
 
@@ -315,13 +318,8 @@ class Epochs:
         )
 
     def activity(self) -> Activity:
-        """Takes down who did what in the running epoch."""
-        return Activity(
-            tuple(sorted(self._last_rounds.items())),
-            tuple(self._newcomers),
-            tuple(self._leased),
-            tuple(self._convicted),
-        )
+        """Takes down, at the end of an epoch, who asked for a seat in it."""
+        return self._activity
 
     def load(self, record: EpochRecord) -> None:
         """Takes over what another state took down."""
@@ -335,10 +333,9 @@ class Epochs:
 
     def load_activity(self, activity: Activity) -> None:
         """Takes over what another state took down."""
-        self._last_rounds = dict(activity.last_rounds)
+        self._activity = activity
         self._newcomers = dict.fromkeys(activity.newcomers)
         self._leased = dict.fromkeys(activity.leased)
-        self._convicted = dict.fromkeys(activity.convicted)
 
     def resume(self, boundary: Boundary) -> None:
         """Begins the epoch after a loaded state that ends one.

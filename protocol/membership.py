@@ -3,7 +3,6 @@
 A seat is of one epoch, and so are the votes that it compares: both begin anew with each.
 """
 
-from collections.abc import Iterator
 from typing import Final
 
 from protocol import effects as fx
@@ -78,10 +77,9 @@ class Membership:
         if self.validator is not None and is_of_epoch:
             self.validator.hear(peer, summary.tips)
 
-    def notice(self, block: VerifiedBlock) -> Iterator[fx.Fact]:
+    def notice(self, block: VerifiedBlock) -> tuple[fx.Fact, ...]:
         """Looks at a block that joined the graph: what it says of this node's own key."""
-        if self.validator is not None:
-            yield from self.validator.warnings(block)
+        return self.validator.warnings(block) if self.validator is not None else ()
 
     def exile(self, member: MemberIndex) -> bool:
         """Stops referring to an equivocator; returns whether this node is to report it."""

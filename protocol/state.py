@@ -254,6 +254,7 @@ class State:
         for identifier, before in self._register.touched.items():
             self._facts += facts_of_job(before, self.jobs[identifier])
         if commit.closes:
+            self.attendance.take_down()
             self._facts += self.epochs.elect(commit)
         self.digest = self._entries.seal()
         if commit.closes:

@@ -62,7 +62,8 @@ class Presence:
     present: tuple[AccountId, ...]
     """Who kept the step before, ascending."""
     blocks: tuple[tuple[AccountId, int], ...]
-    """How many final blocks each account had in the running step so far, by account."""
+    """How many final blocks each account had in the running step so far, by account. Taken down
+    where an epoch ends; elsewhere it follows from the ordered blocks, and is empty here."""
 
 
 class Attendance:
@@ -79,6 +80,7 @@ class Attendance:
         self._blocks: dict[AccountId, int] = {}
         self._uptimes: dict[AccountId, Uptime] = {}
         self._changed = False
+        self._presence = Presence(self.step, self.present, ())
 
     def count(self, authors: Iterable[AccountId]) -> None:
         """Takes in the authors of final blocks, each once for each block."""
@@ -101,6 +103,7 @@ class Attendance:
         self._changed = True
         self._blocks.clear()
         self.step = Step(self.step + 1)
+        self._presence = Presence(self.step, self.present, ())
 
     def kept(self, account: AccountId, parameters: Parameters) -> int:
         """Counts how many of the latest `uptime_steps` an account kept."""
@@ -112,12 +115,17 @@ class Attendance:
         kept = self.kept(account, parameters)
         return kept * BASIS >= parameters.uptime_min * parameters.uptime_steps
 
+    def take_down(self) -> None:
+        """Puts the blocks that were counted so far into the record."""
+        self._presence = Presence(self.step, self.present, tuple(sorted(self._blocks.items())))
+
     def record(self) -> Presence:
-        """Takes down the running step."""
-        return Presence(self.step, self.present, tuple(sorted(self._blocks.items())))
+        """The running step and the last one."""
+        return self._presence
 
     def load(self, presence: Presence) -> None:
-        """Takes over the running step of another state."""
+        """Takes over the record of another state."""
+        self._presence = presence
         self.step, self.present = presence.step, presence.present
         self._blocks = dict(presence.blocks)
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from protocol.ledger.certificate import Boundary, Closed
 from protocol.ledger.committee import Committee, CommitteeMember
-from protocol.units import AccountId, Credits, Digest, Epoch, MemberIndex, Round, Signature, Weight
+from protocol.units import AccountId, Credits, Digest, Epoch, MemberIndex, Signature, Weight
 
 NEVER: Final = Epoch(-1)
 
@@ -83,12 +83,17 @@ class EpochRecord:
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """Who did what in the running epoch; empty when one begins."""
+    """Who asked for a seat in an epoch that has ended; their stakes are recorded at its end.
 
-    last_rounds: tuple[tuple[MemberIndex, Round], ...]
-    newcomers: tuple[AccountId, ...]
-    leased: tuple[AccountId, ...]
-    convicted: tuple[AccountId, ...]
+    What members did in the running epoch is in no entry: it follows from the ordered blocks, and
+    all that is left of it at the end is the next committee.
+    """
+
+    newcomers: tuple[AccountId, ...] = ()
+    leased: tuple[AccountId, ...] = ()
+
+
+NOBODY: Final = Activity()
 
 
 def seats_of(committee: Committee) -> Seats:

@@ -5,7 +5,7 @@ only once it has heard from a quorum, or once the whole network stands still, an
 this epoch when the network shows a block of its own that its store does not know.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Final
 
 from protocol import effects as fx
@@ -113,12 +113,14 @@ class Validator:
         if tips[self.member] <= own_tip:
             self._heard.add(member)
 
-    def warnings(self, block: VerifiedBlock) -> Iterator[fx.Fact]:
+    def warnings(self, block: VerifiedBlock) -> tuple[fx.Fact, ...]:
         """What an accepted block says of this node's own memory and key."""
+        found: tuple[fx.Fact, ...] = ()
         if self.notice(block):
-            yield fx.SittingOut(self.last_round, self.seen_round)
-        if self._is_twins(block):
-            yield fx.KeySeenElsewhere(block.block.round)
+            found = (fx.SittingOut(self.last_round, self.seen_round),)
+        if block.block.author == self.member and self._is_twins(block):
+            found = (*found, fx.KeySeenElsewhere(block.block.round))
+        return found
 
     def notice(self, block: VerifiedBlock) -> bool:
         """Notes an accepted block; returns True when this node must sign no more.
@@ -144,13 +146,13 @@ class Validator:
         return True
 
     def _is_twins(self, block: VerifiedBlock) -> bool:
-        """Whether somebody else made this accepted block with this node's key since its start.
+        """Whether somebody else made this accepted block of this node's key since its start.
 
         A block from before, which this node's store has forgotten, is nobody else's.
         """
         body = block.block
         is_new = body.time_ms * MILLISECOND >= self._started_at + TWIN_MARGIN
-        return is_new and body.author == self.member and block.digest != self._own.get(body.round)
+        return is_new and block.digest != self._own.get(body.round)
 
     def exile(self, member: MemberIndex) -> bool:
         """Stops referring to a member that equivocated; returns False when it was known for it.
