@@ -165,8 +165,7 @@ async def _open(
         if journal.backup:
             log.info("journal_migrated", backup=str(journal.backup))
         signs = may_sign(journal)
-        validates = "validator" in settings.roles and signs
-        core = Core(joined.genesis, identity, validates=validates)
+        core = Core(joined.genesis, identity, validates="validator" in settings.roles and signs)
         async with open_network(network_settings, seeds.signing, gate) as network:
             yield Opened(settings, folder, seeds, joined, core, journal, network, signs)
 

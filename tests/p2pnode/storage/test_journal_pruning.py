@@ -88,7 +88,7 @@ async def test_a_pruned_journal_goes_on_where_it_was(tmp_path: Path) -> None:
         assert [number for number, _ in journal.blocks()] == list(range(21, 41))
         assert await journal.block(stored(0, 3).digest) is None
         assert await journal.block(stored(3, 33).digest) == stored(3, 33)
-        assert await journal.blocks_beyond([35], 10_000) == tuple(
+        assert await journal.blocks_beyond(3, [35], 10_000) == tuple(
             stored(3, round_) for round_ in range(36, 40)
         )
         with open_readonly(tmp_path, digest_of) as reader:
