@@ -1,12 +1,10 @@
 """Seats, candidates, convictions and certificates, as a state driven by hand keeps them."""
 
-from dataclasses import dataclass, field
-
 import pytest
 from msgspec.structs import replace
 
 from protocol.encoding import digest_of, encode
-from protocol.errors import Reason, Rejected
+from protocol.errors import Reason
 from protocol.facts import (
     BoundaryDisputed,
     CommitteeTooLight,
@@ -14,10 +12,8 @@ from protocol.facts import (
     EpochClosed,
     OperationFailed,
     Slashed,
-    StateFact,
 )
 from protocol.ledger.block import content_of, genesis_reference
-from protocol.ledger.ordering import Commit
 from protocol.messages import (
     VERSION,
     Block,
@@ -25,104 +21,19 @@ from protocol.messages import (
     EpochPayload,
     EquivocationEvidence,
     Lease,
-    Payload,
     Registration,
     StakeDeposit,
 )
-from protocol.parameters import Parameters, minimal
+from protocol.parameters import minimal
 from protocol.signing import BLOCK, EPOCH, REAL
-from protocol.units import CREDIT, CommitIndex, Digest, MemberIndex, Round
+from protocol.units import CREDIT, Digest, Round
 from tests.support.builders import (
-    RICHES,
     STAKE,
     account_id,
     account_seed,
-    make_genesis,
-    make_operation,
-    make_state,
     vrf_key,
 )
-from tests.support.dag_builder import Loom
-
-ANN, BEA, CID, DOT, NEW = (account_id(number) for number in (0, 1, 2, 3, 9))
-MEMBERS = 4
-
-
-@dataclass
-class Town:
-    """A state whose epochs have one commit; whoever is named took part in it."""
-
-    members: int = MEMBERS
-    parameters: Parameters = field(default_factory=minimal)
-
-    def __post_init__(self) -> None:
-        available = STAKE + RICHES
-        self.genesis = make_genesis(
-            self.members, parameters=self.parameters, available=available, others=[9]
-        )
-        self.state = make_state(self.genesis)
-        self.nonces: dict[int, int] = {}
-
-    @property
-    def accounts(self) -> list[bytes]:
-        return [member.account for member in self.state.committee.members]
-
-    def commit(
-        self,
-        *sent: tuple[int, Payload],
-        closes: bool = False,
-        present: dict[int, int] | None = None,
-        equivocations: tuple[tuple[MemberIndex, Round], ...] = (),
-    ) -> tuple[StateFact, ...]:
-        """Orders operations; `present` gives the round of the block of each numbered account."""
-        state = self.state
-        loom = Loom(state.committee)
-        rows = {account_id(number): last for number, last in (present or {}).items()}
-        blocks = tuple(
-            loom.weave(index, rows[member.account], [])
-            for index, member in enumerate(state.committee.members)
-            if member.account in rows
-        )
-        index = CommitIndex(state.index + 1)
-        name = index.to_bytes(8, "big")
-        entries = [self.operation(number, payload) for number, payload in sent]
-        commit = Commit(
-            index=index,
-            leader_round=Round(20 if closes else 1),
-            leader=digest_of(b"leader", name),
-            digest=digest_of(b"commit", name),
-            time_ms=state.commit_time_ms + 1_000,
-            beacon=digest_of(b"beacon", name),
-            blocks=blocks,
-            equivocations=equivocations,
-            epoch=state.committee.epoch,
-            base_round=Round(20 * state.committee.epoch),
-            closes=closes,
-        )
-        return state.apply(commit, entries)
-
-    def close(self, *numbers: int) -> tuple[StateFact, ...]:
-        """Ends the epoch; those named were there in its last round."""
-        return self.commit(closes=True, present=dict.fromkeys(numbers, 20))
-
-    def operation(self, number: int, payload: Payload):
-        nonce = self.nonces.get(number, 0)
-        self.nonces[number] = nonce + 1
-        return make_operation(self.genesis, number, nonce, payload)
-
-    def lease(self) -> Lease:
-        return Lease(self.state.committee.beacon_at_start)
-
-    def attestation(self, number: int, boundary: Digest | None = None) -> EpochAttestation:
-        closed = self.state.epochs.closed[-1]
-        digest = boundary or closed.digest
-        signature = REAL.sign(account_seed(number), EPOCH, digest)
-        return EpochAttestation(closed.committee.epoch, digest, signature)
-
-    def refusal(self, number: int, payload: EpochPayload) -> Reason:
-        with pytest.raises(Rejected) as caught:
-            self.state.epochs.check(account_id(number), payload)
-        return caught.value.reason
+from tests.support.town import ANN, BEA, CID, DOT, NEW, Town
 
 
 def test_members_that_were_there_to_the_end_go_on() -> None:
