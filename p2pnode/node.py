@@ -175,12 +175,8 @@ _TOPICS: Final = (BLOCKS_TOPIC, OPERATIONS_TOPIC)
 
 async def _serve(opened: Opened, hooks: Hooks) -> None:
     """Ties the adapters together and runs them until a signal comes."""
-    settings, folder, core, network = (
-        opened.settings,
-        opened.folder,
-        opened.core,
-        opened.network,
-    )
+    settings, folder = opened.settings, opened.folder
+    core, network = opened.core, opened.network
     clock = NodeClock(opened.joined.genesis.time_ms, hooks.clock_error_ns)
     facts = FactLog()
     store = await open_artifacts(folder.artifacts, ARTEFACT_BYTES_MAX, STORE_BYTES_MAX)

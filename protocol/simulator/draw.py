@@ -92,12 +92,16 @@ def _parameters(stream: Stream) -> Parameters:
 def _faults(
     stream: Stream, features: Sequence[Feature], cast: Cast, late_ns: int
 ) -> tuple[Fault, ...]:
-    """Draws everything that goes wrong for a time; old disks come first and alone."""
-    nodes = len(cast.stakes) + cast.observers
+    """Draws everything that goes wrong for a time; old disks come first and alone.
+
+    Links of twins fail as all others do: one that kept them would join what a partition divides.
+    """
+    originals = len(cast.stakes) + cast.observers
     found = [draw_stale_disk(stream, node, is_first=late_ns > 0) for node in cast.stale]
-    order = (node for node in stream.shuffled(range(nodes)) if node not in cast.stale)
+    order = (node for node in stream.shuffled(range(originals)) if node not in cast.stale)
     kinds = [one for one in features if isinstance(one, Kind)]
-    return (*found, *draw_faults(stream, kinds, Targets(nodes, order), late_ns))
+    targets = Targets(originals + len(cast.twins), order)
+    return (*found, *draw_faults(stream, kinds, targets, late_ns))
 
 
 def _sync_delay(stream: Stream) -> Delay | None:

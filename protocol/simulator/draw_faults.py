@@ -94,7 +94,7 @@ class Targets:
     """Whom faults may hit.
 
     Attributes:
-        nodes: How many there are.
+        nodes: How many there are, twins included.
         spare: Nodes in the order in which faults of one node take them, each a node of its own.
     """
 

@@ -74,7 +74,7 @@ def _faults(stream: Stream, features: Sequence[Feature], cast: Cast) -> Iterator
         stretch = stream.pick(STRETCHES)
         chosen = stream.shuffled(kinds)[: stream.between(1, KINDS_MAX)]
         order = (node for node in stream.shuffled(range(NODES)) if node not in cast.stale)
-        for fault in draw_faults(stream, chosen, Targets(NODES, order)):
+        for fault in draw_faults(stream, chosen, Targets(NODES + len(cast.twins), order)):
             yield _stretched(fault, stretch, time)
         time += stretch * SAFETY_NS + REST_NS
 

@@ -32,6 +32,7 @@ GROUP_PARSERS = {
     "ledger": "p2pnode.offline.ledger_commands:build_parser",
     "genesis": "p2pnode.offline.genesis_commands:build_parser",
     "keys": "p2pnode.offline.keys_commands:build_parser",
+    "sign": "p2pnode.offline.sign_commands:build_parser",
     "lottery": "p2pnode.offline.lottery_commands:build_parser",
 }
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

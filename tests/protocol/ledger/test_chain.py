@@ -5,8 +5,8 @@ import pytest
 from protocol.errors import Reason, Rejected
 from protocol.messages import StakeDeposit
 from protocol.units import MemberIndex
-from tests.protocol.ledger.test_pool import GENESIS, Bench, chain, operation
 from tests.support.builders import account_id, make_operation
+from tests.support.pool_bench import GENESIS, Bench, chain, operation
 
 
 def test_what_an_ended_epoch_did_not_order_is_brought_in_again() -> None:

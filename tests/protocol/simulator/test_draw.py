@@ -1,8 +1,9 @@
 from collections import Counter
+from itertools import chain
 
 from protocol.simulator.draw import draw_scenario
 from protocol.simulator.draw_faults import LATE_NS, SAFETY_NS
-from protocol.simulator.scenario import START_NS, Scenario, StaleDisk
+from protocol.simulator.scenario import START_NS, Partition, Scenario, StaleDisk
 from protocol.units import SECOND
 
 SEEDS = 500
@@ -44,6 +45,17 @@ def test_a_member_with_an_old_disk_is_back_a_second_before_anything_else_goes_wr
         mixed += bool(back and later)
         assert all(start >= end + SECOND for start in later for end in back)
     assert mixed > 20
+
+
+def test_a_partition_divides_all_nodes_and_twins_too() -> None:
+    with_twins = 0
+    for seed in range(1, 300):
+        scenario = draw_scenario(seed)
+        for fault in scenario.faults:
+            if isinstance(fault, Partition):
+                with_twins += bool(scenario.twins)
+                assert sorted(chain(*fault.groups)) == list(range(scenario.nodes))
+    assert with_twins > 20
 
 
 def test_each_class_fires_in_a_fifth_of_the_seeds_and_is_alone_in_a_fiftieth() -> None:

@@ -1,10 +1,11 @@
 """Draws only: playing one takes half a minute, and `make simulate` plays twenty."""
 
 from collections import Counter
+from itertools import chain
 
 from protocol.simulator.draw_features import MIXED_IN, MIXTURES
 from protocol.simulator.draw_large import LENGTH_NS, NODES, draw_large_scenario
-from protocol.simulator.scenario import START_NS, Scenario, StaleDisk
+from protocol.simulator.scenario import START_NS, Partition, Scenario, StaleDisk
 from protocol.units import SECOND
 from tests.protocol.simulator.test_draw import CLASSES, kinds_of
 
@@ -28,6 +29,17 @@ def test_twenty_seeds_have_each_class_equally_often() -> None:
     fired = Counter(kind for scenario in DRAWN for kind in kinds_of(scenario))
     assert set(fired.values()) == {MIXED_IN}
     assert len(fired) == CLASSES
+
+
+def test_a_partition_divides_all_nodes_and_twins_too() -> None:
+    divided = [
+        sorted(chain(*fault.groups)) == list(range(scenario.nodes))
+        for scenario in DRAWN
+        if scenario.twins
+        for fault in scenario.faults
+        if isinstance(fault, Partition)
+    ]
+    assert divided == [True] * len(divided) != []
 
 
 def test_faults_come_in_waves_from_the_start_to_the_end() -> None:

@@ -15,7 +15,7 @@ def judged(folder, *rows):
 
 
 def proposed(block_round, digest):
-    named = {"round": block_round, "digest": digest * 32, "operations": 0}
+    named = {"epoch": 0, "round": block_round, "digest": digest * 32, "operations": 0}
     return {"fact": "block_proposed", "at_ms": 5} | named
 
 

@@ -126,7 +126,7 @@ def test_faults_that_can_be_at_one_time_are_not_refused(both: str) -> None:
         (
             text(nodes="[nodes]\nstakes = [1, 5_000_000_000_000]\n", fault=""),
             "line 3: nodes.stakes: stakes and 1000000 credits for each node come to 5000002000001 "
-            "credits, and a network has 4611686018427 at most",
+            "credits, and a network has 1152921504606 at most",
         ),
         (links('region_delays = [["0 s"], ["1 s"]]'), "expected as many columns as rows"),
         (

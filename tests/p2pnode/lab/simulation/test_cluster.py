@@ -14,7 +14,8 @@ from p2pnode.lab.results import MissingExtra
 from p2pnode.lab.simulation.cluster import joined
 from p2pnode.lab.simulation.commands import main
 from p2pnode.lab.simulation.library import ScenarioError
-from p2pnode.lab.simulation.sweeping import Means, read_rows, run_sweep
+from p2pnode.lab.simulation.rows import read_rows
+from p2pnode.lab.simulation.sweeping import Means, run_sweep
 from tests.p2pnode.lab.simulation.test_sweeping import sweep
 
 WORKERS = 2

@@ -57,7 +57,8 @@ def test_a_shipped_scenario_comes_to_what_it_says_and_its_faults_bite(name: str)
 
 
 def test_the_scenario_that_a_seed_draws_has_a_name_too() -> None:
-    assert load_scenario("swarm", 254).scenario == draw_scenario(254)
+    assert draw_scenario(6).conditions.region_delays_ns
+    assert load_scenario("swarm", 6).scenario == draw_scenario(6)
 
 
 def test_regions_that_a_seed_draws_are_as_a_file_may_have_them() -> None:
