@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import pytest
 
 from protocol.encoding import content_digest
@@ -7,7 +5,6 @@ from protocol.simulator.catalogue import calm, misbehaving
 from protocol.simulator.quality import (
     Quality,
     is_less_likely,
-    lies_beyond_bound,
     quality_of,
     result_quality,
 )
