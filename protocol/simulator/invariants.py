@@ -10,8 +10,9 @@ from typing import Final
 from protocol.accounts import Accounts
 from protocol.core import Core
 from protocol.job.lottery import score
-from protocol.job.record import Draw, Job, Phase, Status
+from protocol.job.record import Draw, Fault, Job, Phase, Status
 from protocol.parameters import Parameters
+from protocol.simulator.adversary import right_result
 from protocol.simulator.log import Log, Violation
 from protocol.simulator.world import World
 from protocol.units import AccountId, CommitIndex, Digest, JobId
@@ -99,9 +100,24 @@ def _still_bound(core: Core, job: Job) -> tuple[AccountId, ...]:
     )
 
 
-def honest_never_slashed(_: World, log: Log) -> list[Violation]:
-    """No node that kept every rule loses stake."""
-    return [one for one in log.found if one.invariant == "honest_never_slashed"]
+def honest_never_slashed(world: World, log: Log) -> list[Violation]:
+    """No node that kept every rule loses stake, and never for what every honest run yields.
+
+    However many liars there are, they slash a worker only with a wrong result that was accepted.
+    """
+    found = [one for one in log.found if one.invariant == "honest_never_slashed"]
+    honest = frozenset(world.accounts[number] for number in world.scenario.honest)
+    for number, core in _cores(world):
+        found += [
+            Violation("honest_never_slashed", number, f"{slash.account.hex()} for a right result")
+            for job in core.state.jobs.values()
+            for slash in job.slashes
+            if slash.reason is Fault.WRONG_RESULT
+            and slash.account in honest
+            and job.accepted is not None
+            and job.accepted.output == right_result(job.offer)
+        ]
+    return found
 
 
 def accountability(_: World, log: Log) -> list[Violation]:

@@ -13,7 +13,8 @@ from protocol.errors import Reason
 from protocol.facts import EpochClosed, OperationApplied, OperationFailed, Settled, Slashed
 from protocol.job.record import Fault
 from protocol.simulator.scenario import Behaviour, Scenario, StaleDisk
-from protocol.units import AccountId, CommitIndex, Digest, Epoch, JobId, Round
+from protocol.simulator.workload import OBSERVER_STAKE
+from protocol.units import BASIS, CREDIT, AccountId, CommitIndex, Digest, Epoch, JobId, Round
 
 LIARS: Final = tuple(
     behaviour
@@ -215,10 +216,15 @@ class Log:
 
 def outvotes(scenario: Scenario) -> bool:
     """Whether those who lie about results have a third of the stake, so that no bound holds."""
-    total = sum(scenario.stakes)
-    lying = sum(
-        scenario.stakes[node]
-        for node, behaviour in scenario.behaviours
-        if behaviour in LIARS and node < len(scenario.stakes)
-    )
-    return 3 * lying >= total
+    return 3 * lying_share_bp(scenario) >= BASIS
+
+
+def lying_share_bp(scenario: Scenario) -> int:
+    """The liars' part of all stake that may be drawn for work, in basis points, rounded up.
+
+    Nodes outside the committee work, too, where their owners stake.
+    """
+    observer = OBSERVER_STAKE // CREDIT if scenario.workload.observer_stakes else 0
+    stakes = [*scenario.stakes, *(observer for _ in range(scenario.observers))]
+    lying = sum(stakes[node] for node, behaviour in scenario.behaviours if behaviour in LIARS)
+    return -(-lying * BASIS // sum(stakes))

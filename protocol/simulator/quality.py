@@ -11,11 +11,9 @@ from typing import Final
 from protocol.job.record import ResultOutcome
 from protocol.simulator.adversary import right_result
 from protocol.simulator.chance import MILLION
-from protocol.simulator.log import LIARS, Violation
+from protocol.simulator.log import Violation, lying_share_bp
 from protocol.simulator.scenario import Scenario
-from protocol.simulator.workload import OBSERVER_STAKE
 from protocol.simulator.world import World
-from protocol.units import BASIS, CREDIT
 
 SURPRISE_PPM: Final = 1
 """A number of wrong results less likely than this breaks the promise."""
@@ -65,14 +63,6 @@ def result_quality(world: World) -> list[Violation]:
 def lies_beyond_bound(scenario: Scenario) -> bool:
     """Whether more results are wrong than a network of these terms assumes."""
     return lying_share_bp(scenario) > scenario.parameters.assumed_fault_share
-
-
-def lying_share_bp(scenario: Scenario) -> int:
-    """The liars' part of all stake that may be drawn for work, in basis points, rounded up."""
-    observer = OBSERVER_STAKE // CREDIT
-    stakes = [*scenario.stakes, *(observer for _ in range(scenario.observers))]
-    lying = sum(stakes[node] for node, behaviour in scenario.behaviours if behaviour in LIARS)
-    return -(-lying * BASIS // sum(stakes))
 
 
 def is_less_likely(count: int, chances_ppm: Sequence[int], limit_ppm: int) -> bool:

@@ -180,7 +180,7 @@ def test_drawn_networks_with_short_epochs_keep_every_promise(seed: int) -> None:
     terms = with_terms(
         drawn.parameters, epoch_rounds=16 + seed, epoch_rounds_min=8, committee_weight_min=0
     )
-    run = Run(replace(drawn, parameters=terms)).until(drawn.safety_ns + 20 * SECOND)
+    run = Run(replace(drawn, parameters=terms)).until(drawn.safety_ns + 30 * SECOND)
     assert len(run.log.epochs) >= 1, "no epoch ended"
     assert broken(run) == []
 

@@ -6,7 +6,7 @@ from protocol import effects as fx
 from protocol.balances import Pledge
 from protocol.errors import Reason
 from protocol.facts import Settled, Slashed
-from protocol.job.record import Fault
+from protocol.job.record import Fault, Slash
 from protocol.simulator import invariants
 from protocol.simulator.catalogue import calm
 from protocol.simulator.invariants import SAFETY, liveness, newest_index
@@ -196,6 +196,25 @@ def test_a_draw_is_retraced_from_its_seed_and_from_the_order_of_leaders() -> Non
     assert [one.detail.split(": ")[1] for one in wrong] == [
         "another order than its seed and weights give"
     ] * 2
+
+
+@pytest.mark.slow
+def test_liars_however_many_slash_nobody_where_the_right_result_is_accepted() -> None:
+    world, log = run(25)
+    core = world.nodes[1].core
+    assert core is not None
+    jobs = core.state._register._jobs
+    identifier, job = next(iter(jobs.items()))
+    assert job.accepted is not None
+    worker = job.executors[0].account
+    convicted = replace(job, slashes=(Slash(worker, Credits(5), Fault.WRONG_RESULT),))
+    jobs[identifier] = convicted
+    assert invariants.honest_never_slashed(world, log) == [
+        Violation("honest_never_slashed", 1, f"{worker.hex()} for a right result")
+    ]
+    lie = replace(job.accepted, output=Digest(b"l" * 32))
+    jobs[identifier] = replace(convicted, groups=(lie, *job.groups[1:]))
+    assert invariants.honest_never_slashed(world, log) == []
 
 
 @pytest.mark.slow

@@ -4,8 +4,9 @@ from protocol import effects as fx
 from protocol.errors import Reason
 from protocol.facts import OperationApplied, OperationFailed, Slashed
 from protocol.job.record import Fault
-from protocol.simulator.catalogue import calm
-from protocol.simulator.log import Log, outvotes
+from protocol.simulator.catalogue import calm, working_badly
+from protocol.simulator.log import Log, lying_share_bp, outvotes
+from protocol.simulator.quality import lies_beyond_bound
 from protocol.simulator.scenario import Behaviour, Scenario
 from protocol.units import AccountId, CommitIndex, Credits, Digest, JobId, Round
 
@@ -71,3 +72,20 @@ def test_what_liars_with_a_third_of_the_stake_do_to_workers_is_counted() -> None
     assert log.outvoted == 1
     assert tell(log, 1, slashed(0, None)) == [("honest_never_slashed", 1)]
     assert tell(log_of(few), 1, slashed(0, JOB)) == [("honest_never_slashed", 1)]
+
+
+def test_the_share_of_liars_counts_all_stake_that_works() -> None:
+    calm_one = calm(1, members=4)
+    assert lying_share_bp(calm_one) == 0
+    one = replace(calm_one, behaviours=((0, Behaviour.LYING), (1, Behaviour.SILENT)))
+    assert lying_share_bp(one) == 2_500
+    assert lying_share_bp(replace(one, observers=1)) == 2_000
+    assert lies_beyond_bound(one)
+
+
+def test_a_liar_outside_the_committee_outvotes_with_what_its_owner_stakes() -> None:
+    staking = working_badly(2, Behaviour.LAZY)
+    assert (lying_share_bp(staking), outvotes(staking)) == (3_334, True)
+    workload = replace(staking.workload, observer_stakes=False)
+    idle = replace(staking, workload=workload)
+    assert (lying_share_bp(idle), outvotes(idle)) == (2_000, False)

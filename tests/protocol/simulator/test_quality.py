@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import pytest
 
 from protocol.encoding import content_digest
@@ -7,8 +5,6 @@ from protocol.simulator.catalogue import calm, misbehaving
 from protocol.simulator.quality import (
     Quality,
     is_less_likely,
-    lies_beyond_bound,
-    lying_share_bp,
     quality_of,
     result_quality,
 )
@@ -31,15 +27,6 @@ def test_the_chance_of_so_many_hits_is_exact() -> None:
     assert not is_less_likely(1, (tenth, half), 550_000)
     assert not is_less_likely(0, (tenth,), 1_000_000)
     assert is_less_likely(2, (tenth,), 1)
-
-
-def test_the_share_of_liars_counts_stake() -> None:
-    calm_one = calm(1, members=4)
-    assert lying_share_bp(calm_one) == 0
-    one = replace(calm_one, behaviours=((0, Behaviour.LYING), (1, Behaviour.SILENT)))
-    assert lying_share_bp(one) == 2_500
-    assert lying_share_bp(replace(one, observers=1)) == 2_000
-    assert lies_beyond_bound(one)
 
 
 @pytest.mark.slow
