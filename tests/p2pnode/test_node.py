@@ -107,6 +107,7 @@ async def restored(folder: Path) -> AsyncIterator[Restored]:
             core,
             journal,
             FakeNetwork().port,
+            may_sign=True,
         )
         await node._restore(opened, driver)
         yield Restored(core, driver, world, opened)
