@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from heapq import nlargest
 from itertools import count
 from typing import Final
 
@@ -22,7 +23,14 @@ from p2pnode.money import in_credits
 from p2pnode.network import Network, NetworkError, peer_id_of
 from p2pnode.settings import Settings
 from p2pnode.storage import ArtifactStore, ArtifactTooLarge, StorageError
-from p2pnode.views import account_view, ending_reason, find_job, job_line, ledger_view
+from p2pnode.views import (
+    account_view,
+    ending_reason,
+    find_job,
+    job_line,
+    ledger_view,
+    missing_job,
+)
 from p2pnode.world import BLOCKS_TOPIC, OPERATIONS_TOPIC, topic_of
 from protocol import effects as fx
 from protocol import events as ev
@@ -157,14 +165,15 @@ class NodeControl:
 
     def jobs(self, limit: int) -> Sequence[Mapping[str, object]]:
         """Newest jobs first."""
-        newest = list(self._core.state.jobs.values())[-limit:]
-        return [job_line(job) for job in reversed(newest)]
+        jobs = self._core.state.jobs.values()
+        newest = nlargest(limit, jobs, key=lambda job: (job.opened_index, job.identifier))
+        return [job_line(job) for job in newest]
 
     def job(self, job: bytes) -> Mapping[str, object]:
         """One job with its receipt."""
         found = find_job(self._core, JobId(job))
         if found is None:
-            raise ControlError("unknown_job", "no such job is known to this node", 404)
+            raise ControlError("unknown_job", missing_job(self._core), 404)
         return found
 
     def operation(self, identifier: bytes) -> Mapping[str, object]:
@@ -293,7 +302,7 @@ class NodeControl:
         """The accepted output of a job, fetched when it is not here yet."""
         record = self._core.state.jobs.get(JobId(job))
         if record is None:
-            raise ControlError("unknown_job", "no such job is known to this node", 404)
+            raise ControlError("unknown_job", missing_job(self._core), 404)
         accepted = record.accepted
         if accepted is None:
             ended = record.ending.value if record.ending else f"it is {record.phase.value}"

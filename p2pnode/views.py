@@ -4,6 +4,7 @@ Accounts and digests are lower-case hexadecimal, money is integer millionths of 
 """
 
 from collections.abc import Mapping
+from typing import Final
 
 from p2pnode.facts import plain
 from protocol.balances import YIELD_SCALE, Account
@@ -21,6 +22,8 @@ from protocol.job.record import (
 )
 from protocol.messages import Offer, VerifiedOperation
 from protocol.units import BASIS, AccountId, Credits, Digest, JobId
+
+HOUR_MS: Final = 3_600_000
 
 ABSENT = (Status.DECLINED, Status.MISSED)
 
@@ -79,18 +82,13 @@ def account_view(core: Core, account: AccountId) -> dict[str, object]:
     if account not in core.state.accounts:
         return base
     held = core.state.accounts.of(account)
-    escrow = sum(
-        core.state.accounts.escrow_of(identifier)
-        for identifier, job in core.state.open_jobs.items()
-        if job.requester == account
-    )
     return base | {
         "available": held.available,
         "staked": held.staked,
         "pledged": held.pledged,
         "free_stake": held.free_stake,
         "unbonding": [plain(_fields(entry)) for entry in held.unbonding],
-        "escrow": escrow,
+        "escrow": held.escrow,
         "nonce": held.nonce,
         "yield": _yield_view(core, account, held),
         "custody": plain(_fields(held.custody)) if held.custody else None,
@@ -202,6 +200,15 @@ def find_job(core: Core, identifier: JobId) -> dict[str, object] | None:
     if operation is None or not isinstance(operation.operation.payload, Offer):
         return None
     return pending_job_view(operation, core.pool.is_in_block(Digest(identifier)))
+
+
+def missing_job(core: Core) -> str:
+    """Says why a job is not shown, and who still knows it if it ended long ago."""
+    hours = core.parameters.ended_job_kept_ms // HOUR_MS
+    return (
+        f"no such job is known to this node: it never became final here, or it ended more than "
+        f"{hours} hours of ledger time ago and only the ledger's history has it (ledger export)"
+    )
 
 
 def _executor_view(job: Job, executor: Executor) -> dict[str, object]:

@@ -56,7 +56,7 @@ class Kind(Generic[Key, Value]):
     name: str
     form: type[Value]
 
-    def key(self, of: Key) -> bytes:
+    def key(self, of: bytes) -> bytes:
         """Makes a whole key."""
         return bytes((self.number,)) + of
 

@@ -1,7 +1,7 @@
 """Compares exports of several nodes: do their final sequences agree as far as all of them go?
 
-Nothing is derived here. Commit and state digests are chained, so two nodes whose digests are equal
-at one index have equal histories up to it.
+Nothing is derived here. Commit digests are chained, so two nodes whose digests are equal at one
+index have equal histories up to it; state digests are roots over all that the states hold.
 """
 
 from collections.abc import Iterator, Sequence

@@ -32,16 +32,23 @@ def verify_store(folder: Path) -> Audit:
 
 
 def _verify(store: Store) -> Audit:
-    replay = Replay(store.genesis, _finals_of(store.journal))
+    replay = Replay(store.genesis, finals_of(store.journal))
     first_bad = None
     try:
-        _read(store.journal, replay)
+        replay_journal(store.journal, replay)
+        _read_own(store.journal)
     except BadEntry as bad:
         first_bad = bad
     return Audit(store.genesis, replay.summary(), first_bad)
 
 
-def _read(journal: JournalReader, replay: Replay) -> None:
+def replay_journal(journal: JournalReader, replay: Replay) -> None:
+    """Derives everything from the blocks of a store.
+
+    Raises:
+        BadEntry: with the first thing wrong.
+        DamagedData: in what is no block.
+    """
     entries = 0
     try:
         last = journal.last_final()  # before the blocks, which may go on growing
@@ -52,7 +59,6 @@ def _read(journal: JournalReader, replay: Replay) -> None:
                 raise BadEntry(entries, "dropped", detail)
             replay.take(sequence, raw)
         replay.finish(last.index if last else 0)
-        _read_own(journal)
     except DamagedData as damage:
         raise BadEntry(damage.sequence or entries, "damaged", str(damage)) from damage
 
@@ -71,7 +77,9 @@ def _read_own(journal: JournalReader) -> None:
     journal.prepared_reveals()
 
 
-def _finals_of(journal: JournalReader) -> Callable[[int], RecordedFinal | None]:
+def finals_of(journal: JournalReader) -> Callable[[int], RecordedFinal | None]:
+    """Gives the finals that a store has recorded, by index."""
+
     def recorded(index: int) -> RecordedFinal | None:
         final = journal.final(index)
         if final is None:

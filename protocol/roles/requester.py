@@ -18,13 +18,12 @@ class Requester:
 
     def react(self, facts: Sequence[StateFact]) -> tuple[fx.Effect, ...]:
         """Asks for the output of each own job that was just settled."""
-        return tuple(
-            self._fetch(self._state.jobs[fact.job])
+        settled = [
+            self._state.jobs.get(fact.job)
             for fact in facts
-            if isinstance(fact, JobAdvanced)
-            and fact.phase is Phase.SETTLED
-            and self._has_output(self._state.jobs[fact.job])
-        )
+            if isinstance(fact, JobAdvanced) and fact.phase is Phase.SETTLED
+        ]
+        return tuple(self._fetch(job) for job in settled if job and self._has_output(job))
 
     def _has_output(self, job: Job) -> bool:
         accepted = job.accepted

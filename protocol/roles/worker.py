@@ -99,9 +99,15 @@ class Worker:
             return answer
         for fact in facts:
             if isinstance(fact, JobAdvanced) and fact.phase is Phase.BIDDING:
-                self._consider(self._state.jobs[fact.job], answer)
+                job = self._state.jobs.get(fact.job)
+                if job is not None:
+                    self._consider(job, answer)
         for identifier in list(self._followed):
-            self._follow(self._state.jobs[identifier], answer)
+            followed = self._state.jobs.get(identifier)
+            if followed is None:  # it ended long ago, in a part of history that was skipped
+                del self._followed[identifier]
+            else:
+                self._follow(followed, answer)
         self._reconsider(answer)
         return answer
 
@@ -164,11 +170,12 @@ class Worker:
     def _reconsider(self, answer: Answer) -> None:
         """Bids for jobs that there was no room for before, while their bidding is open."""
         for identifier in list(self._waiting):
-            is_open = self._state.jobs[identifier].phase is Phase.BIDDING
+            job = self._state.jobs.get(identifier)
+            is_open = job is not None and job.phase is Phase.BIDDING
             if not is_open or self._has_room():
                 del self._waiting[identifier]
-            if is_open and self._has_room():
-                self._consider(self._state.jobs[identifier], answer)
+            if job is not None and is_open and self._has_room():
+                self._consider(job, answer)
 
     def _has_room(self) -> bool:
         return len(self._followed) < self._offered.parallel * BIDS_EACH

@@ -1,0 +1,65 @@
+"""Makes the proof of one entry from a node's own store, also beside the running node."""
+
+from pathlib import Path
+from typing import Final
+
+from p2pnode.cli.endings import BadInput
+from p2pnode.offline.findings import Unreadable
+from p2pnode.offline.ledger_verify import finals_of, replay_journal
+from p2pnode.offline.proof_file import ProofFile, plain_levels
+from p2pnode.offline.replaying import Replay
+from p2pnode.offline.store import opened_store
+from p2pnode.storage import DamagedData
+from protocol.entries import ACCOUNT, ESCROW, JOB, KINDS, REPUTATION
+from protocol.messages import network_of
+from protocol.snapshot import decode_pages
+from protocol.state import State
+
+PROVABLE: Final = tuple(kind.name for kind in (ACCOUNT, JOB, ESCROW, REPUTATION))
+"""Kinds of entries that an account or a job has; the first is looked for first."""
+
+
+def prove_entry(folder: Path, identifier: bytes, name: str | None) -> ProofFile:
+    """Derives the newest final state of a store, and proves one of its entries.
+
+    Args:
+        folder: The node's data folder.
+        identifier: An account or a job.
+        name: One of `PROVABLE`; None for whatever of an account and a job there is.
+
+    Raises:
+        BadInput: There is no node's data, or no entry and no kind was named.
+        BadEntry: The store breaks a rule.
+        Unreadable: The disk refused.
+    """
+    try:
+        with opened_store(folder) as store:
+            replay = Replay(store.genesis, finals_of(store.journal))
+            replay_journal(store.journal, replay)
+    except DamagedData as damage:
+        raise Unreadable(str(damage)) from damage
+    return _proof(replay.replica.state, network_of(store.genesis), identifier, name)
+
+
+def _proof(state: State, network: bytes, identifier: bytes, name: str | None) -> ProofFile:
+    entries = dict(decode_pages(state.encode_pages()))
+    sought = [kind for kind in KINDS if kind.name in ((name,) if name else PROVABLE[:2])]
+    present = [kind for kind in sought if kind.key(identifier) in entries]
+    if not present and name is None:
+        raise BadInput(
+            f"the state at commit {state.index} has neither an account nor a job "
+            f"{identifier.hex()}: a job leaves it some time after its end; name --kind to prove "
+            "that there is none"
+        )
+    kind = (present or sought)[0]
+    value, proof = entries.get(kind.key(identifier)), state.tree.prove(kind.key(identifier))
+    return ProofFile(
+        network=network.hex(),
+        index=state.index,
+        root=state.digest.hex(),
+        kind=kind.name,
+        identifier=identifier.hex(),
+        value=None if value is None else value.hex(),
+        levels=plain_levels(proof),
+        rows=proof.rows.hex(),
+    )
