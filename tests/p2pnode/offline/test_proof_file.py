@@ -58,6 +58,8 @@ def test_a_proof_survives_its_file(tmp_path: Path) -> None:
         "staked": STATE.accounts.of(ANN).staked,
         "unbonding": [],
         "pledges": [],
+        "accrual": {"index": 0, "fraction": 0, "earned": 0},
+        "custody": None,
         "escrow": 0,
         "nonce": 0,
     }
