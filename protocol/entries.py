@@ -89,6 +89,11 @@ class Section(Generic[Key, Value]):
         for key, value in self.take_changes():
             yield self.kind.key(key), None if value is None else pack(value)
 
+    def forget_changes(self) -> None:
+        """Takes what was written as sealed elsewhere."""
+        for _ in self.take_changes():
+            pass
+
     def packed(self) -> Iterator[Entry]:
         """All entries as they are at this call, ascending by key and packed one by one."""
         return _packed(self.kind, list(self.items()))
@@ -116,6 +121,9 @@ class AnySection(Protocol):
         """See `Section`."""
 
     def changes(self) -> Iterator[tuple[bytes, bytes | None]]:
+        """See `Section`."""
+
+    def forget_changes(self) -> None:
         """See `Section`."""
 
     def packed(self) -> Iterator[Entry]:
@@ -173,6 +181,10 @@ def single(
     return Section(kind, lambda: [(b"", read())], take_changes, load)
 
 
+_BEGINNINGS: Final[dict[Digest, Tree]] = {}
+"""The tree of the last genesis, by network."""
+
+
 class Entries:
     """All entries of one state.
 
@@ -183,6 +195,19 @@ class Entries:
     def __init__(self, sections: Sequence[AnySection]) -> None:
         self.tree = Tree()
         self._sections = {section.number: section for section in sections}
+
+    def begin(self, network: Digest) -> Digest:
+        """Seals what genesis gives; the copies of a ledger in one process share the tree."""
+        known = _BEGINNINGS.get(network)
+        if known is None:
+            self.seal()
+            _BEGINNINGS.clear()
+            _BEGINNINGS[network] = self.tree
+            return self.tree.root
+        for section in self._sections.values():
+            section.forget_changes()
+        self.tree = known
+        return known.root
 
     def seal(self) -> Digest:
         """Brings the tree up to date with all that changed, and returns its root."""

@@ -99,7 +99,7 @@ class State:
         self._position = origin(Digest(genesis.seed))
         self._facts: list[StateFact] = []
         self._entries = Entries(self._sections())
-        self.digest = self._entries.seal()
+        self.digest = self._entries.begin(self._network)
 
     @classmethod
     def load(

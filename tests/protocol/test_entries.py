@@ -17,7 +17,7 @@ from protocol.entries import (
 from protocol.errors import Reason, Rejected
 from protocol.tree.tree import Tree
 from protocol.units import AccountId, Round
-from tests.support.builders import HandLedger, account_id, make_state
+from tests.support.builders import HandLedger, account_id, make_genesis, make_state
 
 ANN = account_id(0)
 GOOD = Reputation(right=5)
@@ -106,3 +106,14 @@ def test_a_states_entries_are_of_every_kind() -> None:
     ledger.state._reputations.set(ANN, GOOD)
     kinds = {key[0] for key, _ in ledger.state._entries.packed()}
     assert kinds == {kind.number for kind in KINDS}
+
+
+def test_copies_of_a_ledger_begin_with_one_tree() -> None:
+    one, two = make_state(), make_state()
+    assert one.tree is two.tree
+    assert Tree().updated(two._entries.packed()).root == two.digest
+    other = make_state(make_genesis(validators=5))
+    assert Tree().updated(other._entries.packed()).root == other.digest != two.digest
+    ledger = HandLedger()
+    ledger.commit()
+    assert one.digest == one.tree.root != ledger.state.digest
