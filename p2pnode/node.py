@@ -57,9 +57,9 @@ from p2pnode.storage import (
 from p2pnode.upkeep import KeyElsewhere, keep_bounded, may_sign, stop_if_key_is_elsewhere
 from p2pnode.world import BLOCKS_TOPIC, OPERATIONS_TOPIC, NodeWorld, WorldParts, topic_of
 from protocol import events as ev
-from protocol.core import Core, Identity
+from protocol.core import Core
 from protocol.ledger.block import stored_digest
-from protocol.signing import account_of
+from protocol.signing import Identity, account_of
 from protocol.units import AccountId, Digest, Epoch
 
 ARTEFACT_BYTES_MAX: Final = 2 * 1024**3

@@ -5,8 +5,7 @@ will be due. It reads no clock, does no I/O and draws no random number, so a lis
 their times replays to the same effects.
 """
 
-from dataclasses import dataclass
-from typing import Final, assert_never
+from typing import assert_never
 
 from protocol import effects as fx
 from protocol import events as ev
@@ -18,29 +17,16 @@ from protocol.ledger.early import EarlyBlocks
 from protocol.ledger.evidence import make_evidence
 from protocol.membership import Membership
 from protocol.messages import Genesis, Payload, VerifiedOperation
-from protocol.replica import OTHER_EPOCH, Applied, Replica, Taken
+from protocol.replica import FAULTLESS, Applied, Replica, Taken
 from protocol.roles.account import OwnAccount
 from protocol.roles.neighbour import Neighbour
 from protocol.roles.outbox import INTERVAL_MS, Outbox
 from protocol.roles.requester import Requester
 from protocol.roles.validator import Validator
 from protocol.roles.worker import Worker
-from protocol.signing import REAL, Scheme
-from protocol.units import MILLISECOND, AccountId, Round
+from protocol.signing import REAL, Identity, Scheme
+from protocol.units import MILLISECOND, AccountId, CommitIndex, Round
 from protocol.wire import OperationBatch, Summary
-
-FAULTLESS: Final = (Reason.BEHIND_HORIZON, *OTHER_EPOCH)
-"""Refusals of blocks that are no fault of who sent them: honest answers overshoot, too."""
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """The secrets of one node."""
-
-    seed: bytes
-    """32-byte signing seed: account, block signatures and libp2p identity."""
-    vrf_seed: bytes
-    """32-byte seed of the verifiable random function; never the same as `seed`."""
 
 
 class Core:
@@ -90,6 +76,7 @@ class Core:
         self._outbox = Outbox()
         self._is_live = False
         self._is_durable = True
+        self._looked_at = CommitIndex(-1)
 
     @property
     def validator(self) -> Validator | None:
@@ -123,8 +110,8 @@ class Core:
 
     def _take(self, event: ev.Event, now: int) -> None:  # noqa: PLR0912  a case an event
         match event:
-            case ev.BlockReceived(peer, raw):
-                self._receive_block(peer, raw, now)
+            case ev.BlockReceived():
+                self._receive_block(event.peer, event.raw, now)
             case ev.MessageReceived(peer, raw):
                 self._receive_message(peer, raw, now)
             case ev.Tick():
@@ -228,15 +215,22 @@ class Core:
 
     def _accept(self, block: VerifiedBlock, peer: AccountId, now: int) -> None:
         taken = self.replica.take(block, is_stored=not self._is_live)
-        self._effects += self._neighbour.miss(taken.missing, peer, now)
+        if taken.missing:
+            self._effects += self._neighbour.miss(taken.missing, peer, now)
         for accepted in taken.accepted:
             self._take_in(accepted)
-        self._note_equivocations(taken, now)
-        for applied in taken.applied:
-            self._note_applied(applied)
+        if taken.equivocations:
+            self._note_equivocations(taken, now)
         broken = self.ledger.broken
         if broken is not None:
             self._halt(f"two verdicts on the leader of round {broken.round}: too many members lie")
+        if taken.applied:
+            self._follow(taken.applied, now)
+
+    def _follow(self, commits: tuple[Applied, ...], now: int) -> None:
+        """Acts on what became final, and begins the next epoch where it ended one."""
+        for applied in commits:
+            self._note_applied(applied)
         if self.state.epochs.stopped:
             self._halt(self.state.epochs.stopped)
         closing_round = self.ledger.last_leader_round
@@ -273,34 +267,30 @@ class Core:
                 self._sign_quietly(make_evidence(first, second), now)
 
     def _note_applied(self, applied: Applied) -> None:
-        commit, state_digest = applied.commit, applied.state_digest
+        commit = applied.commit
         if commit.index % self.parameters.checkpoint_commits == 0:
-            self._membership.vote(commit, state_digest)
-        if not self._is_live:
-            return
-        self._facts += applied.facts
-        self._effects.append(fx.PersistCommit(commit.index, commit.digest, state_digest))
-        self._report(
-            fx.CommitApplied(
-                commit.index,
-                commit.digest,
-                state_digest,
-                commit.ledger_round,
-                applied.operations,
-                commit.time_ms,
+            self._membership.vote(commit, applied.state_digest)
+        if self._is_live:
+            self._facts += applied.facts
+            index, digest, state_digest = commit.index, commit.digest, applied.state_digest
+            self._effects.append(fx.PersistCommit(index, digest, state_digest))
+            ledger_round, count = commit.ledger_round, applied.operations
+            self._report(
+                fx.CommitApplied(index, digest, state_digest, ledger_round, count, commit.time_ms)
             )
-        )
 
     # React
 
     def _react(self, now: int) -> None:
-        self._unanswered += self._drain_facts()
+        if self._facts:
+            self._unanswered += self._drain_facts()
         due = None
         if self._is_durable:
             facts, self._unanswered = self._unanswered, []
             if not self.halted:
                 self._act(facts, now)
-                self._do_duties(now)
+                if self.state.index != self._looked_at:
+                    self._do_duties(now)
                 due = self._propose(now)
         self._effects += self._neighbour.tick(now)
         batch = self._outbox.flush(now)
@@ -319,13 +309,14 @@ class Core:
         self._effects += self._requester.react(facts)
 
     def _do_duties(self, now: int) -> None:
-        """Signs what a staked account owes the ledger by itself."""
+        """Signs what a staked account owes the ledger by itself, once after each commit."""
+        self._looked_at = self.state.index
         for payload in self._membership.duties(now):
             self._sign_quietly(payload, now)
 
     def _propose(self, now: int) -> int | None:
         """Proposes when it is time to; returns when the next block is due, if that is known."""
-        validator = self.validator
+        validator = self._membership.validator
         if validator is None:
             return None
         due = validator.due(self.replica.is_busy, now)
@@ -348,8 +339,11 @@ class Core:
         return facts
 
     def _wake_time(self, proposal_due: int | None, now: int) -> int:
-        times = (self._neighbour.next_time(now), self._outbox.due(), proposal_due)
-        return max(now, min([time for time in times if time is not None]))
+        earliest = self._neighbour.next_time(now)
+        for time in (self._outbox.due(), proposal_due):
+            if time is not None and time < earliest:
+                earliest = time
+        return max(now, earliest)
 
     # Own operations
 

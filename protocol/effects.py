@@ -5,18 +5,16 @@ reveal of a batch durable, and all that was to be kept before it, before it perf
 effect of that batch. Blocks and commits alone may be written a little later: they can be had again.
 """
 
-from dataclasses import dataclass
-
 from protocol.errors import Reason
 from protocol.facts import StateFact
 from protocol.messages import Offer
+from protocol.struct import Struct
 from protocol.units import AccountId, CommitIndex, Digest, JobId, Round
 
 # To the store
 
 
-@dataclass(frozen=True, slots=True)
-class PersistBlock:
+class PersistBlock(Struct, frozen=True):
     """Keep an accepted block; blocks are restored in the order in which they were kept."""
 
     digest: Digest
@@ -26,8 +24,7 @@ class PersistBlock:
     raw: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class PersistSlot:
+class PersistSlot(Struct, frozen=True):
     """Remember that this node signed this block in this slot, and never another one."""
 
     epoch: int
@@ -35,8 +32,7 @@ class PersistSlot:
     digest: Digest
 
 
-@dataclass(frozen=True, slots=True)
-class PersistOperation:
+class PersistOperation(Struct, frozen=True):
     """Keep an operation of this node's own account."""
 
     identifier: Digest
@@ -44,16 +40,14 @@ class PersistOperation:
     raw: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class PersistReveal:
+class PersistReveal(Struct, frozen=True):
     """Keep what opens a commitment, before the commitment is sent."""
 
     job: JobId
     raw: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class PersistCommit:
+class PersistCommit(Struct, frozen=True):
     """Remember a final commit, so that a store that contradicts it later is noticed."""
 
     index: CommitIndex
@@ -64,30 +58,26 @@ class PersistCommit:
 # To the network
 
 
-@dataclass(frozen=True, slots=True)
-class GossipBlock:
+class GossipBlock(Struct, frozen=True):
     """Publish an own block to everybody."""
 
     raw: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class GossipOperations:
+class GossipOperations(Struct, frozen=True):
     """Publish an encoded `OperationBatch` to everybody."""
 
     raw: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(Struct, frozen=True):
     """Send an encoded `PeerMessage` to one peer; it may be lost."""
 
     peer: AccountId
     raw: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class SendStoredBlocks:
+class SendStoredBlocks(Struct, frozen=True):
     """Send one peer kept blocks of one epoch in a `BlockBatch`.
 
     Those named first, then those above the rounds that it has, in the order in which they were
@@ -104,8 +94,7 @@ class SendStoredBlocks:
 # To the devices
 
 
-@dataclass(frozen=True, slots=True)
-class Execute:
+class Execute(Struct, frozen=True):
     """Fetch what a job needs and run it; answered by an execution event."""
 
     job: JobId
@@ -113,15 +102,13 @@ class Execute:
     requester: AccountId
 
 
-@dataclass(frozen=True, slots=True)
-class StopExecution:
+class StopExecution(Struct, frozen=True):
     """The job no longer wants a result."""
 
     job: JobId
 
 
-@dataclass(frozen=True, slots=True)
-class FetchOutput:
+class FetchOutput(Struct, frozen=True):
     """Bring the accepted output of an own job here."""
 
     job: JobId
@@ -132,23 +119,20 @@ class FetchOutput:
 # To the clock and to people
 
 
-@dataclass(frozen=True, slots=True)
-class WakeAt:
+class WakeAt(Struct, frozen=True):
     """Send a `Tick` at this time (nanoseconds since genesis); replaces the time asked before."""
 
     time: int
 
 
-@dataclass(frozen=True, slots=True)
-class OperationSeen:
+class OperationSeen(Struct, frozen=True):
     """A request was signed and is on its way."""
 
     ticket: int
     identifier: Digest
 
 
-@dataclass(frozen=True, slots=True)
-class OperationRefused:
+class OperationRefused(Struct, frozen=True):
     """A request cannot be done as things stand."""
 
     ticket: int
@@ -156,8 +140,7 @@ class OperationRefused:
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
-class BlockProposed:
+class BlockProposed(Struct, frozen=True):
     """This node signed a block."""
 
     epoch: int
@@ -167,8 +150,7 @@ class BlockProposed:
     operations: int
 
 
-@dataclass(frozen=True, slots=True)
-class CommitApplied:
+class CommitApplied(Struct, frozen=True):
     """A leader commit is final and applied."""
 
     index: CommitIndex
@@ -180,8 +162,7 @@ class CommitApplied:
     time_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class PeerRefused:
+class PeerRefused(Struct, frozen=True):
     """A peer sent something that breaks a rule."""
 
     peer: AccountId
@@ -189,39 +170,34 @@ class PeerRefused:
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
-class EquivocationSeen:
+class EquivocationSeen(Struct, frozen=True):
     """A member signed two blocks in one round."""
 
     author: AccountId
     round: Round
 
 
-@dataclass(frozen=True, slots=True)
-class NotBidding:
+class NotBidding(Struct, frozen=True):
     """Why this node does not bid for a job."""
 
     job: JobId
     explanation: str
 
 
-@dataclass(frozen=True, slots=True)
-class SittingOut:
+class SittingOut(Struct, frozen=True):
     """This node proposes no blocks in this epoch, because its store has forgotten some of them."""
 
     remembered_round: int
     seen_round: int
 
 
-@dataclass(frozen=True, slots=True)
-class KeySeenElsewhere:
+class KeySeenElsewhere(Struct, frozen=True):
     """Somebody else signs with this node's key now: a block of it was made while this node ran."""
 
     round: Round
 
 
-@dataclass(frozen=True, slots=True)
-class Halted:
+class Halted(Struct, frozen=True):
     """The ledger must not go on: a proof that more than the tolerated weight is faulty."""
 
     explanation: str
@@ -242,8 +218,7 @@ Fact = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Struct, frozen=True):
     """Something happened that people or programs may want to know."""
 
     fact: Fact

@@ -106,10 +106,12 @@ class Section(Generic[Key, Value]):
         """First byte of the keys."""
         return self.kind.number
 
-    def changes(self) -> Iterator[tuple[bytes, bytes | None]]:
+    def changes(self) -> list[tuple[bytes, bytes | None]]:
         """What was written since the last call, packed."""
-        for key, value in self.take_changes():
-            yield self.kind.key(key), None if value is None else pack(value)
+        key = self.kind.key
+        return [
+            (key(of), None if value is None else pack(value)) for of, value in self.take_changes()
+        ]
 
     def packed(self) -> Iterator[Entry]:
         """All entries as they are at this call, ascending by key and packed one by one."""
@@ -137,7 +139,7 @@ class AnySection(Protocol):
     def number(self) -> int:
         """See `Section`."""
 
-    def changes(self) -> Iterator[tuple[bytes, bytes | None]]:
+    def changes(self) -> list[tuple[bytes, bytes | None]]:
         """See `Section`."""
 
     def packed(self) -> Iterator[Entry]:
@@ -171,7 +173,9 @@ class Table(Generic[Key, Value]):
         """Makes this the place of a kind of entries."""
         return Section(kind, self._values.items, self._take_changes, self._load)
 
-    def _take_changes(self) -> list[tuple[Key, Value | None]]:
+    def _take_changes(self) -> Sequence[tuple[Key, Value | None]]:
+        if not self._changed:
+            return ()
         changes = [(key, self._values.get(key)) for key in self._changed]
         self._changed.clear()
         return changes
@@ -189,11 +193,12 @@ def single(
     """
     sealed: list[Value] = []
 
-    def take_changes() -> Iterator[tuple[bytes, Value]]:
+    def take_changes() -> Sequence[tuple[bytes, Value]]:
         value = read()
-        if sealed != [value]:
-            sealed[:] = [value]
-            yield b"", value
+        if sealed == [value]:  # quick where it is the very same
+            return ()
+        sealed[:] = [value]
+        return ((b"", value),)
 
     def load(_: bytes, value: Value) -> None:
         sealed[:] = [value]
@@ -215,7 +220,9 @@ class Entries:
 
     def seal(self) -> Digest:
         """Brings the tree up to date with all that changed, and returns its root."""
-        changes = chain.from_iterable(section.changes() for section in self._sections.values())
+        changes: list[tuple[bytes, bytes | None]] = []
+        for section in self._sections.values():
+            changes += section.changes()
         self.tree = self.tree.updated(changes)
         return self.tree.root
 

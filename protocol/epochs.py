@@ -78,6 +78,8 @@ class Epochs:
         self._following: tuple[CommitteeMember, ...] = ()
         """The next committee, between its election and the end of this epoch."""
         self._activity = NOBODY
+        self._record: EpochRecord | None = None
+        """What was taken down last; None since something in it has changed."""
 
     @property
     def epoch(self) -> Epoch:
@@ -181,6 +183,7 @@ class Epochs:
         raise Rejected(Reason.WRONG_EPOCH)
 
     def _attest(self, account: AccountId, attestation: EpochAttestation) -> tuple[StateFact, ...]:
+        self._record = None
         closed = self._closed(attestation)
         epoch, index = closed.committee.epoch, closed.committee.index_of(account)
         assert index is not None, "the attestation was checked"
@@ -213,6 +216,7 @@ class Epochs:
         Returns:
             What to report when there is none.
         """
+        self._record = None
         parameters = self._parameters
         members = elect(self._candidates(commit.leader_round), parameters.committee_max)
         weight = Weight(sum(member.weight for member in members))
@@ -281,6 +285,7 @@ class Epochs:
 
     def _turn(self, boundary: Boundary) -> None:
         """Begins the next epoch."""
+        self._record = None
         old = self.committee
         self.closed = (*self.closed[-1:], Closed(boundary, boundary.digest, old))
         self.committee = Committee(
@@ -308,14 +313,16 @@ class Epochs:
 
     def record(self) -> EpochRecord:
         """Takes down the running epoch and the last ones."""
-        return EpochRecord(
-            seats_of(self.committee),
-            tuple(record_of(closed) for closed in self.closed),
-            tuple(sorted(self._recorded.items())),
-            self._weights,
-            self._following,
-            self.stopped,
-        )
+        if self._record is None:
+            self._record = EpochRecord(
+                seats_of(self.committee),
+                tuple(record_of(closed) for closed in self.closed),
+                tuple(sorted(self._recorded.items())),
+                self._weights,
+                self._following,
+                self.stopped,
+            )
+        return self._record
 
     def activity(self) -> Activity:
         """Takes down, at the end of an epoch, who asked for a seat in it."""
@@ -323,6 +330,7 @@ class Epochs:
 
     def load(self, record: EpochRecord) -> None:
         """Takes over what another state took down."""
+        self._record = None
         network, is_churn = self.committee.network, self._parameters.churn_profile
         self.committee = record.seats.committee(network, churn_profile=is_churn)
         self.closed = tuple(one.closed(churn_profile=is_churn) for one in record.closed)

@@ -1,23 +1,21 @@
 """Everything that can happen to a node; a driver turns the world into these and nothing else."""
 
-from dataclasses import dataclass
 from typing import Final
 
 from protocol.messages import Payload
+from protocol.struct import Struct
 from protocol.units import AccountId, Digest, Epoch, JobId
 
 FIRST_EPOCH: Final = Epoch(0)
 
 
-@dataclass(frozen=True, slots=True)
-class BlocksRestored:
+class BlocksRestored(Struct, frozen=True):
     """Blocks from the node's own store, in the order in which they were accepted."""
 
     blocks: tuple[bytes, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Restored:
+class Restored(Struct, frozen=True):
     """The end of a start: what this identity had signed and prepared before it stopped."""
 
     last_round: int
@@ -30,8 +28,7 @@ class Restored:
     """The newest epoch in which this node signed a block."""
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerOffered:
+class WorkerOffered(Struct, frozen=True):
     """What the operator lets this node work on; replaces what was said before."""
 
     kinds: frozenset[str]
@@ -49,43 +46,37 @@ class WorkerOffered:
     slash what makes float results comparable."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tick:
+class Tick(Struct, frozen=True):
     """The time that the core asked to be woken at has come."""
 
 
-@dataclass(frozen=True, slots=True)
-class PeerJoined:
+class PeerJoined(Struct, frozen=True):
     """A peer can be sent messages."""
 
     peer: AccountId
 
 
-@dataclass(frozen=True, slots=True)
-class PeerLeft:
+class PeerLeft(Struct, frozen=True):
     """A peer can no longer be reached."""
 
     peer: AccountId
 
 
-@dataclass(frozen=True, slots=True)
-class BlockReceived:
+class BlockReceived(Struct, frozen=True):
     """A signed block arrived by gossip."""
 
     peer: AccountId
     raw: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class MessageReceived:
+class MessageReceived(Struct, frozen=True):
     """A `PeerMessage` arrived, by gossip or from one peer alone."""
 
     peer: AccountId
     raw: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class OperationRequested:
+class OperationRequested(Struct, frozen=True):
     """The operator or a local program wants an operation signed and sent."""
 
     ticket: int
@@ -93,16 +84,14 @@ class OperationRequested:
     payload: Payload
 
 
-@dataclass(frozen=True, slots=True)
-class OperationSubmitted:
+class OperationSubmitted(Struct, frozen=True):
     """A local program brings an operation that another account has signed."""
 
     ticket: int
     raw: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class ExecutionEnded:
+class ExecutionEnded(Struct, frozen=True):
     """A run that the core asked for is over; the output is kept under its digest."""
 
     job: JobId
@@ -113,8 +102,7 @@ class ExecutionEnded:
     fuel: int
 
 
-@dataclass(frozen=True, slots=True)
-class ExecutionImpossible:
+class ExecutionImpossible(Struct, frozen=True):
     """A run could not be started here."""
 
     job: JobId
@@ -122,13 +110,11 @@ class ExecutionImpossible:
     """True when the artefact or an input could not be fetched from anybody."""
 
 
-@dataclass(frozen=True, slots=True)
-class StoreFailed:
+class StoreFailed(Struct, frozen=True):
     """The store cannot make anything durable: nothing may be signed until it can again."""
 
 
-@dataclass(frozen=True, slots=True)
-class StoreRecovered:
+class StoreRecovered(Struct, frozen=True):
     """The store is durable again."""
 
 

@@ -13,7 +13,7 @@ from protocol.replica import Replica
 from protocol.roles.candidate import Candidate
 from protocol.roles.validator import CheckpointWatch, Validator
 from protocol.signing import Scheme
-from protocol.units import AccountId, CommitIndex, Digest, Epoch, MemberIndex, Round
+from protocol.units import AccountId, Digest, Epoch, MemberIndex, Round
 from protocol.wire import Summary
 
 NO_ROUND: Final = Round(2**31)
@@ -45,7 +45,6 @@ class Membership:
         self._candidate = Candidate(seeds, replica.state, scheme) if validates else None
         self._signed = (Epoch(0), 0)
         """Newest epoch in which this node is known to have signed a block, and how far."""
-        self._looked_at = CommitIndex(-1)
         self.validator = self._take_seat()
         self.watch = CheckpointWatch(replica.ledger)
 
@@ -92,11 +91,9 @@ class Membership:
             self.validator.vote(commit.index, commit.digest, state_digest)
 
     def duties(self, now: int) -> tuple[EpochPayload, ...]:
-        """Names the operations that this account owes the ledger, once after each commit."""
-        index = self._replica.state.index
-        if self._candidate is None or index == self._looked_at:
+        """Names the operations that this account owes the ledger after the newest commit."""
+        if self._candidate is None:
             return ()
-        self._looked_at = index
         pooled = self._replica.pool.operations(self._account)
         return self._candidate.duties([one.operation.payload for one in pooled], now)
 

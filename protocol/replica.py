@@ -5,7 +5,6 @@ that reads an export. What a node does about it is decided in `protocol.core`.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from protocol.errors import Reason, Rejected
@@ -19,6 +18,7 @@ from protocol.ledger.pool import OperationPool
 from protocol.messages import Genesis, VerifiedOperation, network_of
 from protocol.signing import Scheme
 from protocol.state import State
+from protocol.struct import Struct
 from protocol.units import AccountId, Digest, Nonce
 from protocol.wire import OperationBatch
 
@@ -28,9 +28,11 @@ GOSSIPED_OPERATIONS_MAX: Final = 2_048
 OTHER_EPOCH: Final = (Reason.PAST_EPOCH, Reason.COMING_EPOCH, Reason.WRONG_EPOCH)
 """Refusals of blocks that are valid at another time."""
 
+FAULTLESS: Final = (Reason.BEHIND_HORIZON, *OTHER_EPOCH)
+"""Refusals of blocks that are no fault of who sent them: honest answers overshoot, too."""
 
-@dataclass(frozen=True, slots=True)
-class Applied:
+
+class Applied(Struct, frozen=True):
     """A final commit and what it changed."""
 
     commit: Commit
@@ -39,8 +41,7 @@ class Applied:
     facts: tuple[StateFact, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(Struct, frozen=True):
     """What one block led to.
 
     Attributes:
@@ -126,12 +127,12 @@ class Replica:
             Rejected: an admission limit of the ledger.
         """
         acceptance = self.ledger.accept(block, is_stored=is_stored)
-        for accepted in acceptance.accepted:
-            for raw in accepted.operations:
-                self._note_in_block(raw, accepted)
+        for holder in acceptance.accepted:
+            for raw in holder.operations:
+                self._note_in_block(raw, holder)
         applied: tuple[Applied, ...] = ()
         if acceptance.commits:
-            applied = tuple(self._apply(commit) for commit in acceptance.commits)
+            applied = tuple([self._apply(commit) for commit in acceptance.commits])
             self.pool.prune(self.ledger.gc_round)
         return Taken(acceptance.accepted, acceptance.missing, acceptance.equivocations, applied)
 

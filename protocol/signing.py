@@ -32,6 +32,16 @@ EPOCH: Final = b"epoch"
 
 
 @dataclass(frozen=True, slots=True)
+class Identity:
+    """The secrets of one node."""
+
+    seed: bytes
+    """32-byte signing seed: account, block signatures and libp2p identity."""
+    vrf_seed: bytes
+    """32-byte seed of the verifiable random function; never the same as `seed`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Scheme:
     """The cryptographic functions of a core.
 

@@ -14,6 +14,7 @@ from protocol.errors import Misuse, Reason, Rejected
 from protocol.ledger.block import VerifiedBlock
 from protocol.ledger.committee import Committee
 from protocol.messages import Block, Reference
+from protocol.struct import Struct
 from protocol.units import Digest, MemberIndex, Round
 
 
@@ -80,9 +81,13 @@ class Slot:
     certificates: dict[Digest, Tally] = field(default_factory=dict)
     verdict: Verdict | None = None
 
+    @property
+    def committed(self) -> Digest | None:
+        """The leader block in the final sequence, once that is decided."""
+        return self.verdict.leader if isinstance(self.verdict, Committed) else None
 
-@dataclass(slots=True, eq=False)
-class Vertex:
+
+class Vertex(Struct, eq=False):
     """A block in the DAG.
 
     Attributes:
@@ -300,7 +305,7 @@ class Dag:
     def _count_vote(self, vertex: Vertex, weight: int) -> None:
         """Counts the one reference to a block of the previous round's leader, or the blame."""
         leader_round = Round(vertex.round - 1)
-        slot = self.slot(leader_round)
+        slot = self._slots.get(leader_round) or self.slot(leader_round)
         leader = slot.leader
         for ancestor in vertex.ancestors:
             if ancestor.author == leader and ancestor.round == leader_round:
@@ -318,7 +323,7 @@ class Dag:
 
     def _count_certificate(self, vertex: Vertex, weight: int) -> None:
         leader_round = Round(vertex.round - 2)
-        slot = self.slot(leader_round)
+        slot = self._slots.get(leader_round) or self.slot(leader_round)
         certified = self._certified(slot, vertex)
         if certified is None:
             return
@@ -331,7 +336,7 @@ class Dag:
                 self.contradict(leader_round, SKIPPED, Committed(certified))
             tally = slot.certificates[certified] = Tally()
         tally.add(1 << vertex.author, weight)
-        if tally.weight >= self.committee.quorum:
+        if tally.weight >= self.committee.quorum and slot.committed != certified:
             self._decide(slot, leader_round, Committed(certified))
 
     def _certified(self, slot: Slot, vertex: Vertex) -> Digest | None:
@@ -343,8 +348,8 @@ class Dag:
         for vote, tally in slot.votes.items():
             if tally.weight < quorum:
                 continue
-            supporters = [one.author for one in vertex.ancestors if one.vote == vote]
-            if sum([weights[author] for author in supporters]) >= quorum:
+            support = [weights[one.author] for one in vertex.ancestors if one.vote == vote]
+            if sum(support) >= quorum:
                 return vote
         return None
 

@@ -1,7 +1,7 @@
 """The replicated ledger behind one door: valid blocks in, final commits out."""
 
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from protocol.ledger.block import VerifiedBlock
 from protocol.ledger.boundary import EpochClock
@@ -11,11 +11,11 @@ from protocol.ledger.dag import Committed, Contradiction, Dag
 from protocol.ledger.ordering import Commit, CommitSummary, Opening, Ordering
 from protocol.ledger.pending import Pending
 from protocol.parameters import Parameters
+from protocol.struct import Struct
 from protocol.units import Digest, MemberIndex, Round
 
 
-@dataclass(frozen=True, slots=True)
-class Acceptance:
+class Acceptance(Struct, frozen=True):
     """What one block changed.
 
     Attributes:
@@ -148,9 +148,13 @@ class Ledger:
         digest, dag, pending = block.digest, self.dag, self._pending
         if self.is_closed or block.block.epoch != self.committee.epoch:
             return NOTHING
-        if digest in dag or digest in pending or block_round <= dag.gc_round:
+        if digest in dag or block_round <= dag.gc_round:
             return NOTHING
-        variants = dag.variants(author, block_round) + pending.variants(author, block_round)
+        variants = dag.variants(author, block_round)
+        if pending:
+            if digest in pending:
+                return NOTHING
+            variants += pending.variants(author, block_round)
         if not is_stored:
             pending.check(block, len(variants))
         missing = dag.add(block)

@@ -82,6 +82,11 @@ class Synchronizer:
         """The neighbours, in the order in which they joined."""
         return tuple(self._peers)
 
+    @property
+    def has_peers(self) -> bool:
+        """Whether there is any neighbour."""
+        return bool(self._peers)
+
     def begin(self, epoch: int, now: int) -> None:
         """Looks for nothing of the ended epoch any more; summaries are due at once."""
         self.epoch = epoch

@@ -90,8 +90,6 @@ class Neighbour:
         self, digests: tuple[Digest, ...], sender: AccountId, now: int
     ) -> tuple[fx.Effect, ...]:
         """Asks the sender of a block for ancestors that are not here."""
-        if not digests:
-            return ()
         return self._ask(self._synchronizer.miss(digests, sender, now))
 
     def found(self, digest: Digest) -> None:
@@ -118,7 +116,7 @@ class Neighbour:
         """Returns when `tick` has something to do."""
         due = self._synchronizer.next_time(now)
         still_at = self._moved_at + self._still_ns
-        return still_at if now < still_at < due and self.peers else due
+        return still_at if now < still_at < due and self._synchronizer.has_peers else due
 
     def _stands_still(self, now: int) -> bool:
         """Whether no round came for longer than an idle network takes for one.
@@ -126,8 +124,9 @@ class Neighbour:
         A cut that heals before its connections break tells nobody that it healed. While nothing
         moves, only summaries find the other side again, so they must not become rare.
         """
-        if self._ledger.clock_round != self._round:
-            self._round, self._moved_at = self._ledger.clock_round, now
+        clock_round = self._ledger.dag.clock_round
+        if clock_round != self._round:
+            self._round, self._moved_at = clock_round, now
         return now - self._moved_at >= self._still_ns
 
     def _answer(self, peer: AccountId, request: BlockRequest) -> fx.Effect:

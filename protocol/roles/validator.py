@@ -115,12 +115,14 @@ class Validator:
 
     def warnings(self, block: VerifiedBlock) -> tuple[fx.Fact, ...]:
         """What an accepted block says of this node's own memory and key."""
-        found: tuple[fx.Fact, ...] = ()
+        if self._heard_quorum and block.block.author != self.member:
+            return ()  # nearly always
+        found: list[fx.Fact] = []
         if self.notice(block):
-            found = (fx.SittingOut(self.last_round, self.seen_round),)
+            found.append(fx.SittingOut(self.last_round, self.seen_round))
         if block.block.author == self.member and self._is_twins(block):
-            found = (*found, fx.KeySeenElsewhere(block.block.round))
-        return found
+            found.append(fx.KeySeenElsewhere(block.block.round))
+        return tuple(found)
 
     def notice(self, block: VerifiedBlock) -> bool:
         """Notes an accepted block; returns True when this node must sign no more.
@@ -128,14 +130,15 @@ class Validator:
         That is so when the block is this node's own and unknown to it: its store has forgotten
         blocks, or its key is in use elsewhere.
         """
-        if block.block.time_ms * MILLISECOND >= self._started_at:
-            # Made since this node is back, so its history holds all that its author knew of ours.
-            self._heard.add(block.block.author)
+        body = block.block
+        block_round = body.round
         if not self._heard_quorum:
-            self._heard_round = max(self._heard_round, block.block.round)
-        if block.block.author != self.member or self.sits_out:
+            self._heard_round = max(self._heard_round, block_round)
+            if body.time_ms * MILLISECOND >= self._started_at:
+                # Made since this node is back: its history holds all that its author knew of ours.
+                self._heard.add(body.author)
+        if body.author != self.member or self.sits_out:
             return False
-        block_round = block.block.round
         if block.digest == self._own.get(block_round):
             return False
         variants = self._ledger.dag.variants(self.member, block_round)
@@ -170,10 +173,10 @@ class Validator:
 
     def due(self, is_busy: Callable[[], bool], now: int) -> int | None:
         """Tells when the next block may be proposed; None when something else must happen first."""
-        if self.sits_out or not self._is_ready(now):
+        if self.sits_out or not (self._heard_quorum or self._is_ready(now)):
             return None
-        leader_round = self._ledger.last_leader_round
-        return self._proposer.due(self._ledger.dag, leader_round, is_busy, now)
+        ledger = self._ledger
+        return self._proposer.due(ledger.dag, ledger.last_leader_round, is_busy, now)
 
     def propose(self, pool: OperationPool, now: int) -> VerifiedBlock:
         """Composes and signs the newest round's block; the caller keeps it before sending it."""
@@ -203,8 +206,6 @@ class Validator:
         network that runs. In one that starts, or starts again as a whole, everybody waits for
         them: then a neighbour that knows no more than this node must be enough.
         """
-        if self._heard_quorum:
-            return True
         committee, clock = self._ledger.committee, self._ledger.dag.clock_round
         self._heard_quorum = committee.weight_of(self._heard) >= committee.quorum
         if self._heard_quorum:

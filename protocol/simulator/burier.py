@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from protocol.core import Core, Identity
+from protocol.core import Core
 from protocol.ledger.block import (
     VerifiedBlock,
     content_of,
@@ -20,7 +20,7 @@ from protocol.ledger.block import (
 )
 from protocol.ledger.dag import Dag
 from protocol.messages import VERSION, Block, Reference
-from protocol.signing import Scheme
+from protocol.signing import Identity, Scheme
 from protocol.simulator.engine import Engine
 from protocol.simulator.node import Node
 from protocol.simulator.scenario import Behaviour, Scenario

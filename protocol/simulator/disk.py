@@ -56,9 +56,10 @@ class Disk:
 
     def sync(self) -> None:
         """Makes everything written safe."""
-        for effect in self._unsynced:
-            self._keep(effect)
-        self._unsynced.clear()
+        if self._unsynced:
+            for effect in self._unsynced:
+                self._keep(effect)
+            self._unsynced.clear()
 
     def crash(self, keeps: bool) -> None:
         """Loses what was not synced, unless the last batch just made it."""

@@ -279,15 +279,21 @@ class Network:
 
     def gossip(self, source: int, targets: Iterable[int], parcel: Parcel) -> None:
         """Sends to all of these nodes that some chain of links leads to."""
-        routes = None
         if self._cuts:
-            routes = routes_from(source, self._count, self._cuts, self._conditions.base_ns)
+            self._go_around(source, targets, parcel)
+            return
+        event, deliver, at = parcel.make(source), self._deliver, self._engine.at
+        others = [target for target in targets if target != source]
+        for target, time in self.spread(source, others, parcel.size_bytes):
+            at(time, partial(deliver, target, event))
+
+    def _go_around(self, source: int, targets: Iterable[int], parcel: Parcel) -> None:
+        """Sends around what is cut, over as few links as that takes."""
+        routes = routes_from(source, self._count, self._cuts, self._conditions.base_ns)
         for target in targets:
             if target == source:
                 continue
-            if routes is None:
-                self._carry((source, target), parcel, 0)
-            elif target not in routes:
+            if target not in routes:
                 self._link((source, target)).traffic.cut += 1
             else:
                 route = routes[target]

@@ -152,7 +152,8 @@ class Node:
         if self.core is None:
             return
         self.inbox.append(event)
-        self._plan_batch()
+        if not self._is_busy:
+            self._plan_batch()
 
     def _plan_batch(self) -> None:
         if self._is_busy or self.is_paused or not self.inbox:
@@ -182,13 +183,19 @@ class Node:
 
     def _step(self, start: int, core: Core, waiting: list[ev.Event]) -> None:
         """Steps a batch, then syncs, then performs."""
-        around = self.surroundings
+        around, recorder = self.surroundings, self.surroundings.recorder
         outgoing: list[fx.Effect] = []
-        now = self._now()
+        now, time = self._now(), around.engine.now
         for event in waiting:
-            around.recorder.event(around.engine.now, self.index, event)
+            recorder.event(time, self.index, event)
             for effect in core.step(event, now):
-                self._sort(effect, outgoing)
+                if isinstance(effect, fx.WakeAt):
+                    self._wake_at = effect.time
+                elif isinstance(effect, PERSISTENT):
+                    recorder.effect(time, self.index, effect)
+                    self.disk.write(effect)
+                else:
+                    outgoing.append(effect)
         signing_ns = self.bill.effects_ns(outgoing) if self.bill is not None else 0
         if self.store_failed and (self.disk.is_dirty or self.withheld):
             self.withheld += outgoing
@@ -209,15 +216,6 @@ class Node:
         draw = self.draw_sync_ns
         return self.surroundings.sync_ns if draw is None else draw()
 
-    def _sort(self, effect: fx.Effect, outgoing: list[fx.Effect]) -> None:
-        if isinstance(effect, PERSISTENT):
-            self._record(effect)
-            self.disk.write(effect)
-        elif isinstance(effect, fx.WakeAt):
-            self._wake_at = effect.time
-        else:
-            outgoing.append(effect)
-
     def _finish(self, start: int, outgoing: list[fx.Effect]) -> None:
         if start != self.starts or self.core is None:
             return
@@ -235,32 +233,31 @@ class Node:
     def _next_batch(self) -> None:
         self._is_busy = False
         self._set_timer()
-        self._plan_batch()
+        if self.inbox:
+            self._plan_batch()
 
     def _perform(self, outgoing: list[fx.Effect]) -> None:
+        """Lets effects out, and tells them; those that a crash swallows before are untold."""
+        around = self.surroundings
         for effect in outgoing:
-            self._record(effect)
-            self.surroundings.perform(self.index, effect)
-
-    def _record(self, effect: fx.Effect) -> None:
-        """Tells what is written, and what gets out; what a crash swallows before is untold."""
-        self.surroundings.recorder.effect(self.surroundings.engine.now, self.index, effect)
+            around.recorder.effect(around.engine.now, self.index, effect)
+            around.perform(self.index, effect)
 
     # Clock
 
     def _now(self) -> int:
         """The node's own time, which never goes back."""
-        self._last_now = max(self._last_now, self.surroundings.engine.now + self.skew_ns)
+        now = self.surroundings.engine.now + self.skew_ns
+        self._last_now = max(self._last_now, now)
         return self._last_now
 
     def _set_timer(self) -> None:
         """Plans the next tick; a timer that fires too early looks again."""
         if self._wake_at is None or self.core is None:
             return
-        engine = self.surroundings.engine
-        time = max(engine.now, self._wake_at - self.skew_ns)
-        if time == engine.now and self._spins():
-            time += MILLISECOND
+        engine, time = self.surroundings.engine, self._wake_at - self.skew_ns
+        if time <= engine.now:
+            time = engine.now + MILLISECOND if self._spins() else engine.now
         if self._timer_at is None or time < self._timer_at:
             self._timer_at = time
             engine.at(time, partial(self._fire, self.starts, time))

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from protocol.core import Identity
 from protocol.messages import Allocation, Genesis, Validator
 from protocol.parameters import Parameters, minimal
-from protocol.signing import Scheme
+from protocol.signing import Identity, Scheme
 from protocol.simulator.chance import Stream
 from protocol.simulator.costs import Costs
 from protocol.simulator.network import Conditions, Delay, Pair

@@ -1,7 +1,6 @@
 """A running digest over everything that happens: equal traces, equal runs."""
 
 import hashlib
-from dataclasses import fields
 from typing import Final
 
 from protocol import effects as fx
@@ -54,5 +53,5 @@ class Trace:
         kind = type(entry).__name__
         names = self._names.get(kind)
         if names is None:
-            names = self._names[kind] = tuple(field.name for field in fields(entry))
+            names = self._names[kind] = entry.__struct_fields__
         return names

@@ -6,11 +6,11 @@ from typing import Final
 
 from protocol import effects as fx
 from protocol import events as ev
-from protocol.core import Core, Identity
+from protocol.core import Core
 from protocol.job.record import ResultOutcome
 from protocol.ledger.admission import Admission
 from protocol.messages import Genesis
-from protocol.signing import Scheme
+from protocol.signing import Identity, Scheme
 from protocol.simulator.adversary import Adversary
 from protocol.simulator.burier import Around, buriers_of
 from protocol.simulator.chance import Stream

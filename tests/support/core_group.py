@@ -12,11 +12,12 @@ from typing import TypeVar
 
 from protocol import effects as fx
 from protocol import events as ev
-from protocol.core import Core, Identity
+from protocol.core import Core
 from protocol.economy.reputation import Reputation
 from protocol.encoding import decode
 from protocol.messages import Allocation, Genesis, SignedBlock, Validator
 from protocol.parameters import Parameters, minimal
+from protocol.signing import Identity
 from protocol.simulator.disk import Disk
 from protocol.simulator.scheme import FAKE
 from protocol.units import CREDIT, MILLISECOND, SECOND, AccountId

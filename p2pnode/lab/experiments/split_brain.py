@@ -22,10 +22,10 @@ from p2pnode.lab.experiments.experiment import (
     exactly,
 )
 from p2pnode.lab.experiments.rates import rate
-from protocol.core import Core, Identity
+from protocol.core import Core
 from protocol.ledger.block import VerifiedBlock
 from protocol.messages import Genesis
-from protocol.signing import Scheme
+from protocol.signing import Identity, Scheme
 from protocol.simulator.catalogue import calm
 from protocol.simulator.run import Outcome, Verdict, play
 from protocol.simulator.scenario import START_NS, Partition, Scenario, Workload, identities

@@ -28,11 +28,11 @@ from p2pnode.storage import (
 )
 from protocol import effects as fx
 from protocol import events as ev
-from protocol.core import Core, Identity
+from protocol.core import Core
 from protocol.encoding import content_digest, decode, digest_of
 from protocol.messages import Genesis, Payload, SignedBlock, network_of
 from protocol.parameters import Parameters, minimal
-from protocol.signing import BLOCK
+from protocol.signing import BLOCK, Identity
 from protocol.simulator.scheme import CACHED
 from protocol.units import SECOND, AccountId
 from tests.support.builders import account_seed, make_genesis, make_offer

@@ -1,8 +1,7 @@
 """What a worker sends for a job that it is drawn for, and when."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from protocol import effects as fx
 from protocol import events as ev

@@ -2,9 +2,9 @@ from dataclasses import replace
 
 import pytest
 
-from protocol.core import Core, Identity
+from protocol.core import Core
 from protocol.messages import Genesis
-from protocol.signing import Scheme
+from protocol.signing import Identity, Scheme
 from protocol.simulator.catalogue import BEGIN_NS, END_NS, SCENARIOS, calm, crashes
 from protocol.simulator.checks import Check, Result
 from protocol.simulator.run import Outcome, Verdict, play, verdict_of

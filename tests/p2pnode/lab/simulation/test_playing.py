@@ -8,9 +8,9 @@ from p2pnode.lab.simulation.comparing import compare
 from p2pnode.lab.simulation.folder import described_in
 from p2pnode.lab.simulation.library import ScenarioError, parse_scenario
 from p2pnode.lab.simulation.playing import Manner, is_as_expected, run_into, run_scenario
-from protocol.core import Core, Identity
+from protocol.core import Core
 from protocol.messages import Genesis
-from protocol.signing import Scheme
+from protocol.signing import Identity, Scheme
 from protocol.simulator.run import Verdict
 from tests.p2pnode.lab.simulation.builders import FAULT, text
 
