@@ -190,12 +190,12 @@ def _entries(genesis: Genesis, accounts: int, jobs: int) -> Iterator[Entry]:
     made.sort(key=lambda job: job.identifier)
     budget = Credits(running.offer.budget)
     issued = sum(one.slashable + one.available for one in people.values()) + budget * jobs
-    header = Header(FORMAT, first._network, first._position)
+    header = Header(FORMAT, first._network, first._position, first._step_from)
     minted = issued - first.accounts.genesis_supply
     yield HEADER.key(b""), pack(header)
     yield from ((ACCOUNT.key(one), pack(people[one])) for one in sorted(people))
     yield from ((ESCROW.key(job.identifier), pack(budget)) for job in made)
-    yield RESERVES.key(b""), pack(Reserves(pool=0, burned=0, minted=minted))
+    yield RESERVES.key(b""), pack(Reserves(0, 0, minted, yield_index=0, fraction=0))
     yield from ((JOB.key(job.identifier), pack(job)) for job in made)
 
 
