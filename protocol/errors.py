@@ -48,7 +48,6 @@ class Reason(Enum):
     INSUFFICIENT_FUNDS = "the available balance does not cover the amount and the fee"
     INSUFFICIENT_STAKE = "the stake that is neither pledged nor unbonding is too small"
     BELOW_MINIMUM = "the amount is below the minimum"
-    STAKE_LOCKED = "the stake is what the account's vote in the committee weighs"
     WITHDRAWAL_KEY = "the account's money leaves only for the account of its withdrawal key"
     OVER_ALLOWANCE = "the account has spent what its withdrawal key allows for fees and escrows"
     NOT_OWNER = "only the account's withdrawal key may do this"
@@ -74,6 +73,7 @@ class Reason(Enum):
     ALREADY_COUNTED = "this account has already done this in this epoch"
     # Evidence
     BAD_EVIDENCE = "the evidence does not prove a contradiction"
+    EVIDENCE_TOO_OLD = "a contradiction is punished in its epoch and the next one, not later"
     ALREADY_PUNISHED = "this contradiction has already been punished"
 
 
