@@ -246,6 +246,7 @@ async def test_a_damaged_snapshot_leaves_an_earlier_one_or_all_blocks(
     last = last_commit_of(before)
     async with restored(tmp_path, SHORT) as made:
         assert made.begun.epoch == (epochs[-2] if damaged == 1 else 0)
+        assert [epoch for epoch, _ in made.begun.damaged] == epochs[: -damaged - 1 : -1]
         assert (made.core.state.index, made.core.state.digest) == (last.index, last.state_digest)
 
 
