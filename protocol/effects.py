@@ -2,7 +2,8 @@
 
 What a node sends may depend on what it must not forget: a driver makes every slot, operation and
 reveal of a batch durable, and all that was to be kept before it, before it performs any other
-effect of that batch. Blocks and commits alone may be written a little later: they can be had again.
+effect of that batch. Blocks, commits and certificates alone may be written a little later: they can
+be had again.
 """
 
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from protocol.errors import Reason
 from protocol.facts import StateFact
 from protocol.messages import Offer
+from protocol.snapshot import Snapshot
 from protocol.struct import Struct
 from protocol.units import AccountId, CommitIndex, Digest, JobId, Round
 
@@ -55,6 +57,24 @@ class PersistCommit(Struct, frozen=True):
     index: CommitIndex
     digest: Digest
     state_digest: Digest
+
+
+class PersistCertificate(Struct, frozen=True):
+    """Keep the certificate of an epoch for ever: newcomers check the chain of them."""
+
+    epoch: int
+    raw: bytes
+
+
+class PersistSnapshot(Struct, frozen=True):
+    """Keep the state at an epoch's end, page by page, while everything else goes on.
+
+    Not a record of a batch: the node that stops before it is whole starts from an earlier one.
+    """
+
+    snapshot: Snapshot
+    own_nonce: int
+    """The first nonce of this node's account that is not in it."""
 
 
 # To the network
@@ -236,10 +256,18 @@ class Report(Struct, frozen=True):
     fact: Fact
 
 
-Persist = PersistBlock | PersistSlot | PersistOperation | PersistReveal | PersistCommit
+Persist = (
+    PersistBlock
+    | PersistSlot
+    | PersistOperation
+    | PersistReveal
+    | PersistCommit
+    | PersistCertificate
+)
 
 Effect = (
     Persist
+    | PersistSnapshot
     | GossipBlock
     | GossipOperations
     | Send

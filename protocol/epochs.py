@@ -16,6 +16,7 @@ from protocol.facts import (
     StateFact,
 )
 from protocol.ledger.certificate import Boundary, Closed
+from protocol.ledger.certified import EpochCertificate, certificate_of
 from protocol.ledger.committee import Committee, CommitteeMember, members_digest
 from protocol.ledger.election import Candidate, elect, is_in_second_half
 from protocol.ledger.epoch_record import (
@@ -118,6 +119,15 @@ class Epochs:
             index = closed.committee.index_of(account)
             if index is not None and index not in closed.signatures | closed.disputing:
                 yield closed
+
+    def certificate(self, epoch: Epoch) -> EpochCertificate | None:
+        """The certificate of one of the last two epochs, once a quorum of its members agrees."""
+        followers = (*self.closed[1:], None)
+        for closed, next_closed in zip(self.closed, followers, strict=True):
+            if closed.boundary.epoch == epoch and closed.is_certified:
+                following = next_closed.committee if next_closed is not None else self.committee
+                return certificate_of(closed, following.members)
+        return None
 
     # Operations
 

@@ -70,6 +70,8 @@ class Reason(Enum):
     # Epochs
     NOT_A_MEMBER = "the account was not a member of the committee of that epoch"
     NOT_REGISTERED = "the account has not registered a key for random values"
+    NO_QUORUM = "the members that signed weigh less than a quorum"
+    UNTRUSTED_END = "the epoch did not end as the checkpoint that was given by hand says"
     ALREADY_COUNTED = "this account has already done this in this epoch"
     # Evidence
     BAD_EVIDENCE = "the evidence does not prove a contradiction"

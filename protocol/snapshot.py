@@ -5,11 +5,14 @@ page, so equal states have equal pages, whoever writes them.
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Final
 
+from protocol.compact import pack, unpack
 from protocol.encoding import pack_plain, unpack_plain
 from protocol.entries import VALUE_BYTES_MAX, Entry
 from protocol.errors import Reason, Rejected
+from protocol.ledger.certificate import Boundary
 
 PAGE_BYTES: Final = 256 * 1024
 """What a page is filled up to; a single larger entry has a page of its own."""
@@ -20,6 +23,35 @@ ENTRIES_MAX: Final = 2**24
 """More entries than a state has in decades: a peer cannot fill the memory for ever."""
 ENTRY_FRAME_BYTES: Final = 16
 """More than what an array adds to a key and a value."""
+BOUNDARY_BYTES_MAX: Final = 1024
+"""More than a boundary takes: five digests and two integers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The state at the end of an epoch: all that is needed to begin the next one.
+
+    Attributes:
+        boundary: How the epoch ended; its state digest is the root of the pages.
+        pages: In order. A state's own ones are made while they are walked through, once.
+    """
+
+    boundary: Boundary
+    pages: Iterable[bytes] = field(repr=False)
+
+
+def encode_boundary(boundary: Boundary) -> bytes:
+    """Packs what a store keeps beside the pages."""
+    return pack(boundary)
+
+
+def decode_boundary(raw: bytes) -> Boundary:
+    """Unpacks what a store kept.
+
+    Raises:
+        Rejected: `TOO_LARGE` or `MALFORMED`.
+    """
+    return unpack(raw, Boundary, BOUNDARY_BYTES_MAX)
 
 
 def encode_pages(entries: Iterable[Entry]) -> Iterator[bytes]:

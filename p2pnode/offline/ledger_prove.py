@@ -5,9 +5,8 @@ from typing import Final
 
 from p2pnode.cli.endings import BadInput
 from p2pnode.offline.findings import Unreadable
-from p2pnode.offline.ledger_verify import finals_of, replay_journal
+from p2pnode.offline.ledger_verify import begin_late, replay_journal
 from p2pnode.offline.proof_file import ProofFile, plain_levels
-from p2pnode.offline.replaying import Replay
 from p2pnode.offline.store import opened_store
 from p2pnode.storage import DamagedData
 from protocol.entries import ACCOUNT, ESCROW, JOB, KINDS, REPUTATION
@@ -34,8 +33,8 @@ def prove_entry(folder: Path, identifier: bytes, name: str | None) -> ProofFile:
     """
     try:
         with opened_store(folder) as store:
-            replay = Replay(store.genesis, finals_of(store.journal))
-            replay_journal(store.journal, replay)
+            replay, begun = begin_late(store)
+            replay_journal(store.journal, replay, begun)
     except DamagedData as damage:
         raise Unreadable(str(damage)) from damage
     return _proof(replay.replica.state, network_of(store.genesis), identifier, name)

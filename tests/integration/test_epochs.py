@@ -1,5 +1,9 @@
-"""Real nodes whose epochs are short: a newcomer gets a seat, and a restart crosses an end."""
+"""Real nodes whose epochs are short: a newcomer gets a seat, and restarts cross ends.
 
+One founder keeps no history, so each of its starts is from a snapshot.
+"""
+
+import json
 import subprocess
 from pathlib import Path
 
@@ -11,8 +15,9 @@ from p2pnode.genesis import Founder, make_genesis, write_genesis
 from p2pnode.lab import founding
 from p2pnode.lab.founding import Plan, free_ports
 from p2pnode.lab.testnet import save
-from p2pnode.storage import load_or_create_seeds, prepare_data_folder
+from p2pnode.storage import layout, load_or_create_seeds, open_readonly, prepare_data_folder
 from protocol import vrf
+from protocol.ledger.block import stored_digest
 from protocol.parameters import local, with_pace
 from protocol.signing import account_of
 from protocol.units import CREDIT
@@ -27,6 +32,8 @@ from tests.integration.local_network import (
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(150)]
 
 FOUNDERS = 3
+PRUNING = 2
+"""The founder that keeps no more than a start needs, and is killed."""
 TERMS = replace(with_pace(local(), 250, 250), epoch_rounds=12, epoch_rounds_min=6)
 """An epoch takes about three seconds."""
 
@@ -41,6 +48,8 @@ def found(folder: Path) -> None:
     genesis = make_genesis("epochs", TERMS, founders, founders[0].account)
     write_genesis(folder / "genesis", genesis)
     save(founding.found(folder, Plan(FOUNDERS), cores=2))
+    with layout(folder / f"node-{PRUNING}").config.open("a") as config:
+        config.write('keep = "0"\n')
 
 
 def epoch(status: Record) -> int:
@@ -53,7 +62,7 @@ def answer(folder: Path) -> Record:
         return client.status()
 
 
-def test_a_newcomer_that_stakes_proposes_and_a_restart_crosses_the_end_of_an_epoch(
+def test_a_newcomer_that_stakes_proposes_and_restarts_from_snapshots_cross_ends(
     tmp_path: Path,
 ) -> None:
     folder = tmp_path / "net"
@@ -69,6 +78,7 @@ def test_a_newcomer_that_stakes_proposes_and_a_restart_crosses_the_end_of_an_epo
             try:
                 _take_a_seat(network, newcomer)
                 _cross_an_end(network)
+                _cross_another_without_history(network)
                 assert answer(newcomer)["is_validator"]
             finally:
                 node.terminate()
@@ -92,10 +102,46 @@ def _take_a_seat(network: LocalNetwork, newcomer: Path) -> None:
 
 
 def _cross_an_end(network: LocalNetwork) -> None:
-    """Kills a founder, waits for the next epoch, and has it follow from its own store."""
-    network.testnet("kill", "2")
+    """Kills a founder, waits for the next epoch, and has it follow from its newest snapshot."""
+    (begun,) = _begun(network, _restart_after_an_end(network))
+    assert begun > 0
+    with open_readonly(_folder(network), stored_digest) as journal:
+        marks = journal.snapshots()
+        assert [mark.epoch for mark in marks[1:]] == [marks[0].epoch - 1]
+        assert wait_until(lambda: journal.pruned() > 0, 20), "a start prunes"
+
+
+def _cross_another_without_history(network: LocalNetwork) -> None:
+    """The same again: now there is nothing that the founder could replay from genesis."""
+    (begun,) = _begun(network, _restart_after_an_end(network))
+    with open_readonly(_folder(network), stored_digest) as journal:
+        _, oldest = next(journal.blocks())
+        assert 0 < oldest.epoch <= begun
+        assert [one.epoch for one in journal.certificates(0, begun - 1)] == list(range(begun - 1))
+
+
+def _restart_after_an_end(network: LocalNetwork) -> int:
+    """Returns how long the founder's log was before it started again."""
+    network.testnet("kill", str(PRUNING))
     stopped_in = epoch(network.status(0))
     assert wait_until(lambda: epoch(network.status(0)) > stopped_in, 30)
-    network.testnet("restart", "2")
-    assert wait_until(lambda: epoch(network.status(2)) == epoch(network.status(0)), 40)
+    read = len(_log(network))
+    network.testnet("restart", str(PRUNING))
+    assert wait_until(lambda: epoch(network.status(PRUNING)) == epoch(network.status(0)), 40)
     network.agreed_index(30)
+    return read
+
+
+def _begun(network: LocalNetwork, read: int) -> list[int]:
+    """The epochs in which the starts after a place in the log began."""
+    told = [json.loads(line) for line in _log(network)[read:] if line.startswith("{")]
+    return [one["epoch"] for one in told if one["event"] == "snapshot_loaded"]
+
+
+def _folder(network: LocalNetwork) -> Path:
+    return Path(network.rows[PRUNING]["data_dir"])
+
+
+def _log(network: LocalNetwork) -> list[str]:
+    folder = _folder(network)
+    return folder.with_name(f"{folder.name}.log").read_text().splitlines()
