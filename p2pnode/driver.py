@@ -9,7 +9,7 @@ later, and everything else is put off until the store is back.
 """
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 import structlog
@@ -36,6 +36,10 @@ DEFERRED_EVENTS_MAX = 1_024
 log = structlog.get_logger(__name__)
 
 
+Step = Callable[[ev.Event, int], tuple[fx.Effect, ...]]
+"""What `Core.step` is: an event and the time since genesis in, effects out."""
+
+
 class StoreRefused(Exception):  # noqa: N818  the store's answer, as the driver knows it
     """The store could not make something durable; trying again may work."""
 
@@ -60,13 +64,22 @@ class World(Protocol):
 class Driver:
     """Owns a running core: the only caller of `Core.step`.
 
+    Args:
+        core: The core.
+        world: The adapters.
+        clock: The time that the core is told.
+        step: Steps the core in the place of its own method, as where a laboratory watches it.
+
     Attributes:
         dropped: Gossip that found no place.
         store_failure: Why the store refuses now, and what to do; empty while it works.
     """
 
-    def __init__(self, core: Core, world: World, clock: NodeClock) -> None:
+    def __init__(
+        self, core: Core, world: World, clock: NodeClock, step: Step | None = None
+    ) -> None:
         self.core = core
+        self._step = step if step is not None else core.step
         self.clock = clock
         self._world = world
         self._send, self._inbox = trio.open_memory_channel[ev.Event](INBOX_EVENTS)
@@ -98,7 +111,7 @@ class Driver:
                 batch = await self._next_batch()
                 effects: list[fx.Effect] = []
                 for event in batch:
-                    effects += self.core.step(event, self.clock.now())
+                    effects += self._step(event, self.clock.now())
                 await self._obey(effects)
         finally:
             with trio.move_on_after(2) as scope:
@@ -162,7 +175,7 @@ class Driver:
         except StoreRefused as refusal:
             self.store_failure = str(refusal)
             log.error("store_failed", detail=self.store_failure, consequence="nothing is signed")
-        await self._perform_harmless(self.core.step(ev.StoreFailed(), self.clock.now()))
+        await self._perform_harmless(self._step(ev.StoreFailed(), self.clock.now()))
         while True:
             with trio.move_on_after(RETRY_SECONDS):
                 await self._serve_reads()
@@ -181,7 +194,7 @@ class Driver:
             event = await self._inbox.receive()
             if _is_question(event):
                 with trio.CancelScope(shield=True):
-                    effects = self.core.step(event, self.clock.now())
+                    effects = self._step(event, self.clock.now())
                     await self._perform_harmless(effects)
             elif isinstance(event, (ev.BlockReceived, ev.MessageReceived)):
                 self.dropped += 1

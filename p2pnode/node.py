@@ -15,7 +15,7 @@ from p2pnode.cautions import Cautions
 from p2pnode.clock import NodeClock
 from p2pnode.content import Content
 from p2pnode.control import ControlParts, NodeControl
-from p2pnode.driver import Driver, World
+from p2pnode.driver import Driver, Step, World
 from p2pnode.execution.devices import Devices, discover
 from p2pnode.execution.policy import Policy
 from p2pnode.execution.runner import KINDS, Runner
@@ -80,6 +80,7 @@ class Hooks:
 
     wrap_run: Callable[[Run], Run] | None = None
     wrap_world: Callable[[World], World] | None = None
+    wrap_core: Callable[[Core], Step] | None = None
     clock_error_ns: Callable[[], int] | None = None
     on_network: Callable[[Network], None] | None = None
 
@@ -190,7 +191,8 @@ async def _serve(opened: Opened, hooks: Hooks) -> None:
     async with trio.open_nursery() as nursery:
         adapters = WorldParts(opened.journal, network, content, facts)
         world = NodeWorld(adapters, nursery, opened.joined.network, clock)
-        driver = Driver(core, hooks.wrap_world(world) if hooks.wrap_world else world, clock)
+        around = hooks.wrap_world(world) if hooks.wrap_world else world
+        driver = Driver(core, around, clock, hooks.wrap_core(core) if hooks.wrap_core else None)
         offer = _offer(settings, devices)
         run_task = hooks.wrap_run(runner.run) if hooks.wrap_run else runner.run
         world.executions = Executions(

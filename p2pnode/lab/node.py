@@ -15,6 +15,7 @@ from p2pnode.lab.fault_file import FAULTS_NAME, FaultFile
 from p2pnode.lab.link_file import LINKS_NAME, LinkFile
 from p2pnode.lab.lying import lying
 from p2pnode.lab.processes import live_only_with, parse_process
+from p2pnode.lab.step_log import STEPS_NAME, StepLog
 from p2pnode.settings import load_settings
 
 
@@ -28,9 +29,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     node = importlib.import_module("p2pnode.node")
     together = arguments.colluding
     faults = FaultFile(settings.data_dir / FAULTS_NAME)
+    steps = StepLog(settings.data_dir / STEPS_NAME)
     hooks = node.Hooks(
         wrap_run=(lambda run: lying(run, together=together)) if arguments.liar else None,
-        wrap_world=lambda world: FailingStore(world, lambda: faults.now().store_fails),
+        wrap_world=lambda world: FailingStore(
+            steps.watch_world(world), lambda: faults.now().store_fails
+        ),
+        wrap_core=steps.watch_core,
         clock_error_ns=lambda: faults.now().clock_error_ns,
         on_network=LinkFile(settings.data_dir / LINKS_NAME).attach,
     )

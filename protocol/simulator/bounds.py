@@ -37,14 +37,15 @@ def gauges(world: World, log: Log) -> Iterator[tuple[int, Gauge]]:
     for node in world.live_honest:
         if node.core is None:
             continue
-        yield from ((node.index, gauge) for gauge in _memory(node.core))
+        yield from ((node.index, gauge) for gauge in memory_gauges(node.core))
         if node.index not in restored:
             count, size_bytes = log.kept.get(node.index, (0, 0))
-            kept = _store(node.core, count, size_bytes)
+            kept = store_gauges(node.core, count, size_bytes)
             yield from ((node.index, gauge) for gauge in kept)
 
 
-def _memory(core: Core) -> Iterator[Gauge]:
+def memory_gauges(core: Core) -> Iterator[Gauge]:
+    """Reads the sizes of what a core holds in memory."""
     parameters, ledger = core.parameters, core.ledger
     own = OPERATION_VARIANTS_MAX * parameters.chain_pool_max
     longest = pooled = len(core.pool)
@@ -58,8 +59,14 @@ def _memory(core: Core) -> Iterator[Gauge]:
     yield Gauge("blocks in memory", len(ledger.dag), most)
 
 
-def _store(core: Core, count: int, size_bytes: int) -> Iterator[Gauge]:
-    """The store grows with the rounds, and what a crash took may have been written twice."""
+def store_gauges(core: Core, count: int, size_bytes: int) -> Iterator[Gauge]:
+    """Reads the sizes of a node's store, which grows with the rounds.
+
+    Args:
+        core: The node's.
+        count: Blocks that it has written; what a crash took may have been written twice.
+        size_bytes: Their bytes together.
+    """
     ledger, epochs = core.ledger, core.state.epochs
     newest = max(ledger.dag.tips()) + ledger.base_round
     if not newest:

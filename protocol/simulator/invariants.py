@@ -4,8 +4,8 @@ Each looks at what the nodes did and at the simulated nodes themselves, and retu
 broken.
 """
 
-from collections.abc import Callable, Iterator
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final, Protocol
 
 from protocol.accounts import Accounts
 from protocol.core import Core
@@ -15,10 +15,27 @@ from protocol.parameters import Parameters
 from protocol.simulator.adversary import right_result
 from protocol.simulator.log import Log, Violation
 from protocol.simulator.world import World
+from protocol.state import State
 from protocol.units import AccountId, CommitIndex, Digest, JobId
 
 PROGRESS_COMMITS: Final = 3
 """Commits beyond the newest one at the heal that every live node must reach."""
+
+
+class Copy(Protocol):
+    """A state and its terms: a core has both, and whoever replays the blocks of a real network."""
+
+    @property
+    def state(self) -> State:
+        """Jobs and balances as of the last commit."""
+
+    @property
+    def parameters(self) -> Parameters:
+        """The network's terms."""
+
+
+Copies = Iterable[tuple[int, Copy]]
+"""Copies of the ledger's state, each with the node that has it."""
 
 
 def agreement(world: World, log: Log) -> list[Violation]:
@@ -46,9 +63,14 @@ def convergence(world: World, log: Log) -> list[Violation]:
 
 def conservation(world: World, _: Log) -> list[Violation]:
     """Every credit is somewhere, and no balance is negative."""
+    return wrong_balances(_cores(world))
+
+
+def wrong_balances(copies: Copies) -> list[Violation]:
+    """Recounts all credits of each copy, but for those that equal one that was sound."""
     found: list[Violation] = []
     sound: dict[Digest, Accounts] = {}
-    for number, core in _cores(world):
+    for number, core in copies:
         accounts, digest = core.state.accounts, core.state.digest
         if digest in sound and accounts.equals(sound[digest]):
             continue  # nearly always, and a large network has many nodes with many accounts each
@@ -72,8 +94,14 @@ def _wrong_sums(number: int, accounts: Accounts) -> list[Violation]:
 
 def exactly_once(world: World, log: Log) -> list[Violation]:
     """A job is settled once, pays out no more than it locked, and frees the stake pledged to it."""
-    found = [one for one in log.found if one.invariant == "exactly_once"]
-    for number, core in _cores(world):
+    reported = [one for one in log.found if one.invariant == "exactly_once"]
+    return reported + wrong_settlements(_cores(world))
+
+
+def wrong_settlements(copies: Copies) -> list[Violation]:
+    """Compares what jobs paid with what they locked, and looks for stake that they still bind."""
+    found: list[Violation] = []
+    for number, core in copies:
         for identifier, job in core.state.jobs.items():
             spent = sum(payout.amount for payout in job.payouts) + job.fee + job.refund
             left = core.state.accounts.escrow_of(identifier)
@@ -88,7 +116,7 @@ def exactly_once(world: World, log: Log) -> list[Violation]:
     return found
 
 
-def _still_bound(core: Core, job: Job) -> tuple[AccountId, ...]:
+def _still_bound(core: Copy, job: Job) -> tuple[AccountId, ...]:
     """Names whose stake answers for an ended job, but for those who may still open a commitment."""
     if not job.terminal:
         return ()
@@ -122,6 +150,11 @@ def honest_never_slashed(world: World, log: Log) -> list[Violation]:
 
 def accountability(_: World, log: Log) -> list[Violation]:
     """One contradiction costs its author stake once, and one job costs an executor once."""
+    return wrong_convictions(log)
+
+
+def wrong_convictions(log: Log) -> list[Violation]:
+    """Holds what nodes saw punished against what was proven."""
     found = [one for one in log.found if one.invariant == "accountability"]
     for (node, account), count in log.slashes.items():
         seen = len(log.proofs.get(account, ()))
@@ -142,9 +175,14 @@ def own_slot(world: World, log: Log) -> list[Violation]:
 
 def lottery(world: World, log: Log) -> list[Violation]:
     """All nodes derive the same executors, from a beacon that nobody knew, never the requester."""
+    return wrong_draws(_cores(world), log)
+
+
+def wrong_draws(copies: Copies, log: Log) -> list[Violation]:
+    """Draws the executors of each job again."""
     found = []
     drawn: dict[tuple[JobId, int], tuple[AccountId, ...]] = {}
-    for number, core in _cores(world):
+    for number, core in copies:
         for identifier, job in core.state.jobs.items():
             executors = tuple(executor.account for executor in job.executors)
             known = drawn.setdefault((identifier, core.state.index), executors)

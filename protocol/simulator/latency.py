@@ -1,6 +1,7 @@
-"""How long finality takes, counted in the mean delay of a link, with all pacing off.
+"""How long finality takes: of operations in any run, and of a calm network without pacing.
 
-Results are thousandths of that delay, so that they compare to published figures for any network.
+The second counts in thousandths of the mean delay of a link, so that it compares to published
+figures for any network.
 """
 
 from collections.abc import Sequence
@@ -55,6 +56,56 @@ class Latency:
 
 
 @dataclass(slots=True)
+class OperationTimes:
+    """A recorder of when operations were asked for, signed and final; of real runs, too.
+
+    Attributes:
+        asked: When the transfer was asked for, by identifier; what nobody was seen to ask for is
+            missing.
+        seen: The node that signed each operation, and when.
+        final: When each node first knew each operation to be final with effect.
+    """
+
+    asked: dict[Digest, int] = field(default_factory=dict)
+    seen: dict[Digest, tuple[int, int]] = field(default_factory=dict)
+    final: dict[tuple[Digest, int], int] = field(default_factory=dict)
+    _tickets: dict[tuple[int, int], int] = field(default_factory=dict)
+
+    def event(self, time: int, node: int, event: ev.Event) -> None:
+        """Notes when a transfer was asked for."""
+        if isinstance(event, ev.OperationRequested) and isinstance(event.payload, Transfer):
+            self._tickets[node, event.ticket] = time
+
+    def effect(self, time: int, node: int, effect: fx.Effect) -> None:
+        """Notes when an operation is signed or final."""
+        match effect:
+            case fx.Report(fx.OperationSeen(ticket, identifier)):
+                self.seen[identifier] = (node, time)
+                if (node, ticket) in self._tickets:
+                    self.asked[identifier] = self._tickets[node, ticket]
+            case fx.Report(OperationApplied(identifier=identifier)):
+                self.final.setdefault((identifier, node), time)
+            case _:
+                pass
+
+    def from_asking(self, from_ns: int) -> list[int]:
+        """Times from asking to being final at each node, of all asked for from a time on."""
+        return [
+            time - self.asked[one]
+            for (one, _), time in self.final.items()
+            if one in self.asked and self.asked[one] >= from_ns
+        ]
+
+    def at_own_node(self) -> list[int]:
+        """Times from being signed to being final at the node that signed."""
+        return [
+            self.final[one, node] - time
+            for one, (node, time) in self.seen.items()
+            if (one, node) in self.final
+        ]
+
+
+@dataclass(slots=True)
 class _Watch:
     """Collects times while the run goes on."""
 
@@ -62,21 +113,19 @@ class _Watch:
     world: World | None = None
     blocks: list[int] = field(default_factory=list)
     leaders: list[int] = field(default_factory=list)
-    operations: list[int] = field(default_factory=list)
+    operations: OperationTimes = field(default_factory=OperationTimes)
     commits: int = 0
     rounds: int = 0
     _waiting: dict[int, dict[Digest, int]] = field(default_factory=dict)
     _proposed: dict[tuple[int, int], int] = field(default_factory=dict)
-    _asked: dict[tuple[int, int], int] = field(default_factory=dict)
-    _signed: dict[Digest, int] = field(default_factory=dict)
 
     def event(self, time: int, node: int, event: ev.Event) -> None:
-        """Notes when a transfer was asked for."""
-        if isinstance(event, ev.OperationRequested) and isinstance(event.payload, Transfer):
-            self._asked[node, event.ticket] = time
+        """Notes what was asked for."""
+        self.operations.event(time, node, event)
 
     def effect(self, time: int, node: int, effect: fx.Effect) -> None:
         """Notes when blocks are proposed and what becomes final."""
+        self.operations.effect(time, node, effect)
         if not isinstance(effect, fx.Report):
             return
         match effect.fact:
@@ -86,13 +135,6 @@ class _Watch:
                 self.commits = max(self.commits, index)
                 self.rounds = max(self.rounds, leader_round)
                 self._commit(time, node, leader_round)
-            case fx.OperationSeen(ticket, identifier):
-                if (node, ticket) in self._asked:
-                    self._signed[identifier] = self._asked[node, ticket]
-            case OperationApplied(identifier=identifier):
-                asked = self._signed.get(identifier)
-                if asked is not None and asked >= self.from_ns:
-                    self.operations.append(time - asked)
             case _:
                 pass
 
@@ -155,7 +197,7 @@ def measure_latency(
     return Latency(
         _spread(watch.blocks),
         _spread(watch.leaders),
-        _spread(watch.operations),
+        _spread(watch.operations.from_asking(watch.from_ns)),
         watch.commits,
         watch.rounds,
     )

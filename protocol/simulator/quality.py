@@ -50,13 +50,17 @@ def quality_of(world: World) -> Quality:
 
 def result_quality(world: World) -> list[Violation]:
     """Wrong results are accepted no more often than is tolerated, while liars are few enough."""
-    quality = quality_of(world)
-    if not quality.wrong or lies_beyond_bound(world.scenario):
+    return too_many_wrong(world.scenario, quality_of(world), world.engine.now)
+
+
+def too_many_wrong(scenario: Scenario, quality: Quality, time_ns: int) -> list[Violation]:
+    """Judges how many results are wrong, which somebody has counted."""
+    if not quality.wrong or lies_beyond_bound(scenario):
         return []
     is_surprise = is_less_likely(quality.wrong, quality.tolerated_ppm, SURPRISE_PPM)
-    if is_surprise or not lying_share_bp(world.scenario):
+    if is_surprise or not lying_share_bp(scenario):
         detail = f"{quality.wrong} wrong of {len(quality.tolerated_ppm)} accepted results"
-        return [Violation("result_quality", -1, detail, world.engine.now)]
+        return [Violation("result_quality", -1, detail, time_ns)]
     return []
 
 

@@ -18,19 +18,21 @@ from pathlib import Path
 from p2pnode.lab.commands import stop_on_signals
 from p2pnode.lab.links import Links
 from p2pnode.lab.real.choice import choose
+from p2pnode.lab.real.recording import STEPS
 from p2pnode.lab.real.run import Played, play_shape
 from p2pnode.lab.real.shape import Shape, shape_of
+from p2pnode.lab.real.steps import read_steps, told_again
 from p2pnode.lab.real.watch import Sample
 from protocol import effects as fx
 from protocol import events as ev
-from protocol.facts import OperationApplied
 from protocol.parameters import local
 from protocol.simulator.costs import MEASURED
+from protocol.simulator.latency import OperationTimes
 from protocol.simulator.network import Conditions, Delay, Law
 from protocol.simulator.run import play
 from protocol.simulator.scenario import START_NS, Scenario, Workload
 from protocol.simulator.world import START_SPREAD_NS
-from protocol.units import MILLISECOND, SECOND, Digest
+from protocol.units import MILLISECOND, SECOND
 
 AFTER_NS = 3 * SECOND
 """Between the last request and the end, so that all of them are measured."""
@@ -82,20 +84,25 @@ class Compared:
 
 @dataclass(slots=True)
 class Counter:
-    """A recorder of a simulated run, which counts what is counted of a real one."""
+    """A recorder of what nodes send and apply; of a real run it is told what they apply.
+
+    Attributes:
+        times: When operations were signed and final.
+    """
 
     nodes: int
     window: tuple[int, int]
     messages: int = 0
     commits: int = 0
-    finality_ms: list[float] = field(default_factory=list)
-    _seen: dict[tuple[int, Digest], int] = field(default_factory=dict)
+    times: OperationTimes = field(default_factory=OperationTimes)
 
     def event(self, time: int, node: int, event: ev.Event) -> None:
-        """Events are counted by what they lead to."""
+        """Notes what was asked for."""
+        self.times.event(time, node, event)
 
     def effect(self, time: int, node: int, effect: fx.Effect) -> None:
         """Count what a node sends and learns."""
+        self.times.effect(time, node, effect)
         inside = self.window[0] <= time < self.window[1]
         match effect:
             case fx.GossipBlock() | fx.GossipOperations():
@@ -104,14 +111,14 @@ class Counter:
                 self.messages += inside
             case fx.Report(fx.CommitApplied()):
                 self.commits += inside
-            case fx.Report(fx.OperationSeen(identifier=identifier)):
-                self._seen[node, identifier] = time
-            case fx.Report(OperationApplied(identifier=identifier)):
-                seen = self._seen.pop((node, identifier), None)
-                if seen is not None:
-                    self.finality_ms.append((time - seen) / MILLISECOND)
             case _:
                 pass
+
+    def measured(self, messages: float) -> Measured:
+        """What it comes to, with the messages of a second as they were counted."""
+        seconds = (self.window[1] - self.window[0]) / SECOND
+        waits = sorted(wait_ns / MILLISECOND for wait_ns in self.times.at_own_node())
+        return Measured(tuple(waits), messages, self.commits / seconds / self.nodes)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -135,10 +142,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="p2pnode-calibration-") as name:
         out = arguments.out or Path(name) / "out"
         played = play_shape(shape, choice, Path(name) / "net", out, lambda _: None)
+        real = measure_real(shape, played, out / STEPS)
     if played.verdict:
         print(f"the real run: {played.verdict.name.lower()}: {'; '.join(played.reasons)}")
         return FAILED
-    rows = compare(simulated, measure_real(shape, played))
+    rows = compare(simulated, real)
     for row in rows:
         print(line_of(row))
     if arguments.json:
@@ -151,32 +159,21 @@ def measure_simulated(shape: Shape) -> Measured:
     window = _window(shape.scenario)
     counter = Counter(shape.scenario.nodes, window)
     play(shape.scenario, recorders=(counter,))
-    seconds = (window[1] - window[0]) / SECOND
-    return Measured(
-        tuple(sorted(counter.finality_ms)),
-        counter.messages / seconds,
-        counter.commits / seconds / shape.scenario.nodes,
-    )
+    return counter.measured(counter.messages * SECOND / (window[1] - window[0]))
 
 
-def measure_real(shape: Shape, played: Played) -> Measured:
-    """Count the same of a real run."""
+def measure_real(shape: Shape, played: Played, steps: Path) -> Measured:
+    """Count the same of a real run: what its nodes wrote of themselves, and their counters."""
     watch, nodes = played.watch, shape.scenario.nodes
     begin, end = _window(shape.scenario)
-    finality = [
-        (watch.final[one] - seen_ns) / MILLISECOND
-        for one, (seen_ns, _) in watch.seen.items()
-        if one in watch.final
-    ]
+    counter = Counter(nodes, (begin, end))
+    for row in read_steps(steps):
+        for told in told_again(row, {}):
+            if not isinstance(told, ev.Event):
+                counter.effect(row["time_ns"], row["node"], told)
     gossip = sum(_rate(samples, "network_published_total", begin, end) for samples in watch.samples)
     direct = sum(_rate(samples, "network_sent_total", begin, end) for samples in watch.samples)
-    times = [one.time_ns for commits in watch.commits for one in commits.values()]
-    commits = sum(begin <= time_ns < end for time_ns in times)
-    return Measured(
-        tuple(sorted(finality)),
-        gossip * (nodes - 1) + direct,
-        commits * SECOND / (end - begin) / nodes,
-    )
+    return counter.measured(gossip * (nodes - 1) + direct)
 
 
 def compare(simulated: Measured, real: Measured) -> tuple[Compared, ...]:

@@ -1,19 +1,12 @@
-"""Judges a real network by what its nodes reported, and at last by their stores themselves."""
+"""How a real network came through its faults, by what its nodes reported."""
 
-import json
-from collections.abc import Mapping, Sequence
-from contextlib import redirect_stdout
+from collections.abc import Sequence
 from dataclasses import dataclass
-from io import StringIO
-from pathlib import Path
 
-from p2pnode.cli.groups import run_group
 from p2pnode.lab.real.shape import longest_delay_ns
 from p2pnode.lab.real.timeline import SETTLE_NS, FaultNote
 from p2pnode.lab.real.watch import Watch
-from p2pnode.lab.testnet import LabNetwork
 from protocol.ledger.committee import quorum_of
-from protocol.simulator.checks import Check, Result
 from protocol.simulator.scenario import ClockJump, Crash, Fault, Partition, Pause, Scenario
 from protocol.units import MILLISECOND, Weight
 
@@ -120,49 +113,6 @@ def agreement_ns(watch: Watch, moment_ns: int) -> int | None:
     if len(times) < watch.nodes:
         return None
     return max(0, max(times) - moment_ns)
-
-
-def check(name: str, broken: Sequence[str], gap: str = "") -> Check:
-    """Say of a promise that it is broken, or unknown because of a gap, or that it holds."""
-    if broken:
-        return Check(name, Result.BROKEN, "; ".join(broken))
-    return Check(name, Result.UNKNOWN, gap) if gap else Check(name, Result.HOLDS)
-
-
-def stores_check(stores: Mapping[str, object]) -> Check:
-    """Say by the nodes' own stores whether the same commits left the same state everywhere."""
-    told = str(stores["difference"] or stores.get("first_bad") or "")
-    is_broken = False in (stores["agree"], stores["audited"])
-    is_whole = bool(stores["agree"] and stores["audited"])
-    return check("convergence", (told,) if is_broken else (), "" if is_whole else told)
-
-
-def compare_stores(testnet: LabNetwork, folder: Path) -> dict[str, object]:
-    """Export the ledger of every node, which must have ended, compare and audit the exports."""
-    folder.mkdir(parents=True, exist_ok=True)
-    files = []
-    for member in testnet.members:
-        out = folder / f"node-{member.node}.ledger"
-        options = ["export", "--data-dir", str(member.data_dir), "--out", str(out), "--json"]
-        with redirect_stdout(StringIO()):
-            if run_group("ledger", options):
-                text = f"node {member.node} has no whole ledger"
-                return {"agree": None, "difference": text, "audited": None}
-        files.append(str(out))
-    # The first is derived again from nothing; the others need only be equal to it.
-    audit = _asked("audit", files[0])
-    found = _asked("compare", *files) if len(files) > 1 else {"agree": True}
-    names = ("agree", "common_index", "state_digest", "difference")
-    return {name: found.get(name) for name in names} | {
-        "audited": audit["ok"],
-        "first_bad": audit["first_bad"],
-    }
-
-
-def _asked(command: str, *files: str) -> dict[str, object]:
-    with redirect_stdout(StringIO()) as output:
-        run_group("ledger", [command, *files, "--json"])
-    return dict(json.loads(output.getvalue()))
 
 
 def _stuck(fault: Fault, scenario: Scenario) -> tuple[int, ...]:

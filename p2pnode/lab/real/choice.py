@@ -16,7 +16,8 @@ from p2pnode.lab.real.namespaces import (
     remove_stale,
     why_impossible,
 )
-from p2pnode.lab.real.shape import Shape, needs_a_switch
+from p2pnode.lab.real.netem import NetemWires, why_no_netem
+from p2pnode.lab.real.shape import Shape, has_long_tails, needs_a_switch
 from p2pnode.lab.real.switch import SwitchWires
 from p2pnode.lab.real.wires import ShaperWires, Wires
 from p2pnode.lab.testnet import LabError, LabNetwork
@@ -28,7 +29,7 @@ class Choice:
 
     Attributes:
         links: Namespaces or the shaper.
-        wires: Which of the three it comes to.
+        wires: Which of the four it comes to.
         reason: Why, for people.
     """
 
@@ -45,15 +46,25 @@ def choose(asked: Links, shape: Shape) -> Choice:
     """
     if asked is Links.SHAPER:
         return Choice(Links.SHAPER, "shaper", "asked for")
-    wires = "switch" if needs_a_switch(shape.scenario) else "bridge"
     missing = why_impossible()
-    if missing is None and wires == "switch" and not TUN_DEVICE.exists():
-        missing = f"needs {TUN_DEVICE} for links that delay"
     if missing is None:
-        return Choice(Links.NAMESPACES, wires, "the rights and tools are here")
+        wires, reason = _wires_for(shape)
+        if wires != "switch" or TUN_DEVICE.exists():
+            return Choice(Links.NAMESPACES, wires, reason)
+        missing = f"needs {TUN_DEVICE} for links that delay ({reason})"
     if asked is Links.NAMESPACES:
         raise LabError(f"no namespaces here: {missing}; choose --links shaper")
     return Choice(Links.SHAPER, "shaper", f"namespaces: {missing}")
+
+
+def _wires_for(shape: Shape) -> tuple[str, str]:
+    """What joins namespaces, and why: whatever the kernel can do, it does."""
+    if not needs_a_switch(shape.scenario):
+        return "bridge", "the rights and tools are here"
+    if has_long_tails(shape.scenario):
+        return "switch", "the kernel's netem has no long-tailed delays"
+    lacking = why_no_netem()
+    return ("netem", "the kernel has netem") if lacking is None else ("switch", lacking)
 
 
 @contextmanager
@@ -73,4 +84,6 @@ def make_wires(choice: Choice, hosts: Hosts | None, testnet: LabNetwork, folder:
     """Make what was chosen."""
     if hosts is None:
         return ShaperWires(testnet)
-    return SwitchWires(hosts, folder) if choice.wires == "switch" else BridgeWires(hosts)
+    if choice.wires == "switch":
+        return SwitchWires(hosts, folder)
+    return NetemWires(hosts) if choice.wires == "netem" else BridgeWires(hosts)

@@ -1,7 +1,8 @@
 """The folder that a run on real processes leaves: a manifest and everything that was seen, by line.
 
 manifest.json     what was played, how, and what came of it
-nodes/node-N.jsonl  every fact of a node: `time_ns` of the scenario, `node`, the fact's own fields
+nodes/node-N.jsonl  what a node told whoever watched: facts, counters, links, with `time_ns`
+steps/node-N.jsonl  what a node wrote about its own core, crashes or not (`p2pnode.lab.step_log`)
 requests.jsonl    what the workload asked for, when, and what became of it
 faults.jsonl      each fault: planned and actual times, what it did, how the network came back
 ledgers/          an export of each node's ledger
@@ -19,7 +20,8 @@ from msgspec.structs import asdict
 from p2pnode.lab.testnet import LabError
 
 MANIFEST = "manifest.json"
-NODES, REQUESTS, FAULTS, LEDGERS = "nodes", "requests.jsonl", "faults.jsonl", "ledgers"
+NODES, STEPS, LEDGERS = "nodes", "steps", "ledgers"
+REQUESTS, FAULTS = "requests.jsonl", "faults.jsonl"
 
 
 def claim_folder(folder: Path) -> None:

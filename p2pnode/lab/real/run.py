@@ -3,9 +3,9 @@
 import os
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import trio
@@ -14,26 +14,23 @@ from p2pnode import __version__
 from p2pnode.genesis import read_genesis
 from p2pnode.lab import running
 from p2pnode.lab.commands import occupy, undisturbed
-from p2pnode.lab.processes import identify
-from p2pnode.lab.readiness import wait_until_ready
+from p2pnode.lab.processes import Life, identify
+from p2pnode.lab.readiness import last_words, wait_until_ready
 from p2pnode.lab.real.asking import Asked, ask_all
 from p2pnode.lab.real.checks import (
     Recovery,
-    check,
-    compare_stores,
     conflicts,
     missed_bites,
     recovery_of,
-    stores_check,
     stray_facts,
 )
 from p2pnode.lab.real.choice import Choice, hosts_for, make_wires
-from p2pnode.lab.real.collecting import collect, sample
+from p2pnode.lab.real.collecting import collect, look, sample
+from p2pnode.lab.real.evidence import Gathered, gather, store_trouble
 from p2pnode.lab.real.founding import found_shape
-from p2pnode.lab.real.promises import judge_reports
+from p2pnode.lab.real.promises import Left, judge
 from p2pnode.lab.real.recording import (
     FAULTS,
-    LEDGERS,
     NODES,
     REQUESTS,
     as_json,
@@ -45,15 +42,18 @@ from p2pnode.lab.real.shape import Shape, rules_of, skewed_nodes
 from p2pnode.lab.real.striking import change_faults
 from p2pnode.lab.real.tables import Seen, write_tables
 from p2pnode.lab.real.timeline import FaultNote, Timeline
+from p2pnode.lab.real.traffic import closed_times, traffic_of
 from p2pnode.lab.real.watch import Watch, start_clock
 from p2pnode.lab.real.wires import Wires
 from p2pnode.lab.results import checks_to_json
 from p2pnode.lab.testnet import LabError, LabNetwork, load
 from p2pnode.storage import layout
 from protocol.simulator.checks import Check, Result
-from protocol.simulator.run import Verdict
+from protocol.simulator.faults import Bite
+from protocol.simulator.log import Violation
+from protocol.simulator.run import Verdict, verdict_of
 from protocol.simulator.scenario import ClockJump
-from protocol.units import MILLISECOND, SECOND, AccountId
+from protocol.units import MILLISECOND, SECOND
 
 READY_SECONDS = 30.0
 READY_SECONDS_PER_NODE = 6.0
@@ -84,7 +84,7 @@ class Played:
     checks: tuple[Check, ...]
     faults: tuple[FaultNote, ...]
     recoveries: tuple[Recovery | None, ...]
-    stores: dict[str, object]
+    stores: Mapping[str, object]
     asked: tuple[Asked, ...]
     watch: Watch
     ended_ns: int
@@ -98,6 +98,16 @@ class _Course:
     is_done: bool = False
     is_interrupted: bool = False
     ended_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Ran:
+    """A run whose nodes have ended, before anybody judges it."""
+
+    timeline: Timeline
+    course: _Course
+    watch: Watch
+    gone: tuple[Violation, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,13 +144,15 @@ def play_shape(shape: Shape, choice: Choice, folder: Path, out: Path, tell: Tell
             ending.callback(wires.close)
             # Nodes go before what lies between them.
             ending.callback(_end, folder)
-            played = _play(shape, testnet, wires, out, tell)
-        played = _with_stores(played, testnet, out)
-        _write(_Finished(shape, choice, testnet, time.monotonic() - begun), played, out)
+            ran = _play(shape, testnet, wires, out, tell)
+        evidence = gather(testnet, shape.scenario, ran.watch.clock, out)
+        played = _judge(shape, ran, evidence)
+        run = _Finished(shape, choice, testnet, time.monotonic() - begun)
+        _write(run, played, evidence, out)
     return played
 
 
-def _play(shape: Shape, testnet: LabNetwork, wires: Wires, out: Path, tell: Tell) -> Played:
+def _play(shape: Shape, testnet: LabNetwork, wires: Wires, out: Path, tell: Tell) -> _Ran:
     wires.apply(rules_of(shape.scenario))
     nodes = len(testnet.members)
     for member, skew_ns in zip(testnet.members, shape.scenario.skews_ns, strict=False):
@@ -154,13 +166,16 @@ def _play(shape: Shape, testnet: LabNetwork, wires: Wires, out: Path, tell: Tell
     course = _Course()
     with Watch(clock, out / NODES, nodes) as watch:
         watch.skewed = skewed_nodes(shape.scenario)
-        timeline = Timeline(shape.scenario, testnet, wires, clock)
+        timeline = Timeline(shape.scenario, testnet, wires, clock, watch.links)
         trio.run(_run, shape, testnet, watch, timeline, course)
     if course.is_interrupted:
         raise KeyboardInterrupt
-    accounts = [AccountId(bytes.fromhex(one.account)) for one in testnet.members]
-    reported = judge_reports(shape.scenario, accounts, out / NODES)
-    return _judge(shape, timeline, course, watch, reported)
+    gone = [
+        Violation("no_crash", one.node, f"its process ended by itself: {last_words(one)}")
+        for one in load(testnet.folder).members
+        if one.life is Life.GONE
+    ]
+    return _Ran(timeline, course, watch, tuple(gone))
 
 
 async def _run(
@@ -182,6 +197,9 @@ async def _run(
                 await trio.sleep(PATIENCE_SECONDS)
             course.is_done = True
         course.ended_ns = watch.clock.now()
+        async with trio.open_nursery() as looking:
+            for member in testnet.members:
+                looking.start_soon(look, member, watch)
         following.cancel_scope.cancel()
 
 
@@ -208,67 +226,60 @@ def _is_done(watch: Watch, asked: Sequence[Asked], quiet_index: int) -> bool:
     )
 
 
-def _judge(
-    shape: Shape, timeline: Timeline, course: _Course, watch: Watch, reported: Sequence[Check]
-) -> Played:
-    pairs = list(zip(shape.scenario.faults, timeline.notes, strict=True))
-    recoveries = tuple(recovery_of(fault, note, shape.scenario, watch) for fault, note in pairs)
-    differing = conflicts(watch)
-    judged = [one for one in recoveries if one is not None]
-    labels = [
-        f"nodes {one.stuck} finalised {one.stuck_commits} commits without a quorum"
-        for one in judged
-        if one.stuck_commits
-    ]
-    broken = [*differing, *labels, *(one.reason for one in reported if one.result is Result.BROKEN)]
+def _judge(shape: Shape, ran: _Ran, evidence: Gathered) -> Played:
+    scenario, watch, notes = shape.scenario, ran.watch, ran.timeline.notes
+    pairs = list(zip(scenario.faults, notes, strict=True))
     for fault, note in pairs:
         if isinstance(fault, ClockJump):
             note.count = stray_facts(fault, note, watch)
-    missed = missed_bites(timeline.notes, recoveries)
-    late = [] if course.is_done else ["not everything was final in time"]
-    verdict, reasons = Verdict.PASS, [*broken, *late, *missed]
-    for found, name in (
-        (broken, Verdict.SAFETY),
-        (late, Verdict.LIVENESS),
-        (missed, Verdict.UNKNOWN),
-    ):
-        if found:
-            verdict = name
-            break
-    is_final = any(watch.reached(node) for node in range(watch.nodes))
-    has_stuck = any(one.stuck for one in judged)
-    checks = (
-        check("agreement", differing, "" if is_final else "nothing became final"),
-        *reported,
-        check("honest_labels", labels, "" if has_stuck else "nobody was left without a quorum"),
-        check("liveness", late),
-        check("bites", (), "; ".join(missed)),
+    recoveries = tuple(recovery_of(fault, note, scenario, watch) for fault, note in pairs)
+    missed = missed_bites(notes, recoveries)
+    found = [Violation("agreement", -1, one) for one in conflicts(watch)]
+    found += [
+        Violation("honest_labels", -1, f"nodes {one.stuck} made {one.stuck_commits} commits final")
+        for one in recoveries
+        if one is not None and one.stuck_commits
+    ]
+    found += ran.gone
+    if not ran.course.is_done:
+        found.append(Violation("liveness", -1, "not everything was final in time"))
+    trouble = store_trouble(evidence.stores)
+    if trouble and False in (evidence.stores["agree"], evidence.stores["audited"]):
+        found.append(Violation("convergence", -1, trouble))
+    left = Left(
+        scenario,
+        evidence.setup,
+        evidence.steps,
+        evidence.blocks,
+        evidence.waiting,
+        found,
+        [Bite(note.kind, note.count) for note in notes],
+        {"bites": "; ".join(missed), "convergence": trouble},
     )
+    checks = judge(left)
+    verdict, reasons = verdict_on(checks)
     return Played(
         verdict,
-        tuple(reasons),
+        reasons,
         checks,
-        tuple(timeline.notes),
+        tuple(notes),
         recoveries,
-        {},
-        tuple(course.asked),
+        evidence.stores,
+        tuple(ran.course.asked),
         watch,
-        course.ended_ns,
+        ran.course.ended_ns,
     )
 
 
-def _with_stores(played: Played, testnet: LabNetwork, out: Path) -> Played:
-    """Add what the nodes' own stores say, which outweighs what they said themselves."""
-    stores = compare_stores(testnet, out / LEDGERS)
-    played = replace(played, checks=(*played.checks, stores_check(stores)))
-    if stores["agree"] and stores["audited"]:
-        return replace(played, stores=stores)
-    is_broken = False in (stores["agree"], stores["audited"])
-    verdict = Verdict.SAFETY if is_broken else Verdict.UNKNOWN
-    reason = f"the stores: {stores['difference'] or stores['first_bad']}"
-    if played.verdict is Verdict.SAFETY:
-        verdict = played.verdict
-    return replace(played, stores=stores, verdict=verdict, reasons=(reason, *played.reasons))
+def verdict_on(checks: Sequence[Check]) -> tuple[Verdict, tuple[str, ...]]:
+    """Sum up as of a simulated run, with reasons; stores that cannot be compared prove nothing."""
+    verdict = verdict_of(checks)
+    decisive = ("bites", "convergence")
+    unknown = [one for one in checks if one.name in decisive and one.result is Result.UNKNOWN]
+    if unknown and verdict is Verdict.PASS:
+        verdict = Verdict.UNKNOWN
+    broken = [one for one in checks if one.result is Result.BROKEN]
+    return verdict, tuple(f"{one.name}: {one.reason}" for one in (*broken, *unknown))
 
 
 def _end(folder: Path) -> None:
@@ -276,14 +287,17 @@ def _end(folder: Path) -> None:
         running.end(load(folder))
 
 
-def _write(run: _Finished, played: Played, out: Path) -> None:
+def _write(run: _Finished, played: Played, evidence: Gathered, out: Path) -> None:
     faults = zip(played.faults, played.recoveries, strict=True)
     write_lines(out / REQUESTS, played.asked)
     write_lines(out / FAULTS, ({"fault": one, "recovery": two} for one, two in faults))
     manifest = as_json(_manifest(run, played))
     assert isinstance(manifest, dict)
-    scenario = run.shape.scenario
-    seen = Seen(scenario, run.testnet, out / NODES, played.asked, played.faults, played.ended_ns)
+    scenario, watch = run.shape.scenario, played.watch
+    numbers = {one.account: one.node for one in run.testnet.members}
+    closed = tuple(closed_times(scenario.faults, played.faults))
+    links = traffic_of(watch.carried, numbers, closed)
+    seen = Seen(scenario, evidence, played.asked, played.faults, links, played.ended_ns)
     trouble = write_tables(seen, out, manifest)
     if trouble:
         write_manifest(out, manifest | {"tables": trouble})

@@ -127,6 +127,11 @@ def needs_a_switch(scenario: Scenario) -> bool:
     return bool(rules_of(scenario, bursts))
 
 
+def has_long_tails(scenario: Scenario) -> bool:
+    """Whether the delay of any link has a tail."""
+    return any(delay.law is Law.LONG_TAILED for delay in _delays(scenario.conditions))
+
+
 def longest_delay_ns(conditions: Conditions) -> int:
     """How long a message of before a cut may still be on its way, but for a rare tail."""
     regions = max((one for row in conditions.region_delays_ns for one in row), default=0)

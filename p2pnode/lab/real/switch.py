@@ -1,4 +1,4 @@
-"""Namespaces joined by a program that delays, loses and limits packets: a kernel needs no netem.
+"""Namespaces joined by a program that delays, loses and limits packets, for want of netem.
 
 The program is `p2pnode.lab.real.switching`, a process of its own; here it is started and told what
 to do, by a file that it looks at.

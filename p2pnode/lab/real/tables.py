@@ -1,37 +1,33 @@
 """Turns what was seen of a real run into the tables that simulated runs have, too.
 
-The facts go through the same collector, in the order of time; blocks come from the nodes' stores,
-since facts do not carry them. When each node took in each block is known of no real run.
+The steps of all nodes go through the same collector, in the order of time; the bytes of blocks come
+from the nodes' stores.
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from p2pnode.genesis import read_genesis
 from p2pnode.lab.real.asking import Asked
+from p2pnode.lab.real.evidence import Gathered
+from p2pnode.lab.real.steps import time_of, told_again
 from p2pnode.lab.real.timeline import FaultNote
 from p2pnode.lab.results import (
     Collector,
     End,
     MissingExtra,
-    Setup,
+    Tables,
     summary_of,
     tables_of,
     write_folder,
 )
-from p2pnode.lab.testnet import LabNetwork
-from p2pnode.storage import layout, open_readonly
-from protocol.ledger.block import stored_digest
-from protocol.signing import REAL
+from protocol import events as ev
 from protocol.simulator.faults import Bite, FaultRecord
+from protocol.simulator.network import Pair
 from protocol.simulator.scenario import START_NS, Scenario
-from protocol.units import AccountId
-
-OWN_ROWS = frozenset(("counters", "stream_opened", "stream_broken"))
-"""What a watch writes beside the facts of nodes."""
+from protocol.simulator.traffic import Traffic
+from protocol.units import Digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +35,15 @@ class Seen:
     """What is known of a run when it is over.
 
     Attributes:
-        nodes: The folder with the facts of each node, by line.
+        links: What each directed link carried.
         ended_ns: When it was over, in scenario time.
     """
 
     scenario: Scenario
-    testnet: LabNetwork
-    nodes: Path
+    evidence: Gathered
     asked: Sequence[Asked]
     faults: Sequence[FaultNote]
+    links: Mapping[Pair, Traffic]
     ended_ns: int
 
 
@@ -68,20 +64,8 @@ class _Happening:
 
 
 def write_tables(seen: Seen, out: Path, manifest: Mapping[str, object]) -> str:
-    """Write tables, summary and manifest; returns why that was not possible, or an empty text.
-
-    The nodes must have ended, and their folders be there still.
-    """
-    genesis = read_genesis(layout(seen.testnet.members[0].data_dir).genesis)
-    accounts = tuple(AccountId(bytes.fromhex(one.account)) for one in seen.testnet.members)
-    setup = Setup(genesis, accounts, seen.scenario.honest, REAL)
-    collector = Collector(seen.scenario, setup)
-    _tell(collector, seen)
-    for raw in _blocks(seen.testnet):
-        collector.block(raw)
-    bites = tuple(Bite(note.kind, note.count) for note in seen.faults)
-    end = End(seen.ended_ns, tuple(map(_record, seen.faults)), bites)
-    tables = tables_of(collector, end)
+    """Write tables, summary and manifest; returns why that was not possible, or an empty text."""
+    tables = tables_from(seen)
     summary = summary_of(tables)
     try:
         write_folder(out, dict(manifest), summary, tables)
@@ -90,21 +74,45 @@ def write_tables(seen: Seen, out: Path, manifest: Mapping[str, object]) -> str:
     return ""
 
 
+def tables_from(seen: Seen) -> Tables:
+    """Make the tables."""
+    collector = Collector(seen.scenario, seen.evidence.setup)
+    _tell(collector, seen)
+    bites = tuple(Bite(note.kind, note.count) for note in seen.faults)
+    records = tuple(map(_record, seen.faults))
+    end = End(seen.ended_ns, records, bites, seen.links, saw_losses=False)
+    return tables_of(collector, end)
+
+
 def _tell(collector: Collector, seen: Seen) -> None:
     """Tell a collector everything that happened, in the order of time."""
-    rows = list(_rows(seen.nodes))
-    happenings = [*_lives(seen), *_requests(seen, rows)]
+    happenings = [*_lives(seen), *_requests(seen)]
     happenings += [
-        _Happening(max(0, row["time_ns"]), 2, "record", (row["node"], row)) for row in rows
+        _Happening(time_of(row), 2, "step", (row["node"], row))
+        for row in seen.evidence.steps
+        if row["time_ns"] <= seen.ended_ns
     ]
     happenings.sort(key=lambda one: (one.time_ns, one.place))
     for one in happenings:
-        getattr(collector, one.door)(one.time_ns, *one.words)
+        if one.door != "step":
+            getattr(collector, one.door)(one.time_ns, *one.words)
+            continue
+        node, row = one.words
+        # Something happened, whatever it was: samples that were due are taken first.
+        collector.event(one.time_ns, node, ev.Tick())
+        for told in told_again(row, seen.evidence.blocks):
+            if isinstance(told, ev.Event):
+                collector.event(one.time_ns, node, told)
+            else:
+                collector.effect(one.time_ns, node, told)
+    for digest, raw in seen.evidence.blocks.items():
+        if Digest(bytes.fromhex(digest)) not in collector.blocks:
+            collector.block(raw)
 
 
 def _lives(seen: Seen) -> Iterator[_Happening]:
     """When nodes were up."""
-    for node in range(len(seen.testnet.members)):
+    for node in range(seen.scenario.nodes):
         yield _Happening(START_NS, 0, "started", (node,))
     for note in seen.faults:
         if note.down_ns is not None:
@@ -113,39 +121,22 @@ def _lives(seen: Seen) -> Iterator[_Happening]:
                 yield _Happening(note.ended_ns, 0, "started", note.nodes)
 
 
-def _requests(seen: Seen, rows: Sequence[dict[str, Any]]) -> Iterator[_Happening]:
+def _requests(seen: Seen) -> Iterator[_Happening]:
     """When users asked for operations, under tickets that no restart gives again."""
-    signed = {row["identifier"]: row for row in rows if row["fact"] == "operation_seen"}
+    signed = {
+        row["identifier"]: row for row in seen.evidence.steps if row.get("fact") == "operation_seen"
+    }
     for number, asked in enumerate(seen.asked, start=1):
-        time_ns, answer = asked.asked_ns, signed.get(asked.operation)
+        answer = signed.get(asked.operation)
         if answer is not None:
             answer["ticket"] = number
-            # Facts are cut to milliseconds, so that an answer may seem to come before its question.
-            time_ns = max(0, min(time_ns, answer["time_ns"]))
-        yield _Happening(time_ns, 1, "request", (asked.node, number, _lower(asked.kind)))
+        words = (asked.node, number, _lower(asked.kind))
+        yield _Happening(asked.asked_ns, 1, "request", words)
 
 
 def _lower(kind: str) -> str:
     """The name of a class as facts and tables write it: `StakeDeposit` is `stake_deposit`."""
     return "".join(f"_{one.lower()}" if one.isupper() else one for one in kind).lstrip("_")
-
-
-def _rows(folder: Path) -> Iterator[dict[str, Any]]:
-    for path in sorted(folder.glob("*.jsonl")):
-        for line in path.read_text().splitlines():
-            row = json.loads(line)
-            if row["fact"] not in OWN_ROWS:
-                yield row
-
-
-def _blocks(testnet: LabNetwork) -> Iterator[bytes]:
-    """Every block that any node has accepted, each after those that it refers to."""
-    known: set[bytes] = set()
-    for member in testnet.members:
-        with open_readonly(member.data_dir, stored_digest) as journal:
-            held = {block.digest: block.raw for _, block in journal.blocks()}
-        yield from (raw for digest, raw in held.items() if digest not in known)
-        known |= held.keys()
 
 
 def _record(note: FaultNote) -> FaultRecord:

@@ -6,7 +6,7 @@ stamp their facts in whole milliseconds since genesis, by the same clocks of one
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -33,6 +33,20 @@ class Sample:
 
     time_ns: int
     counters: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class LinkSample:
+    """What one node's connections have carried until one time.
+
+    Attributes:
+        peers: By account: since when the connection is there (seconds of the Unix clock), and the
+            messages and bytes that the node has sent over it.
+    """
+
+    time_ns: int
+    node: int
+    peers: Mapping[str, tuple[float, int, int]]
 
 
 @dataclass(slots=True)
@@ -68,11 +82,10 @@ class Watch:
 
     Attributes:
         commits: By node and index; the first time that each was applied.
-        seen: When the node that was asked had signed each operation, and which node that was.
-        final: When that node knew each operation to be final, with effect or without.
         ended: When any node first knew each operation to be final.
         settled: When any node knew each job to have ended.
         samples: Each node's counters, every few seconds.
+        carried: What the nodes' links had carried, in the order of time.
         missed: Facts that a node could not pass on in time.
         gaps: How often the stream of a node broke.
         skewed: Nodes whose clock may be off; what they say is timed by its arrival.
@@ -83,11 +96,10 @@ class Watch:
     folder: Path
     nodes: int
     commits: list[dict[int, Commit]] = field(default_factory=list)
-    seen: dict[str, tuple[int, int]] = field(default_factory=dict)
-    final: dict[str, int] = field(default_factory=dict)
     ended: dict[str, int] = field(default_factory=dict)
     settled: dict[str, int] = field(default_factory=dict)
     samples: list[list[Sample]] = field(default_factory=list)
+    carried: list[LinkSample] = field(default_factory=list)
     missed: int = 0
     gaps: int = 0
     skewed: frozenset[int] = frozenset()
@@ -124,12 +136,8 @@ class Watch:
                     int(str(row["operations"])),
                 )
                 self.commits[node].setdefault(index, commit)
-            case {"fact": "operation_seen", "identifier": str() as identifier}:
-                self.seen[identifier] = (time_ns, node)
             case {"fact": "operation_applied" | "operation_failed", "identifier": str() as one}:
                 self.ended.setdefault(one, time_ns)
-                if one in self.seen and self.seen[one][1] == node:
-                    self.final.setdefault(one, time_ns)
             case {"fact": "settled", "job": str() as job}:
                 self.settled.setdefault(job, time_ns)
             case _:
@@ -146,6 +154,20 @@ class Watch:
         time_ns = self.clock.now()
         self.samples[node].append(Sample(time_ns, counters))
         self._write(node, {"time_ns": time_ns, "node": node, "fact": "counters", **counters})
+
+    def links(self, node: int, peers: Sequence[Row]) -> None:
+        """Take what a node says of its peers as it is now."""
+        time_ns = self.clock.now()
+        carried = {
+            str(peer["account"]): (
+                float(str(peer["connected_since"])),
+                int(str(peer["messages_out"])),
+                int(str(peer["bytes_out"])),
+            )
+            for peer in peers
+        }
+        self.carried.append(LinkSample(time_ns, node, carried))
+        self._write(node, {"time_ns": time_ns, "node": node, "fact": "links", "peers": carried})
 
     def reached(self, node: int) -> int:
         """The highest commit that a node has applied."""

@@ -2,12 +2,13 @@
 
     write_report(folder)
 
-`curves` and `diagrams` draw into axes that the caller may bring, `words` tells, `page` puts it
-together. Matplotlib is imported when a report is made, not before.
+`curves`, `diagrams` and `link_map` draw into axes that the caller may bring, `words` tells, `page`
+puts it together. Matplotlib is imported when a report is made, not before.
 """
 
 from p2pnode.lab.reports.curves import divergence_curve, finality_curves, index_curves
-from p2pnode.lab.reports.diagrams import dag_window, life_of_an_operation, link_map
+from p2pnode.lab.reports.diagrams import dag_window, life_of_an_operation
+from p2pnode.lab.reports.link_map import link_map
 from p2pnode.lab.reports.report import write_report
 from p2pnode.lab.reports.sweep_report import write_sweep_report
 

@@ -1,8 +1,7 @@
-"""Plots of structure: one operation's way through the nodes, a window of the DAG, the cut links."""
+"""Plots of structure: one operation's way through the nodes, and a window of the DAG."""
 
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
-from math import cos, pi, sin
 from typing import TYPE_CHECKING, Final, cast
 
 from p2pnode.lab.reports.curves import SECOND_MS, legend_below, shade_faults
@@ -12,11 +11,8 @@ from p2pnode.lab.reports.style import (
     GREEN,
     GREY,
     ORANGE,
-    PURPLE,
     VERMILION,
-    colour_of,
 )
-from p2pnode.lab.reports.words import side_name
 from p2pnode.lab.results.reading import Operation, Reading, Row, rows_of
 
 if TYPE_CHECKING:
@@ -271,98 +267,3 @@ def _dag_legend(axes: "Axes", verdicts: Container[str], has_stale: bool) -> None
                 markeredgewidth=1.8,
             )
     legend_below(axes, 5)
-
-
-# Links
-
-
-def link_map(axes: "Axes", reading: Reading) -> bool:
-    """Draws which links were cut, by plan and as messages found them, on a circle of nodes."""
-    counts = {
-        (cast("int", row["source"]), cast("int", row["target"])): cast("int", row["cut"])
-        for row in rows_of(reading.tables["links"])
-    }
-    numbers = sorted({node for pair in counts for node in pair} | set(reading.nodes))
-    if not counts or not any(fault.sides or fault.cut_links for fault in reading.faults):
-        return False
-    order = _ring(reading, numbers)
-    angle = {node: 2 * pi * place / len(order) for place, node in enumerate(order)}
-    where = {node: (sin(turn), cos(turn)) for node, turn in angle.items()}
-    for first in numbers:
-        for second in numbers:
-            if first < second:
-                _link(axes, where, (first, second), counts)
-    for node, (x, y) in where.items():
-        side = next((place for place, one in enumerate(reading.sides) if node in one), 0)
-        axes.plot(x, y, "o", markersize=17, color=colour_of(side), zorder=5)
-        if len(numbers) <= LABELS_MAX:
-            axes.text(
-                x,
-                y,
-                str(node),
-                color="white",
-                ha="center",
-                va="center",
-                zorder=6,
-                fontweight="bold",
-            )
-    axes.plot([], [], color=GREY, linewidth=1.2, label="open in both directions")
-    _link_legend(axes, counts)
-    for place, members in enumerate(reading.sides if len(reading.sides) > 1 else ()):
-        axes.plot([], [], "o", color=colour_of(place), label=side_name(reading, members))
-    legend_below(axes, 4, gap=0.5)
-    axes.set_title("Links that stopped messages")
-    axes.set_aspect("equal")
-    axes.set_axis_off()
-    axes.set_xlim(-1.25, 1.25)
-    axes.set_ylim(-1.25, 1.25)
-    return True
-
-
-def _link_legend(axes: "Axes", counts: Mapping[tuple[int, int], int]) -> None:
-    """Names the kinds of links that there are."""
-    cut = {pair for pair, count in counts.items() if count}
-    mutual = {pair for pair in cut if (pair[1], pair[0]) in cut}
-    if mutual:
-        axes.plot([], [], color=BLACK, linestyle="--", label="cut in both directions")
-    if cut - mutual:
-        axes.plot([], [], color=PURPLE, linestyle=":", label="cut in one direction")
-
-
-def _ring(reading: Reading, numbers: Sequence[int]) -> list[int]:
-    """The nodes of one side stand beside each other."""
-    placed = [node for side in reading.sides for node in side if node in numbers]
-    return placed + [node for node in numbers if node not in placed]
-
-
-def _link(
-    axes: "Axes",
-    where: dict[int, tuple[float, float]],
-    pair: tuple[int, int],
-    counts: dict[tuple[int, int], int],
-) -> None:
-    there, back = counts.get(pair, 0) > 0, counts.get((pair[1], pair[0]), 0) > 0
-    xs, ys = zip(where[pair[0]], where[pair[1]], strict=True)
-    if there and back:
-        axes.plot(xs, ys, color=BLACK, linestyle="--", linewidth=1.2, zorder=2)
-    elif there or back:
-        axes.plot(xs, ys, color=PURPLE, linestyle=":", linewidth=1.6, zorder=2)
-        tip, tail = (pair[1], pair[0]) if there else pair
-        axes.annotate(
-            "",
-            xy=_between(where[tail], where[tip], 0.62),
-            xytext=_between(where[tail], where[tip], 0.5),
-            arrowprops={"arrowstyle": "-|>", "color": PURPLE},
-        )
-    else:
-        axes.plot(xs, ys, color=GREY, linewidth=1.2, zorder=1)
-
-
-def _between(
-    first: tuple[float, float], second: tuple[float, float], share: float
-) -> tuple[float, float]:
-    """The point that lies at a share of the way."""
-    return (
-        first[0] + (second[0] - first[0]) * share,
-        first[1] + (second[1] - first[1]) * share,
-    )

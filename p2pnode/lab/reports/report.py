@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from p2pnode.lab.reports.curves import divergence_curve, finality_curves, index_curves
-from p2pnode.lab.reports.diagrams import dag_window, life_of_an_operation, link_map
+from p2pnode.lab.reports.diagrams import dag_window, life_of_an_operation
+from p2pnode.lab.reports.link_map import link_map
 from p2pnode.lab.reports.page import origin, page
 from p2pnode.lab.reports.style import Caption, drawing, save
 from p2pnode.lab.results import BadFolder, Reading, Results, read_folder, read_tables
@@ -50,7 +51,7 @@ PLOTS: Final[tuple[tuple[str, Draw, float, str], ...]] = (
         "links",
         link_map,
         3.6,
-        "Links on which messages met a cut at any time of the run.",
+        "Links on which messages met a cut, while it lasted.",
     ),
 )
 """Name, drawing, height in inches and caption of each plot."""

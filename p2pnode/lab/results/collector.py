@@ -1,8 +1,9 @@
 """Watches a run, simulated or real, and takes the notes that its tables are made of.
 
-A recorder for simulated runs, which are told everything. For real processes `fact` and `record`
-are the doors, with `block` for the bytes of blocks, which facts do not carry. Its memory grows with
-blocks, operations and samples, each up to a limit; what came later is counted in `dropped`.
+A recorder for simulated runs, which are told everything, and for real ones, whose nodes write it
+down. `record` and `fact` are the doors for facts alone, as an operator's node streams them, and
+`block` for the bytes of blocks that nobody was seen to take in. Its memory grows with blocks,
+operations and samples, each up to a limit; what came later is counted in `dropped`.
 """
 
 from collections.abc import Callable, Mapping
@@ -107,7 +108,7 @@ class Collector:
 
     @property
     def saw_acceptance(self) -> bool:
-        """Whether anybody told which node took in which block, as facts of processes do not."""
+        """Whether anybody told which node took in which block; facts alone do not."""
         return not self.blocks or any(note.accepted for note in self.blocks.values())
 
     # Doors: a simulated run
@@ -159,16 +160,13 @@ class Collector:
         if fact is not None:
             self.fact(time, node, fact)
 
-    def block(self, raw: bytes, accepted: Mapping[int, int] | None = None) -> None:
-        """Takes in a block of a real network, after those that it refers to.
+    def block(self, raw: bytes) -> None:
+        """Takes in a block of which nobody told who took it in, after those that it refers to.
 
         Args:
-            raw: Its signed bytes, from the export of any node's ledger.
-            accepted: By node, when it took the block in, where that is known.
+            raw: Its signed bytes, from any node's store or export.
         """
-        note = self._note_block(self.observer.take(raw))
-        if note is not None:
-            note.accepted.update(accepted or {})
+        self._note_block(self.observer.take(raw))
 
     def request(self, time: int, node: int, ticket: int, kind: str) -> None:
         """Notes that a user asked a node for an operation."""

@@ -3,7 +3,7 @@
 What is drawn out of the tables here concerns honest nodes only, as the tables do.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Final, cast
@@ -159,8 +159,7 @@ def carriage(reading: Reading) -> Carriage:
     """Compares what the links carried with the blocks that arrived."""
     links = list(rows_of(reading.tables["links"]))
     messages, size_bytes, lost = (
-        sum(cast("int", row[name]) for row in links) if links else None
-        for name in ("messages", "size_bytes", "lost")
+        _total(links, name) for name in ("messages", "size_bytes", "lost")
     )
     deliveries = _deliveries(reading)
     last = {row["node"]: row for row in rows_of(reading.tables["series"])}
@@ -173,6 +172,13 @@ def carriage(reading: Reading) -> Carriage:
         _ratio(copies, deliveries) if deliveries else None,
         lost,
     )
+
+
+def _total(rows: Sequence[Row], name: str) -> int | None:
+    """The sum of a column; None where there are no rows, or nobody saw it."""
+    cells = [cast("int | None", row[name]) for row in rows]
+    known = [cell for cell in cells if cell is not None]
+    return sum(known) if known else None
 
 
 def _deliveries(reading: Reading) -> int | None:

@@ -13,10 +13,12 @@ from protocol.job.record import Job
 from protocol.ledger.block import VerifiedBlock, reopen_block
 from protocol.ledger.committee import Committee
 from protocol.messages import Block, Genesis, VerifiedOperation
+from protocol.parameters import Parameters
 from protocol.replica import Applied, Replica
 from protocol.signing import Scheme
 from protocol.simulator.scenario import Scenario, genesis_of, identities
 from protocol.simulator.scheme import FAKE
+from protocol.state import State
 from protocol.units import AccountId, Digest, JobId, MemberIndex, Round
 
 REPEATED = (Reason.NONCE_GAP, Reason.STALE_NONCE)
@@ -78,6 +80,16 @@ class Observer:
         self.index_of_block: dict[Digest, int] = {}
         self.index_of_operation: dict[Digest, int] = {}
         self.failures: dict[Digest, str] = {}
+
+    @property
+    def state(self) -> State:
+        """Jobs and balances as of the last commit."""
+        return self._replica.state
+
+    @property
+    def parameters(self) -> Parameters:
+        """The network's terms."""
+        return self._replica.parameters
 
     @property
     def jobs(self) -> tuple[Job, ...]:

@@ -97,7 +97,7 @@ class Reading:
 
     @property
     def saw_acceptance(self) -> bool:
-        """Whether it is known which node took in which block; of real processes it is not."""
+        """Whether it is known which node took in which block; facts alone do not tell."""
         known = self.tables["blocks"]["accepted_nodes"]
         return not known or any(nodes is not None for nodes in known)
 

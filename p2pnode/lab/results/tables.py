@@ -37,12 +37,14 @@ class End:
         faults: The planned faults and what each came to, in the order of the scenario's.
         bites: What every fault and then every dishonest node came to.
         links: What each directed link carried.
+        saw_losses: Whether it is known which messages vanished or came twice.
     """
 
     ended_ns: int
     faults: tuple[FaultRecord, ...] = ()
     bites: tuple[Bite, ...] = ()
     links: Mapping[Pair, Traffic] | None = None
+    saw_losses: bool = True
 
 
 def tables_of(collector: Collector, end: Outcome | End) -> Tables:
@@ -58,7 +60,7 @@ def tables_of(collector: Collector, end: Outcome | End) -> Tables:
         "operations": table_of("operations", _operation_rows(collector, known)),
         "jobs": table_of("jobs", job_rows(collector, known.time_of)),
         "faults": table_of("faults", _fault_rows(collector, end)),
-        "links": table_of("links", _link_rows(end.links or {})),
+        "links": table_of("links", _link_rows(end)),
         "series": table_of("series", series_rows(collector, known.time_of)),
     }
     check_tables(tables)
@@ -251,15 +253,15 @@ def _fault_rows(collector: Collector, end: End) -> Iterator[Row]:
         yield bite.kind, nodes, "", "", None, None, bite.count, bite.count > 0
 
 
-def _link_rows(links: Mapping[Pair, Traffic]) -> Iterator[Row]:
-    for (source, target), carried in sorted(links.items()):
+def _link_rows(end: End) -> Iterator[Row]:
+    for (source, target), carried in sorted((end.links or {}).items()):
         yield (
             source,
             target,
             carried.messages,
             carried.size_bytes,
-            carried.lost,
-            carried.duplicated,
+            carried.lost if end.saw_losses else None,
+            carried.duplicated if end.saw_losses else None,
             carried.cut,
         )
 

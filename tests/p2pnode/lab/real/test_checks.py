@@ -1,15 +1,12 @@
 from p2pnode.lab.real.checks import (
     Recovery,
     agreement_ns,
-    check,
     conflicts,
     missed_bites,
     recovery_of,
-    stores_check,
     stray_facts,
 )
 from p2pnode.lab.real.timeline import FaultNote
-from protocol.simulator.checks import Check, Result
 from protocol.simulator.scenario import ClockJump, Crash, Cut, Partition
 from protocol.units import MILLISECOND, SECOND
 from tests.p2pnode.lab.real import builders
@@ -83,27 +80,6 @@ def test_two_digests_or_two_states_at_one_index_are_a_conflict(tmp_path):
         "nodes 0 and 2 differ at commit 1",
         "nodes 0 and 3 differ at commit 1",
     ]
-
-
-def test_a_promise_is_broken_or_unknown_or_holds():
-    assert check("liveness", []) == Check("liveness", Result.HOLDS)
-    assert check("liveness", ["late", "later"], "x") == Check(
-        "liveness", Result.BROKEN, "late; later"
-    )
-    assert check("bites", (), "it never bit") == Check("bites", Result.UNKNOWN, "it never bit")
-
-
-def test_stores_that_agree_keep_the_promise_and_stores_that_are_not_whole_tell_nothing():
-    def stores(agree, audited, difference=None, first_bad=None):
-        names = ("agree", "audited", "difference", "first_bad")
-        return dict(zip(names, (agree, audited, difference, first_bad), strict=True))
-
-    assert stores_check(stores(True, True)) == Check("convergence", Result.HOLDS)
-    assert stores_check(stores(False, True, "at 3")).result is Result.BROKEN
-    assert stores_check(stores(True, False, None, "x")) == Check("convergence", Result.BROKEN, "x")
-    assert stores_check({"agree": None, "difference": "gone", "audited": None}) == Check(
-        "convergence", Result.UNKNOWN, "gone"
-    )
 
 
 def test_a_fault_that_did_nothing_is_named_with_the_reason():

@@ -21,16 +21,23 @@ def test_facts_are_kept_by_line_with_the_time_of_the_scenario(tmp_path):
     assert watch.reached(1) == 3
 
 
-def test_an_operation_is_final_when_the_node_that_was_asked_knows_it(tmp_path):
+def test_an_operation_and_a_job_have_ended_when_any_node_says_so(tmp_path):
     with builders.watch(tmp_path) as watch:
-        watch.fact(1, {"fact": "operation_seen", "identifier": "ab", "ticket": 1, "at_ms": 5})
         watch.fact(0, {"fact": "operation_applied", "identifier": "ab", "at_ms": 9})
-        assert (watch.final, watch.ended) == ({}, {"ab": 9 * MILLISECOND})
         watch.fact(1, {"fact": "operation_failed", "identifier": "ab", "at_ms": 12})
         watch.fact(2, {"fact": "settled", "job": "cd", "at_ms": 15})
-    assert watch.seen == {"ab": (5 * MILLISECOND, 1)}
-    assert watch.final == {"ab": 12 * MILLISECOND}
+    assert watch.ended == {"ab": 9 * MILLISECOND}
     assert watch.settled == {"cd": 15 * MILLISECOND}
+
+
+def test_what_a_node_says_of_its_links_is_kept_and_written_down(tmp_path):
+    peer = {"account": "ab", "connected_since": 5.5, "messages_out": 7, "bytes_out": 70}
+    with builders.watch(tmp_path) as watch:
+        watch.links(1, [peer | {"direction": "inbound"}])
+    (sample,) = watch.carried
+    assert (sample.node, sample.peers) == (1, {"ab": (5.5, 7, 70)})
+    (row,) = rows_of(tmp_path, 1)
+    assert (row["fact"], row["peers"]) == ("links", {"ab": [5.5, 7, 70]})
 
 
 def test_what_was_missed_is_counted_and_said(tmp_path):

@@ -5,12 +5,11 @@ import pytest
 from p2pnode.lab.reports.diagrams import (
     dag_window,
     life_of_an_operation,
-    link_map,
     longest_request,
     window_start,
 )
 from p2pnode.lab.reports.style import drawing
-from tests.p2pnode.lab.results.builders import SPLIT, operation, reading
+from tests.p2pnode.lab.results.builders import operation, reading
 
 pytest.importorskip("matplotlib")
 
@@ -62,28 +61,7 @@ def test_leaders_without_a_block_and_stale_blocks_are_drawn() -> None:
         assert [text.get_text() for text in axes.texts] == ["skip", "?"]
 
 
-def test_links_that_stopped_messages_are_told_from_open_ones() -> None:
-    links = [
-        {"source": 0, "target": 1, "cut": 2},
-        {"source": 1, "target": 0, "cut": 0},
-        {"source": 2, "target": 0, "cut": 1},
-        {"source": 0, "target": 2, "cut": 4},
-    ]
-    with drawing() as (_, axes):
-        assert link_map(axes, reading(nodes=3, links=links, faults=SPLIT))
-        legend = axes.get_legend()
-        assert legend is not None
-        assert [text.get_text() for text in legend.get_texts()] == [
-            "open in both directions",
-            "cut in both directions",
-            "cut in one direction",
-            "side {0}",
-            "side {1}",
-        ]
-
-
 def test_what_is_not_there_is_not_drawn() -> None:
     with drawing() as (_, axes):
         assert not life_of_an_operation(axes, reading())
         assert not dag_window(axes, reading())
-        assert not link_map(axes, reading())
