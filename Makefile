@@ -104,9 +104,10 @@ kill: setup ## kill 40 real nodes and 200 writers of a journal, start ten twins,
 	KILLS=20 STORAGE_KILLS=200 TWINS=10 $(RUN) -m pytest -s tests/integration tests/p2pnode/storage \
 		-k "kill or crash or same_key"
 
-soak: setup ## 3,000 seeded networks, 1,000 old copies, and 10,000 interleavings of money
+soak: setup ## 3,000 seeded networks, old copies, crashes at every event, interleavings of money
 	$(RUN) -m protocol.simulator --seeds 3000
 	$(RUN) -m tests.simulation.old_copies --seeds 1000
+	$(RUN) -m tests.simulation.crash_points
 	$(RUN) -m tests.properties.interleaving --count 10000
 	$(RUN) -m tests.properties.self_dealing
 	$(RUN) -m tests.properties.seed_grinding
