@@ -26,6 +26,7 @@ GROUPS = {
     "idle": "five real processes that nobody asks anything",
     "partitions": "five real processes: links cut below open connections, and healed",
     "restart": "a node that was killed, with 10,000 blocks in its store",
+    "start": "a lone node with 100,000 blocks in its store, and one with none",
 }
 
 
