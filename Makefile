@@ -100,13 +100,17 @@ disks: setup ## 2,000 losses of power under the journal's own code, 2,000 flippe
 	$(RUN) -m tests.support.fault_vfs.losses --seeds 2000
 	$(RUN) -m tests.support.fault_vfs.flips --flips 2000
 
-kill: setup ## kill 40 real nodes and 200 writers of a journal, and demand recovery
-	KILLS=20 STORAGE_KILLS=200 $(RUN) -m pytest -s tests/integration tests/p2pnode/storage -k "kill or crash"
+kill: setup ## kill 40 real nodes and 200 writers of a journal, start ten twins, and demand recovery
+	KILLS=20 STORAGE_KILLS=200 TWINS=10 $(RUN) -m pytest -s tests/integration tests/p2pnode/storage \
+		-k "kill or crash or same_key"
 
-soak: setup ## 3,000 seeded networks, and 10,000 interleavings of money
+soak: setup ## 3,000 seeded networks, old copies, crashes at every event, interleavings of money
 	$(RUN) -m protocol.simulator --seeds 3000
+	$(RUN) -m tests.simulation.old_copies --seeds 1000
+	$(RUN) -m tests.simulation.crash_points
 	$(RUN) -m tests.properties.interleaving --count 10000
 	$(RUN) -m tests.properties.self_dealing
+	$(RUN) -m tests.properties.seed_grinding
 
 vectors: setup ## regenerate the golden vectors and compare
 	$(RUN) -m tests.vectors.generate --check

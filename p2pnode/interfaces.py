@@ -44,7 +44,15 @@ class Received:
     payload: bytes
 
 
-NetworkEvent = PeerJoined | PeerLeft | Gossiped | Received
+@dataclass(frozen=True, slots=True)
+class KeyInUse:
+    """Another node proved that it has this node's key, and has run for longer."""
+
+    running_ms: int
+    """How long the other one has run, in its own signed words."""
+
+
+NetworkEvent = PeerJoined | PeerLeft | Gossiped | Received | KeyInUse
 
 
 @dataclass(frozen=True, slots=True)

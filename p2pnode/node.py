@@ -22,7 +22,7 @@ from p2pnode.execution.runner import KINDS, Runner
 from p2pnode.executions import Executions, Run
 from p2pnode.facts import FactLog
 from p2pnode.faucet import Faucet
-from p2pnode.interfaces import Gossiped, PeerJoined, PeerLeft, Received
+from p2pnode.interfaces import Gossiped, KeyInUse, PeerJoined, PeerLeft, Received
 from p2pnode.joining import (
     GENESIS_KIND,
     Joined,
@@ -247,6 +247,8 @@ async def _pump(
                 driver.put_nowait(kind(peer, payload))
             case Received(account=account, payload=payload):
                 driver.put_nowait(ev.MessageReceived(AccountId(account), payload))
+            case KeyInUse(running_ms=running_ms):
+                raise KeyElsewhere(f"it has signed for it, and has run for {running_ms // 1000} s")
 
 
 async def _greet(

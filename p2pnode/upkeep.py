@@ -17,11 +17,10 @@ log = structlog.get_logger(__name__)
 class KeyElsewhere(Exception):  # noqa: N818  what is wrong, for the operator
     """Another process signs with this node's key, which costs the stake if both go on."""
 
-    def __init__(self, block_round: int) -> None:
+    def __init__(self, evidence: str) -> None:
         super().__init__(
-            f"another node signs with the key of this data folder (its block of round {block_round}"
-            " was made while this node ran): this one stopped; make sure that the key runs in one "
-            "place only, then start that one"
+            f"another node signs with the key of this data folder ({evidence}): this one stopped; "
+            "make sure that the key runs in one place only, then start that one"
         )
 
 
@@ -32,7 +31,7 @@ def stop_if_key_is_elsewhere(fact: fx.Fact) -> None:
         KeyElsewhere: It is.
     """
     if isinstance(fact, fx.KeySeenElsewhere):
-        raise KeyElsewhere(fact.round)
+        raise KeyElsewhere(f"its block of round {fact.round} was made while this node ran")
 
 
 def may_sign(journal: Journal) -> bool:

@@ -20,6 +20,8 @@ Turn = Callable[[object], object]
 """One direction of one type: a value to what MessagePack has, or back."""
 
 PLAIN: Final = (int, str, bytes, bool)
+SHARED_MAX: Final = 1_024
+"""Values kept to be shared by all that equal them, of each dataclass of plain fields."""
 LONG_MIN, LONG_MAX = 9, 32
 """Bytes of an integer that is kept as bytes, because MessagePack has none so long."""
 
@@ -173,7 +175,8 @@ def _array(plain: object, length: int | None = None) -> tuple[object, ...]:
 def _sequence_unpacker(hints: Sequence[object]) -> Turn:
     if len(hints) == 2 and hints[1] is Ellipsis:
         each = _unpacker(hints[0])
-        return lambda plain: tuple(each(one) for one in _array(plain))
+        # Nearly all sequences of a state are empty.
+        return lambda plain: () if plain == () else tuple(map(each, _array(plain)))
     turns = [_unpacker(one) for one in hints]
 
     def unpack_each(plain: object) -> object:
@@ -184,9 +187,57 @@ def _sequence_unpacker(hints: Sequence[object]) -> Turn:
 
 
 def _record_unpacker(kind: type) -> Turn:
+    """Makes the function that unpacks one dataclass: a snapshot holds millions of them.
+
+    Whatever has the very type that a plain field declares is taken at once; only fields of other
+    types, and integers that are kept as bytes, are turned one by one. Of equal values without such
+    fields one is made for many: most accounts have never earned any yield.
+    """
     _, hints = _fields_of(kind)
-    unpack_fields = _sequence_unpacker(hints)
-    return lambda plain: kind(*cast("tuple[object, ...]", unpack_fields(plain)))
+    turns = [_unpacker(hint) for hint in hints]
+    declared = [_plain_type(hint) for hint in hints]
+    turned = [(at, turns[at]) for at, plain_type in enumerate(declared) if plain_type is None]
+    if turned:
+        return _mixed_unpacker(kind, turns, turned, declared)
+    made: dict[tuple[object, ...], object] = {}
+
+    def unpack_plain_fields(plain: object) -> object:
+        row = _array(plain, len(declared))
+        if list(map(type, row)) != declared:
+            return kind(*[turn(one) for turn, one in zip(turns, row, strict=True)])
+        known = made.get(row)
+        if known is None:
+            if len(made) >= SHARED_MAX:
+                made.clear()
+            known = made[row] = kind(*row)
+        return known
+
+    return unpack_plain_fields
+
+
+def _mixed_unpacker(
+    kind: type,
+    turns: Sequence[Turn],
+    turned: Sequence[tuple[int, Turn]],
+    declared: Sequence[type | None],
+) -> Turn:
+    def unpack_fields(plain: object) -> object:
+        row = list(_array(plain, len(declared)))
+        found: list[type | None] = list(map(type, row))
+        for at, _ in turned:
+            found[at] = None
+        if found != declared:
+            return kind(*[turn(one) for turn, one in zip(turns, row, strict=True)])
+        for at, turn in turned:
+            row[at] = turn(row[at])
+        return kind(*row)
+
+    return unpack_fields
+
+
+def _plain_type(hint: object) -> type | None:
+    hint = getattr(hint, "__supertype__", hint)
+    return cast("type", hint) if hint in PLAIN else None
 
 
 def _name_reader(kind: type[Enum]) -> Turn:

@@ -36,7 +36,27 @@ def decode(raw: bytes, kind: type[Value], limit_bytes: int) -> Value:
     Raises:
         Rejected: `TOO_LARGE`, `MALFORMED` or `NOT_CANONICAL`.
     """
+    return _checked(unpack_plain(raw, limit_bytes), raw, kind)
+
+
+def decode_version(raw: bytes, kind: type[Value], limit_bytes: int, version: int) -> Value:
+    """Does as `decode` for a message whose first field is its version.
+
+    The version is looked at first, so that a message of a newer program is refused for what it is,
+    whatever fields it has.
+
+    Raises:
+        Rejected: `TOO_LARGE`, `WRONG_VERSION`, `MALFORMED` or `NOT_CANONICAL`.
+    """
     plain = unpack_plain(raw, limit_bytes)
+    found = plain[0] if isinstance(plain, tuple) and plain else None
+    if type(found) is int and found != version:
+        detail = f"it has version {found}, and this node speaks version {version}"
+        raise Rejected(Reason.WRONG_VERSION, detail)
+    return _checked(plain, raw, kind)
+
+
+def _checked(plain: object, raw: bytes, kind: type[Value]) -> Value:
     try:
         value = msgspec.convert(plain, kind, strict=True)
     except (msgspec.ValidationError, RecursionError) as error:

@@ -10,7 +10,7 @@ from typing import Annotated, Final
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from protocol.encoding import decode, digest_of, encode
+from protocol.encoding import decode, decode_version, digest_of, encode
 from protocol.errors import Misuse, Reason, Rejected
 from protocol.parameters import Parameters
 from protocol.signing import OPERATION, Scheme
@@ -298,9 +298,7 @@ def open_operation(raw: bytes, network: Digest, scheme: Scheme) -> VerifiedOpera
         Rejected: with the first rule that it breaks.
     """
     signed = decode(raw, SignedOperation, OPERATION_BYTES_MAX)
-    operation = decode(signed.body, Operation, OPERATION_BYTES_MAX)
-    if operation.version != VERSION:
-        raise Rejected(Reason.WRONG_VERSION, str(operation.version))
+    operation = decode_version(signed.body, Operation, OPERATION_BYTES_MAX, VERSION)
     if operation.network != network:
         raise Rejected(Reason.WRONG_NETWORK)
     identifier = digest_of(OPERATION, signed.body)

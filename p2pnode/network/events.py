@@ -4,7 +4,7 @@ import math
 
 import trio
 
-from p2pnode.interfaces import Gossiped, NetworkEvent, PeerJoined, PeerLeft, Received
+from p2pnode.interfaces import Gossiped, KeyInUse, NetworkEvent, PeerJoined, PeerLeft, Received
 from p2pnode.network.counters import Counters
 from p2pnode.network.limits import EVENT_LIMIT
 
@@ -33,6 +33,10 @@ class Events:
         """A peer sent a payload to this node alone."""
         if self._has_room("received"):
             self._put(Received(account, payload))
+
+    def key_in_use(self, running_ms: int) -> None:
+        """Another node has this node's key, and has run for longer."""
+        self._put(KeyInUse(running_ms))
 
     def close(self) -> None:
         """End the driver's loop over the events."""

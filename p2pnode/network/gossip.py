@@ -133,6 +133,7 @@ class Gossip(Pubsub):
     settle: Callable[[ID], Awaitable[None]]
     count_frame: Callable[[bytes, int, int], None]
     reject: Callable[[bytes, str], None]
+    is_leaving: Callable[[INetStream], bool]
 
     def prepare(self) -> None:
         """Replace the library's cache of seen messages, which has a thread and no bound."""
@@ -169,6 +170,9 @@ class Gossip(Pubsub):
     async def stream_handler(self, stream: INetStream) -> None:
         """Read the gossip of one peer until its stream ends."""
         peer_id = stream.muxed_conn.peer_id
+        if self.is_leaving(stream):
+            await abandon(stream)
+            return
         earlier = self.inward.get(peer_id)
         self.inward[peer_id] = stream
         if earlier is not None:

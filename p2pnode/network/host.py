@@ -37,6 +37,11 @@ from p2pnode.network.gossip import (
     make_router,
 )
 from p2pnode.network.guard import Guard
+from p2pnode.network.introductions import (
+    INTRODUCTION_PROTOCOL,
+    IntroductionParts,
+    Introductions,
+)
 from p2pnode.network.link import LinkParts
 from p2pnode.network.link_filter import LinkShaper
 from p2pnode.network.links import DIRECT_PROTOCOL, Links
@@ -85,7 +90,7 @@ async def run_network(settings: NetworkSettings, seed: bytes, gate: Gate) -> Asy
     host = _make_host(settings, seed, listen)
     async with trio.open_nursery() as outer:
         tasks: trio.Nursery = await outer.start(_hold_tasks)
-        core = _build(settings, host, gate, tasks)
+        core = _build(settings, seed, host, gate, tasks)
         async with (
             host.run(listen_addrs=listen),
             background_trio_service(core.router),
@@ -142,7 +147,9 @@ class _Core:
     host: IHost
 
 
-def _build(settings: NetworkSettings, host: IHost, gate: Gate, nursery: trio.Nursery) -> _Core:
+def _build(
+    settings: NetworkSettings, seed: bytes, host: IHost, gate: Gate, nursery: trio.Nursery
+) -> _Core:
     counters = Counters()
     guard = Guard(counters)
     events = Events(counters)
@@ -165,8 +172,12 @@ def _build(settings: NetworkSettings, host: IHost, gate: Gate, nursery: trio.Nur
         settle=links.settle,
         count_frame=links.count_frame,
         reject=links.reject,
+        is_leaving=links.is_leaving,
     )
     links.gossip = gossip
+    introductions = Introductions(IntroductionParts(seed, settings.topics, counters, guard, events))
+    links.introduce = introductions.introduce
+    host.set_stream_handler(INTRODUCTION_PROTOCOL, introductions.handle_stream)
     requests = Requests(host, links, counters, guard)
     host.set_stream_handler(DIRECT_PROTOCOL, links.handle_stream)
     host.set_stream_handler(REQUEST_PROTOCOL, requests.handle_stream)

@@ -99,5 +99,11 @@ RECORDS_PER_EXCHANGE = 64
 ADDRESS_LENGTH = 256
 """Characters of one address."""
 
+MEETING_SECONDS = 1.0
+"""Two dials of the same two nodes, one from each side, that met were begun within this."""
+
+INTRODUCTION_SECONDS = 1.5
+"""How long two connections of one key are held to find out whether two nodes have it."""
+
 CLOSE_SECONDS = 1.0
 """How long a connection may take to say goodbye before its socket is closed."""

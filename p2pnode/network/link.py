@@ -27,6 +27,8 @@ class Link:
     since: float
     heard_at: float
     """When the peer was last heard on the direct stream, in trio's time."""
+    opened_at: float
+    """When the connection that is kept was opened."""
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
     outbox: deque[bytes] = field(default_factory=deque)
     outbox_bytes: int = 0

@@ -7,12 +7,13 @@ when gossip is dead in one direction, or when there is no room for it.
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
 import trio
 from libp2p.abc import INetConn, INetStream
 from libp2p.custom_types import TProtocol
+from libp2p.network.connection.swarm_connection import SwarmConn
 from libp2p.peer.id import ID
 from libp2p.rcmgr import Direction
 from libp2p.stream_muxer.yamux.yamux import Yamux
@@ -43,6 +44,8 @@ class Links:
         self.gossip: Gossip | None = None
         self.on_end: Callable[[Link], None] = lambda _link: None
         self.on_join: Callable[[Link], None] = lambda _link: None
+        self.introduce: Callable[[INetConn, INetConn], Awaitable[None]] | None = None
+        self._leaving: dict[bytes, INetConn] = {}
 
     def get(self, account: bytes) -> Link | None:
         """The link to a peer, joined or not."""
@@ -107,6 +110,8 @@ class Links:
             self._begin(connection, account)
             return
         link.since = link.heard_at = trio.current_time()
+        if kept is connection:
+            link.opened_at = link.since
         link.deaf_since = None
         link.inbound, link.address = _is_inbound(kept), _address_of(kept)
 
@@ -124,6 +129,11 @@ class Links:
         if link.joined:
             self._parts.events.left(link.account)
         self.on_end(link)
+
+    def is_leaving(self, stream: INetStream) -> bool:
+        """Whether a stream came over a connection that only waits for its introduction to end."""
+        leaving = self._leaving.get(account_of_id(stream.muxed_conn.peer_id))
+        return leaving is not None and leaving.muxed_conn is stream.muxed_conn
 
     async def drop(self, link: Link, reason: str) -> None:
         """Close every connection of a link."""
@@ -147,6 +157,9 @@ class Links:
 
     async def handle_stream(self, stream: INetStream) -> None:
         """Read what one peer sends to this node alone, until its stream ends."""
+        if self.is_leaving(stream):
+            await abandon(stream)
+            return
         try:
             await self._parts.guard.contain("direct", self._read_direct, stream)
         finally:
@@ -161,6 +174,7 @@ class Links:
             address=_address_of(connection),
             since=now,
             heard_at=now,
+            opened_at=now,
             surplus=self.room() <= 0,
         )
         self._by_account[account] = link
@@ -295,10 +309,37 @@ class Links:
             enumerate(connections),
             key=lambda pair: (self._dialler_is_higher(pair[1], account), -pair[0]),
         )
+        kept = ranked[0][1]
         for _, connection in ranked[1:]:
             self._parts.counters.add("duplicate_connections")
-            self._parts.nursery.start_soon(self._close_duplicate, connection)
-        return ranked[0][1]
+            if self._may_be_twins(kept, connection, account):
+                self._leaving[account] = connection
+                # The library would else choose it for new streams.
+                self._parts.swarm.remove_conn(cast(SwarmConn, connection))
+                self._parts.nursery.start_soon(self._introduce, kept, connection, account)
+            else:
+                self._parts.nursery.start_soon(self._close_duplicate, connection)
+        return kept
+
+    def _may_be_twins(self, one: INetConn, other: INetConn, account: bytes) -> bool:
+        """Whether two connections may be of two nodes that have one key.
+
+        Of two dials that met, one came from each side, at one time.
+        """
+        link = self._by_account.get(account)
+        if self.introduce is None or link is None or account in self._leaving:
+            return False
+        is_late = trio.current_time() - link.opened_at > limits.MEETING_SECONDS
+        return is_late or _is_inbound(one) == _is_inbound(other)
+
+    async def _introduce(self, kept: INetConn, leaving: INetConn, account: bytes) -> None:
+        assert self.introduce is not None
+        try:
+            await self.introduce(kept, leaving)
+        finally:
+            with trio.CancelScope(shield=True):
+                await self._close_duplicate(leaving)
+            del self._leaving[account]
 
     async def _close_duplicate(self, connection: INetConn) -> None:
         await self.close_connection(connection)

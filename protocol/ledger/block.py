@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from protocol.encoding import decode, decode_kept, digest_of, encode
+from protocol.encoding import decode, decode_kept, decode_version, digest_of, encode
 from protocol.errors import Misuse, Reason, Rejected
 from protocol.ledger.beacon import INTEGER_BYTES
 from protocol.ledger.committee import Committee
@@ -214,9 +214,7 @@ def _decode(
     raw: bytes, committee: Committee, network: Digest, parameters: Parameters
 ) -> tuple[SignedBlock, Block]:
     signed = decode(raw, SignedBlock, parameters.block_bytes_max + ENVELOPE_BYTES)
-    block = decode(signed.body, Block, BLOCK_BODY_BYTES_MAX)
-    if block.version != VERSION:
-        raise Rejected(Reason.WRONG_VERSION, str(block.version))
+    block = decode_version(signed.body, Block, BLOCK_BODY_BYTES_MAX, VERSION)
     if block.network != network:
         raise Rejected(Reason.WRONG_NETWORK)
     check_epoch(block, committee)

@@ -17,6 +17,7 @@ GROUPS = {
     "simulator": "latency in message delays with pacing off, and speed of virtual time",
     "overlay": "gossip between up to 10,000 nodes in virtual time: speed and memory",
     "thousand": "a thousand real cores in virtual time: processor time and memory",
+    "committee": "committees of 32 and 64 in virtual time: messages, processor time, memory",
     "gossip": "the network layer alone: what a payload costs without a ledger",
     "finality": "five real processes: latency of operations at a modest rate",
     "throughput": "five real processes: rate of operations, and what each of them costs",
@@ -24,6 +25,7 @@ GROUPS = {
     "idle": "five real processes that nobody asks anything",
     "partitions": "five real processes: links cut below open connections, and healed",
     "restart": "a node that was killed, with 10,000 blocks in its store",
+    "start": "a lone node with 100,000 blocks in its store, and one with none",
     "state": "a million accounts: commits, root, snapshot, memory",
 }
 """In the order in which they run: what needs most memory last, since peaks of a process stay."""

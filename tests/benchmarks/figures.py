@@ -65,10 +65,12 @@ class Effort:
     """How much time a benchmark may take."""
 
     quick: bool
+    share: int = 1
+    """A test of a benchmark takes only one in so many of what the quick form takes."""
 
     def of(self, full: int, short: int) -> int:
         """Choose a number of runs, rounds or seconds."""
-        return short if self.quick else full
+        return max(1, short // self.share) if self.quick else full
 
 
 def at_most(limit: float) -> Target:

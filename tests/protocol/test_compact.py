@@ -6,10 +6,10 @@ from typing import Final
 import pytest
 
 from protocol.balances import Account, Unbonding
-from protocol.compact import pack, unpack
+from protocol.compact import SHARED_MAX, pack, unpack
 from protocol.economy.reputation import Reputation, Seen
 from protocol.economy.slashing import Contradiction
-from protocol.encoding import encode
+from protocol.encoding import encode, pack_plain
 from protocol.errors import Misuse, Reason, Rejected
 from protocol.job.record import Job, Milestone, PassedOver, Phase
 from protocol.units import Credits, Epoch, JobId, MemberIndex, Milliseconds, Nonce, Round
@@ -122,3 +122,24 @@ def test_a_type_without_a_form_is_our_mistake() -> None:
         pack(Formless(1j))
     with pytest.raises(Misuse):
         unpack(b"\x90", Formless, LIMIT)
+
+
+def test_equal_values_of_plain_fields_are_one_value_in_memory() -> None:
+    one, other = (unpack(pack(Account(nonce=Nonce(number))), Account, LIMIT) for number in (1, 2))
+    assert one.accrual == other.accrual == Account().accrual
+    assert one.accrual is other.accrual
+
+
+def test_what_equals_a_shared_value_but_has_another_type_is_refused() -> None:
+    """True equals 1, and is none of the integers that the state has."""
+    assert unpack(pack_plain([1, 2, 3]), Contradiction, LIMIT) == Contradiction(
+        Epoch(1), MemberIndex(2), Round(3)
+    )
+    with pytest.raises(Rejected) as refusal:
+        unpack(pack_plain([True, 2, 3]), Contradiction, LIMIT)
+    assert refusal.value.reason is Reason.MALFORMED
+
+
+def test_more_values_than_are_shared_come_out_right() -> None:
+    for number in [*range(2 * SHARED_MAX), 0]:
+        assert unpack(pack(contradiction(number)), Contradiction, LIMIT) == contradiction(number)

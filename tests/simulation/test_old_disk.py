@@ -1,56 +1,26 @@
 """Members whose memory or whose key is not theirs alone, and members that stand still together."""
 
-from dataclasses import replace
-
 import pytest
 
 from protocol import effects as fx
 from protocol import events as ev
 from protocol.roles.validator import TWIN_MARGIN
-from protocol.simulator.catalogue import CONDITIONS, calm
-from protocol.simulator.faults import FaultPlan
-from protocol.simulator.invariants import SAFETY
-from protocol.simulator.log import Log
-from protocol.simulator.scenario import Scenario, StaleDisk, Workload
-from protocol.simulator.world import World
 from protocol.units import MILLISECOND, SECOND, MemberIndex
+from tests.simulation.old_copies import play
 from tests.support.core_group import DELAY_NS, CoreGroup
 
 SEEDS = 20
-COPY_NS = 3 * SECOND
-RESTORE_NS = 8 * SECOND
-END_NS = 16 * SECOND
-
-
-def restored(seed: int) -> Scenario:
-    """One member of four goes back five seconds."""
-    return replace(
-        calm(seed, members=4),
-        name="old-disk",
-        conditions=CONDITIONS,
-        faults=(StaleDisk(COPY_NS, RESTORE_NS, seed % 4),),
-        workload=Workload(4, 0, 5 * SECOND),
-    )
+"""`make soak` plays a thousand."""
 
 
 @pytest.mark.parametrize("seed", range(1, SEEDS + 1))
 def test_a_member_restored_from_an_old_copy_signs_no_round_twice_and_is_not_slashed(
     seed: int,
 ) -> None:
-    scenario = restored(seed)
-    log = Log(scenario)
-    world = World(scenario, (log,))
-    log.know(world.accounts)
-    plan = FaultPlan(world)
-    world.engine.run(END_NS)
-    assert [broken for check in SAFETY for broken in check(world, log)] == []
-    assert plan.bites()[0].count > 3, "the copy was not old"
-    core = world.nodes[seed % 4].core
-    assert core is not None
-    assert core.validator is not None
-    assert core.validator.sits_out
-    others = [node.core.state.index for node in world.nodes if node.core is not None]
-    assert core.state.index > max(others) - 5, "it follows the ledger all the same"
+    """RELIABILITY C6."""
+    found = play(seed)
+    assert found.forgotten > 0, "the copy was not old"
+    assert found.is_well, found
 
 
 def test_without_sitting_out_an_old_copy_would_sign_twice() -> None:
