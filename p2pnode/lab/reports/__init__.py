@@ -6,6 +6,7 @@
 puts it together. Matplotlib is imported when a report is made, not before.
 """
 
+from p2pnode.lab.reports.compare_report import write_compare_report
 from p2pnode.lab.reports.curves import divergence_curve, finality_curves, index_curves
 from p2pnode.lab.reports.diagrams import dag_window, life_of_an_operation
 from p2pnode.lab.reports.link_map import link_map
@@ -19,6 +20,7 @@ __all__ = [
     "index_curves",
     "life_of_an_operation",
     "link_map",
+    "write_compare_report",
     "write_report",
     "write_sweep_report",
 ]
