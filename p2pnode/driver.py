@@ -28,6 +28,7 @@ BATCH_EVENTS = 256
 LAZY_RECORDS_MAX = 64
 LAZY_SECONDS = 0.5
 """Other nodes' blocks are written together: they could be fetched again."""
+LAZY = (fx.PersistBlock, fx.PersistCommit, fx.PersistCertificate)
 RETRY_SECONDS = 1.0
 DEFERRED_EVENTS_MAX = 1_024
 """Events put off while the store refuses; beyond it they stay in the inbox, whose senders wait."""
@@ -148,7 +149,7 @@ class Driver:
         if not self._lazy:
             self._lazy_since = now
         self._lazy += records
-        urgent = any(not isinstance(one, (fx.PersistBlock, fx.PersistCommit)) for one in records)
+        urgent = any(not isinstance(one, LAZY) for one in records)
         is_old = bool(self._lazy) and now >= self._lazy_since + LAZY_SECONDS
         if urgent or is_old or len(self._lazy) >= LAZY_RECORDS_MAX:
             await self._write_until_done()

@@ -14,15 +14,16 @@ import trio
 
 from p2pnode.arrival.arrival import ArrivalRefused, Way, arrive
 from p2pnode.arrival.asking import Asking
-from p2pnode.arrival.behind import BEHIND_NOTE
+from p2pnode.arrival.behind import BEHIND_NOTE, watch_history
 from p2pnode.arrival.chain import HistoryForked
 from p2pnode.arrival.company import Company
 from p2pnode.arrival.progress import LoggedProgress
+from p2pnode.arrival.serving import Serving
 from p2pnode.arrival.store import JournalStore
 from p2pnode.joining import Joined, JoinRefused, NobodyAnswered
 from p2pnode.network import Network, NetworkError
 from p2pnode.settings import Settings
-from p2pnode.storage import Journal, Note
+from p2pnode.storage import Journal, Note, StorageError
 from protocol.ledger.certified import TrustedEnd
 from protocol.messages import Genesis
 from protocol.units import MILLISECOND, Digest, Epoch
@@ -41,24 +42,26 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Newcomer:
-    """What is there before the core is."""
+    """A node as far as it is there before its core."""
 
     settings: Settings
     joined: Joined
     journal: Journal
     network: Network
-    store: JournalStore
 
 
 async def take_up_snapshot(newcomer: Newcomer) -> None:
     """Fetches the newest certified state into the journal, if this start needs one.
 
-    Where nobody can be asked or nobody serves one, the node goes on by blocks.
+    Where nobody can be asked or nobody serves one, the node goes on by blocks. Other newcomers are
+    answered from here on: two that start together must not wait for each other.
 
     Raises:
         JoinRefused: No peer shows the end that the operator trusts, or two histories are certified.
         StorageError: The disk refused.
     """
+    store = JournalStore(newcomer.journal)
+    Serving(store, newcomer.network)
     trusted = _trusted(newcomer.settings)
     if not _is_needed(newcomer):
         return
@@ -73,13 +76,31 @@ async def take_up_snapshot(newcomer: Newcomer) -> None:
     company = _company(newcomer.network, newcomer.joined.genesis)
     way = Way(newcomer.joined.genesis, trusted)
     try:
-        epoch = await arrive(way, newcomer.store, company, LoggedProgress())
+        epoch = await arrive(way, store, company, LoggedProgress())
     except (ArrivalRefused, HistoryForked) as refusal:
         raise JoinRefused(str(refusal)) from refusal
     if epoch is None:
         log.info("no_snapshot_taken", consequence="this node goes on by blocks")
     elif newcomer.journal.note(BEHIND_NOTE):
         await newcomer.journal.append([Note(BEHIND_NOTE, b"")])
+
+
+async def watch_for_gap(newcomer: Newcomer, epoch_now: Callable[[], int]) -> None:
+    """Says it when this node cannot catch up by blocks, and has the next start fetch a snapshot."""
+
+    async def remember() -> None:
+        try:
+            await newcomer.journal.append([Note(BEHIND_NOTE, b"\1")])
+        except StorageError as error:
+            log.error("gap_not_noted", detail=str(error))
+
+    def company() -> Company:
+        return _company(newcomer.network, newcomer.joined.genesis)
+
+    takes_snapshots = newcomer.settings.start_from == "snapshot"
+    how = "restart this node" if takes_snapshots else "restart with --start-from snapshot"
+    advice = f"{how}: it then fetches a certified state from its peers"
+    await watch_history(epoch_now, company, remember, advice)
 
 
 def _is_needed(newcomer: Newcomer) -> bool:

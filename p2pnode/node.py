@@ -4,6 +4,7 @@ import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 import structlog
@@ -39,10 +40,10 @@ from p2pnode.network import (
     NetworkSettings,
     open_network,
 )
+from p2pnode.newcomer import Newcomer, take_up_snapshot, watch_for_gap
+from p2pnode.restoring import Begun, begin, restore
 from p2pnode.settings import Settings
 from p2pnode.storage import (
-    Contradiction,
-    DamagedData,
     DataFolder,
     Journal,
     NodeSeeds,
@@ -60,13 +61,12 @@ from protocol import events as ev
 from protocol.core import Core
 from protocol.ledger.block import stored_digest
 from protocol.signing import Identity, account_of
-from protocol.units import AccountId, Digest, Epoch
+from protocol.units import AccountId, Digest
 
 ARTEFACT_BYTES_MAX: Final = 2 * 1024**3
 STORE_BYTES_MAX: Final = 20 * 1024**3
 DONE, FAILED, BAD_INPUT, UNREACHABLE = 0, 1, 2, 3
 """Exit codes, as everywhere in the command line."""
-RESTORE_BATCH: Final = 500
 NETWORK_KIND: Final = "network"
 GREETING_SECONDS: Final = 5.0
 GREETING_PAUSE_SECONDS: Final = 2.0
@@ -97,6 +97,7 @@ class Opened:
     seeds: NodeSeeds
     joined: Joined
     core: Core
+    begun: Begun
     journal: Journal
     network: Network
     may_sign: bool
@@ -148,8 +149,11 @@ async def _open(
     identity = Identity(seeds.signing, seeds.randomness)
     account = account_of(seeds.signing)
     blocks, operations = (topic_of(name, joined.network) for name in _TOPICS)
+    core: Core | None = None
 
     def gate(topic: str, peer: bytes, payload: bytes) -> bool:
+        if core is None:
+            return False  # what a newcomer misses while it fetches a snapshot it asks for later
         if topic == blocks:
             return core.replica.screen_block(payload)
         return topic == operations and core.replica.screen_operations(payload)
@@ -165,9 +169,13 @@ async def _open(
         if journal.backup:
             log.info("journal_migrated", backup=str(journal.backup))
         signs = may_sign(journal)
-        core = Core(joined.genesis, identity, validates="validator" in settings.roles and signs)
+        make = partial(Core, joined.genesis, identity)
+        validates = "validator" in settings.roles and signs
         async with open_network(network_settings, seeds.signing, gate) as network:
-            yield Opened(settings, folder, seeds, joined, core, journal, network, signs)
+            await take_up_snapshot(Newcomer(settings, joined, journal, network))
+            made, begun = begin(journal, lambda at: make(validates=validates, snapshot=at))
+            core = made
+            yield Opened(settings, folder, seeds, joined, made, begun, journal, network, signs)
 
 
 _TOPICS: Final = (BLOCKS_TOPIC, OPERATIONS_TOPIC)
@@ -196,7 +204,7 @@ async def _serve(opened: Opened, hooks: Hooks) -> None:
         if hooks.on_network:
             hooks.on_network(network)
         await driver.put(offer)
-        await _restore(opened, driver)
+        await restore(opened.journal, driver, opened.begun, may_sign=opened.may_sign)
         parts = ControlParts(settings, network, facts, content, store, devices)
         control = NodeControl(driver, parts)
         world.listen(control.hear)
@@ -204,6 +212,8 @@ async def _serve(opened: Opened, hooks: Hooks) -> None:
         _serve_peers(opened, control)
         nursery.start_soon(driver.run)
         nursery.start_soon(keep_bounded, opened.journal, settings.keep_epochs)
+        watched = Newcomer(settings, opened.joined, opened.journal, network)
+        nursery.start_soon(watch_for_gap, watched, lambda: core.ledger.committee.epoch)
         nursery.start_soon(_pump, network, driver, nursery, opened.joined.network)
         api = ApiSettings(
             settings.api_host, settings.api_port, load_or_create_token(folder.api_token)
@@ -216,46 +226,6 @@ async def _serve(opened: Opened, hooks: Hooks) -> None:
         stop.set()
         folder.api_address.unlink(missing_ok=True)
         nursery.cancel_scope.cancel()
-
-
-async def _restore(opened: Opened, driver: Driver) -> None:
-    """Replays the journal through the core, before anything new can happen."""
-    journal, core, clock = opened.journal, opened.core, driver.clock
-    batch: list[bytes] = []
-    count = 0
-    try:
-        for _, block in journal.blocks():
-            batch.append(block.raw)
-            count += 1
-            if len(batch) >= RESTORE_BATCH:
-                core.step(ev.BlocksRestored(tuple(batch)), clock.now())
-                batch.clear()
-                await trio.lowlevel.checkpoint()
-    except DamagedData as damage:
-        if damage.digest is None:
-            raise
-        log.error("block_damaged", detail=str(damage), consequence="fetched again from peers")
-        await journal.forget_damaged(damage.digest)
-    core.step(ev.BlocksRestored(tuple(batch)), clock.now())
-    _compare_with_journal(core, journal)
-    known = journal.own_slots() if opened.may_sign else ()
-    slots = [(slot.epoch, slot.round) for slot in known]
-    epoch, last_round = max(slots, default=(0, 0))
-    operations = tuple(one.raw for one in journal.own_operations())
-    reveals = tuple(one.raw for one in journal.prepared_reveals())
-    if count:
-        log.info("journal_replayed", blocks=count, final_index=core.state.index)
-    await driver.put(ev.Restored(last_round, operations, reveals, Epoch(epoch)))
-
-
-def _compare_with_journal(core: Core, journal: Journal) -> None:
-    """Refuses to go on when the replay ends in another ledger than the one that was final."""
-    recorded = journal.final(core.state.index)
-    last = core.ledger.last_commit
-    if recorded is None or last is None:
-        return
-    if (recorded.digest, recorded.state_digest) != (last.digest, core.state.digest):
-        raise Contradiction(f"commit {last.index}", recorded.state_digest, core.state.digest)
 
 
 async def _pump(

@@ -14,6 +14,7 @@ from p2pnode.driver import StoreRefused
 from p2pnode.executions import Executions
 from p2pnode.facts import FactLog, record_of
 from p2pnode.network import Network, NetworkError
+from p2pnode.snapshots import keep_snapshot
 from p2pnode.storage import (
     Contradiction,
     FinalCommit,
@@ -24,6 +25,7 @@ from p2pnode.storage import (
     PreparedReveal,
     StorageError,
     StoredBlock,
+    StoredCertificate,
 )
 from protocol import effects as fx
 from protocol.encoding import encode
@@ -127,6 +129,8 @@ class NodeWorld:
             case fx.StopExecution(job):
                 assert self.executions is not None, "the node sets the executions before it starts"
                 self.executions.stop(job)
+            case fx.PersistSnapshot():
+                self._nursery.start_soon(keep_snapshot, self._journal, effect)
             case fx.FetchOutput():
                 self._nursery.start_soon(self._fetch_output, effect)
             case (
@@ -135,6 +139,7 @@ class NodeWorld:
                 | fx.PersistOperation()
                 | fx.PersistReveal()
                 | fx.PersistCommit()
+                | fx.PersistCertificate()
                 | fx.WakeAt()
                 | fx.Report()
             ):
@@ -212,3 +217,5 @@ def _stored(record: fx.Persist) -> JournalRecord:
             return PreparedReveal(job=job, raw=raw)
         case fx.PersistCommit(index=index, digest=digest, state_digest=state_digest):
             return FinalCommit(index=index, digest=digest, state_digest=state_digest)
+        case fx.PersistCertificate(epoch=epoch, raw=raw):
+            return StoredCertificate(epoch, raw)

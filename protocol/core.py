@@ -18,6 +18,7 @@ from protocol.ledger.evidence import make_evidence
 from protocol.membership import Membership
 from protocol.messages import Genesis, Payload, VerifiedOperation
 from protocol.replica import FAULTLESS, Applied, Replica, Taken
+from protocol.resting import certificates_in, snapshot_of_end
 from protocol.roles.account import OwnAccount
 from protocol.roles.neighbour import Neighbour
 from protocol.roles.outbox import INTERVAL_MS, Outbox
@@ -25,6 +26,7 @@ from protocol.roles.requester import Requester
 from protocol.roles.validator import Validator
 from protocol.roles.worker import Worker
 from protocol.signing import REAL, Identity, Scheme
+from protocol.snapshot import Snapshot
 from protocol.units import MILLISECOND, AccountId, CommitIndex, Round
 from protocol.wire import OperationBatch, Summary
 
@@ -37,6 +39,7 @@ class Core:
         identity: This node's secrets.
         scheme: Signature functions; the real ones except in simulations.
         validates: Whether to propose blocks where this account is a member of the committee.
+        snapshot: Where to begin instead of at genesis; what `Replica` raises, this raises.
 
     Attributes:
         network: The network's digest.
@@ -54,8 +57,9 @@ class Core:
         scheme: Scheme = REAL,
         *,
         validates: bool = True,
+        snapshot: Snapshot | None = None,
     ) -> None:
-        self.replica = replica = Replica(genesis, scheme)
+        self.replica = replica = Replica(genesis, scheme, snapshot)
         self.genesis = genesis
         self.network = replica.network
         self.parameters = replica.parameters
@@ -240,6 +244,8 @@ class Core:
     def _begin_epoch(self, closing_round: Round, now: int) -> None:
         self._membership.begin_epoch(closing_round, now)
         self._neighbour.begin_epoch(now)
+        if self._is_live:
+            self._effects.append(snapshot_of_end(self.state, self.account))
         for peer, raw in self._early.take():
             self._receive_block(peer, raw, now)
 
@@ -268,6 +274,7 @@ class Core:
 
     def _note_applied(self, applied: Applied) -> None:
         commit = applied.commit
+        self._effects += certificates_in(self.state, applied.facts)
         if commit.index % self.parameters.checkpoint_commits == 0:
             self._membership.vote(commit, applied.state_digest)
         if self._is_live:

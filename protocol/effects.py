@@ -2,12 +2,16 @@
 
 What a node sends may depend on what it must not forget: a driver makes every slot, operation and
 reveal of a batch durable, and all that was to be kept before it, before it performs any other
-effect of that batch. Blocks and commits alone may be written a little later: they can be had again.
+effect of that batch. Blocks, commits and certificates alone may be written a little later: they can
+be had again.
 """
+
+from dataclasses import dataclass
 
 from protocol.errors import Reason
 from protocol.facts import StateFact
 from protocol.messages import Offer
+from protocol.snapshot import Snapshot
 from protocol.struct import Struct
 from protocol.units import AccountId, CommitIndex, Digest, JobId, Round
 
@@ -53,6 +57,24 @@ class PersistCommit(Struct, frozen=True):
     index: CommitIndex
     digest: Digest
     state_digest: Digest
+
+
+class PersistCertificate(Struct, frozen=True):
+    """Keep the certificate of an epoch for ever: newcomers check the chain of them."""
+
+    epoch: int
+    raw: bytes
+
+
+class PersistSnapshot(Struct, frozen=True):
+    """Keep the state at an epoch's end, page by page, while everything else goes on.
+
+    Not a record of a batch: the node that stops before it is whole starts from an earlier one.
+    """
+
+    snapshot: Snapshot
+    own_nonce: int
+    """The first nonce of this node's account that is not in it."""
 
 
 # To the network
@@ -125,14 +147,16 @@ class WakeAt(Struct, frozen=True):
     time: int
 
 
-class OperationSeen(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class OperationSeen:
     """A request was signed and is on its way."""
 
     ticket: int
     identifier: Digest
 
 
-class OperationRefused(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class OperationRefused:
     """A request cannot be done as things stand."""
 
     ticket: int
@@ -140,7 +164,8 @@ class OperationRefused(Struct, frozen=True):
     detail: str
 
 
-class BlockProposed(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class BlockProposed:
     """This node signed a block."""
 
     epoch: int
@@ -150,7 +175,8 @@ class BlockProposed(Struct, frozen=True):
     operations: int
 
 
-class CommitApplied(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class CommitApplied:
     """A leader commit is final and applied."""
 
     index: CommitIndex
@@ -162,7 +188,8 @@ class CommitApplied(Struct, frozen=True):
     time_ms: int
 
 
-class PeerRefused(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class PeerRefused:
     """A peer sent something that breaks a rule."""
 
     peer: AccountId
@@ -170,34 +197,39 @@ class PeerRefused(Struct, frozen=True):
     detail: str
 
 
-class EquivocationSeen(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class EquivocationSeen:
     """A member signed two blocks in one round."""
 
     author: AccountId
     round: Round
 
 
-class NotBidding(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class NotBidding:
     """Why this node does not bid for a job."""
 
     job: JobId
     explanation: str
 
 
-class SittingOut(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class SittingOut:
     """This node proposes no blocks in this epoch, because its store has forgotten some of them."""
 
     remembered_round: int
     seen_round: int
 
 
-class KeySeenElsewhere(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class KeySeenElsewhere:
     """Somebody else signs with this node's key now: a block of it was made while this node ran."""
 
     round: Round
 
 
-class Halted(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Halted:
     """The ledger must not go on: a proof that more than the tolerated weight is faulty."""
 
     explanation: str
@@ -224,10 +256,18 @@ class Report(Struct, frozen=True):
     fact: Fact
 
 
-Persist = PersistBlock | PersistSlot | PersistOperation | PersistReveal | PersistCommit
+Persist = (
+    PersistBlock
+    | PersistSlot
+    | PersistOperation
+    | PersistReveal
+    | PersistCommit
+    | PersistCertificate
+)
 
 Effect = (
     Persist
+    | PersistSnapshot
     | GossipBlock
     | GossipOperations
     | Send

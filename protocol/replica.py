@@ -13,10 +13,11 @@ from protocol.ledger.admission import Admission
 from protocol.ledger.block import VerifiedBlock
 from protocol.ledger.committee import Committee
 from protocol.ledger.ledger import Ledger
-from protocol.ledger.ordering import Commit
+from protocol.ledger.ordering import Commit, CommitSummary
 from protocol.ledger.pool import OperationPool
 from protocol.messages import Genesis, VerifiedOperation, network_of
 from protocol.signing import Scheme
+from protocol.snapshot import Snapshot
 from protocol.state import State
 from protocol.struct import Struct
 from protocol.units import AccountId, Digest, Nonce
@@ -60,6 +61,14 @@ class Taken(Struct, frozen=True):
 class Replica:
     """A ledger, its state, and the operations that wait for their order.
 
+    Args:
+        genesis: Where the network started.
+        scheme: Signature functions.
+        snapshot: Where to begin: the end of an epoch. None begins at genesis.
+
+    Raises:
+        Rejected: what `State.load` and `Epochs.resume` raise for a snapshot that is not right.
+
     Attributes:
         network: The network's digest.
         parameters: The network's terms.
@@ -69,13 +78,19 @@ class Replica:
         admission: Opens what arrives.
     """
 
-    def __init__(self, genesis: Genesis, scheme: Scheme) -> None:
-        committee = Committee.of_genesis(genesis)
+    def __init__(self, genesis: Genesis, scheme: Scheme, snapshot: Snapshot | None = None) -> None:
         self.network = network_of(genesis)
         self.parameters = genesis.parameters
-        self.ledger = Ledger(committee, self.parameters)
-        self.state = State(genesis, committee, scheme)
+        first = Committee.of_genesis(genesis)
+        if snapshot is None:
+            self.state, opening = State(genesis, first, scheme), None
+        else:
+            self.state = _state_at(snapshot, genesis, first, scheme)
+            opening = _opening(snapshot, self.state)
+        committee = self.state.committee
+        self.ledger = Ledger(committee, self.parameters, opening)
         self.pool = OperationPool(self.parameters, self._payable_nonce)
+        self.pool.begin(committee.epoch)
         self.admission = Admission(committee, self.network, self.parameters, scheme)
 
     def _payable_nonce(self, account: AccountId) -> Nonce | None:
@@ -209,3 +224,24 @@ class Replica:
                     self.pool.settle(account, nonce)
             case _:
                 pass
+
+
+def _state_at(snapshot: Snapshot, genesis: Genesis, first: Committee, scheme: Scheme) -> State:
+    boundary = snapshot.boundary
+    state = State.load(genesis, first, scheme, snapshot.pages, boundary.state_digest)
+    state.epochs.resume(boundary)
+    if state.index != boundary.index:
+        raise Rejected(Reason.WRONG_EPOCH, "the state is not the one at this boundary")
+    return state
+
+
+def _opening(snapshot: Snapshot, state: State) -> CommitSummary:
+    """The commit that the snapshot stands behind, as the ledger that made it would have it."""
+    boundary = snapshot.boundary
+    return CommitSummary(
+        boundary.index,
+        state.leader_round,
+        boundary.commit_digest,
+        state.commit_time_ms,
+        boundary.beacon,
+    )

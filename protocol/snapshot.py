@@ -5,7 +5,7 @@ page, so equal states have equal pages, whoever writes them.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from protocol.compact import pack, unpack
@@ -37,7 +37,7 @@ class Snapshot:
     """
 
     boundary: Boundary
-    pages: Iterable[bytes]
+    pages: Iterable[bytes] = field(repr=False)
 
 
 def encode_boundary(boundary: Boundary) -> bytes:

@@ -38,8 +38,6 @@ class Asking:
             raise PeerLied("its first certificate is newer than its newest one")
         if any(one >= other for one, other in pairwise(snapshots)):
             raise PeerLied("its snapshots do not ascend")
-        if snapshots and snapshots[-1] > standing.newest_certificate:
-            raise PeerLied("it has a snapshot of an end without a certificate")
         return standing
 
     async def certificates(self, account: bytes, first: int, count: int) -> tuple[bytes, ...]:

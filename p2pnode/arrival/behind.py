@@ -21,6 +21,7 @@ async def watch_history(
     epoch_now: Callable[[], int],
     company: Callable[[], Company],
     remember: Callable[[], Awaitable[None]],
+    advice: str,
 ) -> None:
     """Says once that this node cannot catch up, and remembers it for the next start.
 
@@ -28,6 +29,7 @@ async def watch_history(
         epoch_now: The epoch that this node is in.
         company: Makes whom to ask, anew each time: who was silent may answer later.
         remember: Makes the next start fetch a snapshot.
+        advice: What the operator has to do.
     """
     seen = epoch_now()
     while True:
@@ -42,7 +44,7 @@ async def watch_history(
                 "history_pruned",
                 epoch=epoch,
                 consequence="peers are epochs ahead and none has the blocks of this one any more",
-                advice="restart this node: it then fetches a snapshot",
+                advice=advice,
             )
             return
 

@@ -11,6 +11,7 @@ from p2pnode.network import Network, RequestRefused
 from p2pnode.storage import StorageError
 from protocol.encoding import content_digest, decode, encode
 from protocol.errors import Rejected
+from protocol.units import Digest
 
 SERVED_AT_ONCE: Final = 4
 """Answers that are read from the disk at a time, for all peers together: the node comes first."""
@@ -45,7 +46,7 @@ class Serving:
     def __init__(self, kept: Kept, network: Network) -> None:
         self._kept = kept
         self._limit = trio.Semaphore(SERVED_AT_ONCE)
-        self._lists: dict[int, tuple[bytes, ...]] = {}
+        self._lists: dict[int, tuple[Digest, ...]] = {}
         self._listing = trio.Lock()
         network.serve(wire.STANDING_KIND, self._answer_standing)
         network.serve(wire.CERTIFICATES_KIND, self._answer_certificates)
@@ -71,7 +72,7 @@ class Serving:
     async def _answer_page_list(self, account: bytes, payload: bytes) -> bytes:
         epoch = _opened(payload, wire.PageListQuestion).epoch
 
-        async def read() -> tuple[bytes, ...]:
+        async def read() -> tuple[Digest, ...]:
             return await self._list_of(epoch)
 
         async with self._listing:
@@ -89,7 +90,7 @@ class Serving:
             raise RequestRefused(f"there is no such page of a snapshot of epoch {question.epoch}")
         return page
 
-    async def _list_of(self, epoch: int) -> tuple[bytes, ...]:
+    async def _list_of(self, epoch: int) -> tuple[Digest, ...]:
         """Reads a snapshot once and remembers its list."""
         if epoch not in self._lists:
             digests = []
@@ -106,7 +107,7 @@ class Serving:
             raise RequestRefused(f"there is no snapshot of epoch {epoch} here")
         return self._lists[epoch]
 
-    def _remember(self, epoch: int, digests: tuple[bytes, ...]) -> None:
+    def _remember(self, epoch: int, digests: tuple[Digest, ...]) -> None:
         self._lists[epoch] = digests
         if len(self._lists) > LISTS_KEPT:
             del self._lists[min(self._lists)]

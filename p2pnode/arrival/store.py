@@ -27,7 +27,7 @@ class JournalStore:
     async def standing(self) -> Standing:
         """What there is."""
         journal = self._journal
-        span = await journal.certificate_span()
+        span = journal.certificate_span()
         marks = journal.snapshots()
         block = next((one for _, one in journal.blocks()), None)
         first_later = marks[0].epoch if marks else 0

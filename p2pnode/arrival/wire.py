@@ -42,7 +42,7 @@ class Standing(Struct, frozen=True, array_like=True, forbid_unknown_fields=True)
     first_blocks: Span
     """The oldest epoch whose blocks it can still send."""
     snapshots: Annotated[tuple[Position, ...], Meta(max_length=SNAPSHOTS_MAX)]
-    """Epochs at whose end it has the whole state in pages, ascending."""
+    """Epochs at whose end it has the whole state in pages, ascending; some not certified yet."""
 
 
 class CertificatesQuestion(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):

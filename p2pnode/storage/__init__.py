@@ -4,9 +4,9 @@
 - `keys`: the node's secret seeds, and the secret of its interface.
 - `journal`: the durable log, opened first and acknowledged before anything is sent. It stands on
   `journal_writer` (group commit), `journal_rows` (what a record writes), `journal_reader` (checked
-  reads, also beside a running node), `journal_pruning` (what may go), `migrations` (from earlier
-  schemas), `log_check` (whether the log is whole), `records` (the values) and `database` (tables
-  and errors).
+  reads, also beside a running node), `journal_snapshots` (states at epochs' ends, certificates),
+  `journal_pruning` (what may go), `migrations` (from earlier schemas), `log_check` (whether the log
+  is whole), `records` (the values) and `database` (tables and errors).
 - `artifacts`: content-addressed files, on `artifact_files` and `artifact_download`.
 - `errors`: everything that can go wrong, each with what to do about it; `disk`: durable writes.
 """
@@ -25,6 +25,7 @@ from p2pnode.storage.errors import (
     KeyFileExposed,
     NewerSchema,
     NotADataFolder,
+    SnapshotLost,
     StorageError,
     StorageFailed,
     WrongAccount,
@@ -49,7 +50,9 @@ from p2pnode.storage.records import (
     OwnSlot,
     PreparedReveal,
     SnapshotMark,
+    SnapshotPage,
     StoredBlock,
+    StoredCertificate,
 )
 
 __all__ = [
@@ -77,10 +80,13 @@ __all__ = [
     "OwnOperation",
     "OwnSlot",
     "PreparedReveal",
+    "SnapshotLost",
     "SnapshotMark",
+    "SnapshotPage",
     "StorageError",
     "StorageFailed",
     "StoredBlock",
+    "StoredCertificate",
     "WrongAccount",
     "WrongNetwork",
     "artifact_digest",

@@ -19,7 +19,7 @@ from p2pnode.storage.errors import (
 from p2pnode.storage.records import Tally, row_checksum
 
 JOURNAL_FILE = "journal.sqlite"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 DURABILITY = "FULL"
 """The database syncs at every commit. Anything weaker loses acknowledged commits with the power."""
 BUSY_TIMEOUT_MS = 5_000
@@ -34,7 +34,7 @@ CREATE TABLE tally(
     id INTEGER PRIMARY KEY CHECK(id = 1), blocks INTEGER NOT NULL, own_slots INTEGER NOT NULL,
     own_operations INTEGER NOT NULL, prepared_reveals INTEGER NOT NULL, finals INTEGER NOT NULL,
     notes INTEGER NOT NULL, checksum BLOB NOT NULL, pruned INTEGER NOT NULL DEFAULT 0,
-    snapshots INTEGER NOT NULL DEFAULT 0) STRICT;
+    snapshots INTEGER NOT NULL DEFAULT 0, certificates INTEGER NOT NULL DEFAULT 0) STRICT;
 CREATE TABLE block(
     sequence INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, author INTEGER NOT NULL,
     round INTEGER NOT NULL, epoch INTEGER NOT NULL, reach INTEGER NOT NULL,
@@ -51,11 +51,19 @@ CREATE TABLE prepared_reveal(
 CREATE TABLE final(
     height INTEGER PRIMARY KEY, digest BLOB NOT NULL, state_digest BLOB NOT NULL,
     checksum BLOB NOT NULL) STRICT;
-CREATE TABLE snapshot(
-    epoch INTEGER PRIMARY KEY, height INTEGER NOT NULL, state_digest BLOB NOT NULL,
-    own_nonce INTEGER NOT NULL, checksum BLOB NOT NULL) STRICT;
 CREATE TABLE note(
     key BLOB PRIMARY KEY NOT NULL, value BLOB NOT NULL, checksum BLOB NOT NULL) STRICT;
+"""
+SNAPSHOT_SCHEMA = """
+CREATE TABLE snapshot(
+    epoch INTEGER PRIMARY KEY, height INTEGER NOT NULL, state_digest BLOB NOT NULL,
+    own_nonce INTEGER NOT NULL, pages INTEGER NOT NULL, boundary BLOB NOT NULL,
+    checksum BLOB NOT NULL) STRICT;
+CREATE TABLE snapshot_page(
+    epoch INTEGER NOT NULL, number INTEGER NOT NULL, checksum BLOB NOT NULL, raw BLOB NOT NULL,
+    UNIQUE(epoch, number)) STRICT;
+CREATE TABLE certificate(
+    epoch INTEGER PRIMARY KEY, raw BLOB NOT NULL, checksum BLOB NOT NULL) STRICT;
 """
 
 
@@ -143,7 +151,7 @@ def has_tables(connection: apsw.Connection) -> bool:
 def create_tables(connection: apsw.Connection, identity: Identity) -> None:
     """Creates every table and names the owner, in one transaction."""
     with transaction(connection):
-        connection.execute(SCHEMA)
+        connection.execute(SCHEMA + SNAPSHOT_SCHEMA)
         write_meta(connection, b"schema", SCHEMA_VERSION.to_bytes(4, "big"))
         write_meta(connection, b"network", identity.network)
         write_meta(connection, b"account", identity.account)
@@ -223,7 +231,7 @@ def write_tally(connection: apsw.Connection, tally: Tally) -> None:
     """Replaces the row counts, in the transaction of the rows that they count."""
     values = (1, *astuple(tally))
     row = (*values[:7], row_checksum("tally", values), *values[7:])
-    connection.execute("REPLACE INTO tally VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+    connection.execute("REPLACE INTO tally VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
 
 
 def intact(table: str, row: Sequence[Any]) -> tuple[Any, ...]:

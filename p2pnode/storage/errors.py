@@ -73,6 +73,18 @@ class Contradiction(StorageError):
         self.offered = offered
 
 
+class SnapshotLost(StorageError):
+    """No snapshot can be read, and the blocks that they stood for were pruned."""
+
+    def __init__(self, pruned: int) -> None:
+        super().__init__(
+            f"no snapshot in this data folder is intact, and the {pruned} blocks before them were "
+            "pruned: put a backup back, or move the journal's files out of the data folder; with "
+            "its key alone the node fetches the ledger from peers, and signs nothing before it "
+            "knows what it signed"
+        )
+
+
 class WrongNetwork(StorageError):
     """The journal belongs to another network."""
 

@@ -6,7 +6,7 @@ then performs the effects that depend on it. After a restart the core is rebuilt
 
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import apsw
@@ -24,9 +24,11 @@ from p2pnode.storage.database import (
     translated,
 )
 from p2pnode.storage.disk import sync_folder
+from p2pnode.storage.errors import DamagedData
 from p2pnode.storage.journal_pruning import Prune
 from p2pnode.storage.journal_reader import JournalReader
 from p2pnode.storage.journal_rows import WrittenRecord
+from p2pnode.storage.journal_snapshots import DropPages
 from p2pnode.storage.journal_writer import Batch, JournalWriter
 from p2pnode.storage.log_check import check_log
 from p2pnode.storage.migrations import migrate
@@ -38,7 +40,10 @@ from p2pnode.storage.records import (
     OwnOperation,
     OwnSlot,
     PreparedReveal,
+    SnapshotMark,
+    SnapshotPage,
     StoredBlock,
+    StoredCertificate,
 )
 
 PENDING_BATCHES = 1_024
@@ -68,6 +73,7 @@ class Journal:
         self._near = parts.near
         self._far = parts.far
         self._far_lock = trio.Lock()
+        self._snapshot_lock = trio.Lock()
         self._places = trio.Semaphore(PENDING_BATCHES)
         self._token = trio.lowlevel.current_trio_token()
 
@@ -111,6 +117,41 @@ class Journal:
         before = self._near.statistics().rows
         await self._write((Prune(keep_epochs),))
         return self._near.statistics().rows < before
+
+    async def write_snapshot(
+        self,
+        mark: SnapshotMark,
+        pages: Iterator[bytes],
+        certificates: Sequence[StoredCertificate] = (),
+    ) -> SnapshotMark:
+        """Writes a snapshot page by page while other records are written between them.
+
+        It counts once it is whole: whoever stops before has the earlier ones. Afterwards the pages
+        of all but the newest two are dropped.
+
+        Args:
+            mark: What to note of it; `pages` is counted here.
+            pages: In order. Each is made in a worker thread when its turn comes.
+            certificates: To be kept beside it.
+
+        Returns:
+            The mark as it was written.
+
+        Raises:
+            Contradiction: There is one of another state at this place.
+            StorageFailed: The disk refused.
+        """
+        async with self._snapshot_lock:
+            await self._write(tuple(certificates))
+            count = 0
+            while (raw := await trio.to_thread.run_sync(next, pages, None)) is not None:
+                await self._write((SnapshotPage(mark.epoch, count, raw),))
+                count += 1
+            whole = replace(mark, pages=count)
+            await self._write((whole,))
+            while self._near.has_old_pages():
+                await self._write((DropPages(),))
+        return whole
 
     async def _write(self, records: tuple[WrittenRecord, ...]) -> None:
         if not records:
@@ -167,6 +208,60 @@ class Journal:
         """
         async with self._far_lock:
             return await trio.to_thread.run_sync(self._far.blocks_beyond, epoch, have, limit_bytes)
+
+    def before_epoch(self, epoch: int) -> int:
+        """The sequence number behind which every block of an epoch and of later ones lies."""
+        return self._near.before_epoch(epoch)
+
+    def pruned(self) -> int:
+        """How many of the first blocks were dropped because a snapshot stands for them."""
+        return self._near.pruned()
+
+    def snapshots(self) -> tuple[SnapshotMark, ...]:
+        """The snapshots that are whole, the newest first; at most two."""
+        return self._near.snapshots()
+
+    def snapshot_pages(self, mark: SnapshotMark) -> Iterator[bytes]:
+        """All pages of a snapshot, each read when its turn comes, in the caller's thread.
+
+        Raises:
+            DamagedData: One of them is damaged or missing.
+        """
+        for number in range(mark.pages):
+            page = self._near.snapshot_page(mark.epoch, number)
+            if page is None:
+                raise DamagedData(f"the snapshot before epoch {mark.epoch}")
+            yield page.raw
+
+    async def snapshot_page(self, epoch: int, number: int) -> bytes | None:
+        """A page of a snapshot, or None where there is none.
+
+        Args:
+            epoch: The first one that is not in the snapshot, as in its mark.
+            number: Of the page.
+
+        Raises:
+            DamagedData: It is damaged.
+        """
+        async with self._far_lock:
+            page = await trio.to_thread.run_sync(self._far.snapshot_page, epoch, number)
+        return None if page is None else page.raw
+
+    async def certificates(self, first_epoch: int, count: int) -> tuple[StoredCertificate, ...]:
+        """Certificates of one epoch after the other, up to the first that is not here.
+
+        Raises:
+            DamagedData: One of them is damaged.
+        """
+        async with self._far_lock:
+            return await trio.to_thread.run_sync(self._far.certificates, first_epoch, count)
+
+    def certificate_span(self) -> tuple[int, int] | None:
+        """The first and the last epoch of which there is a certificate; None where there is none.
+
+        An epoch between them may have none.
+        """
+        return self._near.certificate_span()
 
     def own_slots(self) -> tuple[OwnSlot, ...]:
         """Everything that this node signed in slots, in order of epoch and round."""

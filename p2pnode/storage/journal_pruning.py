@@ -10,6 +10,7 @@ import apsw
 
 from p2pnode.storage.database import intact
 from p2pnode.storage.errors import DamagedData
+from p2pnode.storage.journal_snapshots import DROP_MARKS
 from p2pnode.storage.records import SnapshotMark, Tally
 
 PRUNED_BLOCKS_MAX = 1_000
@@ -26,6 +27,8 @@ class Prune:
 def prune(connection: apsw.Connection, request: Prune, tally: Tally) -> Tally:
     """Drops some of what may go; nothing at all while there is no snapshot.
 
+    The marks of the newest snapshots stay in any case: a start may need either of them.
+
     Returns:
         The row counts after it; they are as before when nothing was left to drop.
 
@@ -40,7 +43,7 @@ def prune(connection: apsw.Connection, request: Prune, tally: Tally) -> Tally:
     finals = _delete(connection, "DELETE FROM final WHERE height < ?", cut.index)
     nonce = cut.own_nonce
     operations = _delete(connection, "DELETE FROM own_operation WHERE nonce < ?", nonce)
-    snapshots = _delete(connection, "DELETE FROM snapshot WHERE epoch < ?", cut.epoch)
+    snapshots = _delete(connection, DROP_MARKS, cut.epoch)
     return replace(
         tally,
         pruned=pruned,

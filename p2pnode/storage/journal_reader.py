@@ -17,6 +17,13 @@ from p2pnode.storage.database import (
     translated,
 )
 from p2pnode.storage.errors import DamagedData
+from p2pnode.storage.journal_snapshots import (
+    has_old_pages,
+    read_certificate_span,
+    read_certificates,
+    read_marks,
+    read_page,
+)
 from p2pnode.storage.records import (
     LANES,
     FinalCommit,
@@ -25,7 +32,10 @@ from p2pnode.storage.records import (
     OwnOperation,
     OwnSlot,
     PreparedReveal,
+    SnapshotMark,
+    SnapshotPage,
     StoredBlock,
+    StoredCertificate,
     block_checksum,
     lane_of,
 )
@@ -35,6 +45,7 @@ PAGE_BLOCKS = 64
 
 _BLOCK_COLUMNS = "SELECT sequence, digest, author, round, epoch, reach, checksum, raw FROM block "
 _BLOCKS_AFTER = _BLOCK_COLUMNS + "WHERE sequence > ? ORDER BY sequence LIMIT ?"
+_FIRST_OF = "SELECT min(sequence) FROM block WHERE author >= ?"
 _BLOCK_AT = _BLOCK_COLUMNS + "WHERE sequence = ?"
 _BLOCK_NAMED = _BLOCK_COLUMNS + "WHERE digest = ?"
 _SEQUENCES_BEYOND = (
@@ -63,6 +74,9 @@ class JournalReader:
 
         Forgotten and pruned blocks are left out. Blocks that are appended meanwhile are included.
 
+        Args:
+            after_sequence: Where to begin, such as what `before_epoch` says.
+
         Raises:
             DamagedData: A block is damaged; its digest is named and the walk can be taken up
                 again after its sequence number.
@@ -79,6 +93,12 @@ class JournalReader:
                 block = self._verified(row)
                 if block is not None:
                     yield last, block
+
+    def before_epoch(self, epoch: int) -> int:
+        """The sequence number behind which every block of an epoch and of later ones lies."""
+        with translated():
+            first = self._connection.execute(_FIRST_OF, (lane_of(epoch, 0),)).get
+            return read_tally(self._connection).blocks if first is None else int(first) - 1
 
     def _page(self, last: int) -> tuple[int, list[tuple[Any, ...]]]:
         """The next blocks, and the number before the first of them, which pruning may raise."""
@@ -234,6 +254,39 @@ class JournalReader:
             self._all("final", "SELECT * FROM final")
         return None
 
+    def snapshots(self) -> tuple[SnapshotMark, ...]:
+        """The snapshots that are whole, the newest first."""
+        with translated():
+            return read_marks(self._connection)
+
+    def snapshot_page(self, epoch: int, number: int) -> SnapshotPage | None:
+        """A page of one of `snapshots`, or None where there is none.
+
+        Raises:
+            DamagedData: It is damaged or missing.
+        """
+        with translated():
+            return read_page(self._connection, epoch, number)
+
+    def has_old_pages(self) -> bool:
+        """Whether there are pages of snapshots that newer ones have taken the place of."""
+        with translated():
+            return has_old_pages(self._connection)
+
+    def certificates(self, first_epoch: int, count: int) -> tuple[StoredCertificate, ...]:
+        """Certificates of one epoch after the other, up to the first that is not here.
+
+        Raises:
+            DamagedData: One of them is damaged.
+        """
+        with translated():
+            return read_certificates(self._connection, first_epoch, count)
+
+    def certificate_span(self) -> tuple[int, int] | None:
+        """The first and the last epoch of which there is a certificate."""
+        with translated():
+            return read_certificate_span(self._connection)
+
     def pruned(self) -> int:
         """How many of the first blocks were dropped because a snapshot stands for them."""
         with translated():
@@ -250,6 +303,7 @@ class JournalReader:
             tally = read_tally(self._connection)
         rows = tally.blocks - tally.pruned + tally.own_slots + tally.own_operations
         rows += tally.prepared_reveals + tally.finals + tally.notes + tally.snapshots
+        rows += tally.certificates
         files = (self._path, self._path.with_name(self._path.name + "-wal"))
         return JournalStatistics(rows, sum(f.stat().st_size for f in files if f.exists()))
 

@@ -1,7 +1,7 @@
 """Writes records into the journal's tables, inside a transaction that the caller holds."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import astuple, replace
 from typing import Any, assert_never
 
 import apsw
@@ -9,6 +9,7 @@ import apsw
 from p2pnode.storage.database import intact
 from p2pnode.storage.errors import Contradiction, DamagedData
 from p2pnode.storage.journal_pruning import Prune, prune
+from p2pnode.storage.journal_snapshots import DropPages, drop_pages
 from p2pnode.storage.records import (
     FinalCommit,
     ForgottenBlock,
@@ -18,7 +19,9 @@ from p2pnode.storage.records import (
     OwnSlot,
     PreparedReveal,
     SnapshotMark,
+    SnapshotPage,
     StoredBlock,
+    StoredCertificate,
     Tally,
     block_checksum,
     lane_of,
@@ -29,9 +32,11 @@ _INSERT_SLOT = "INSERT INTO own_slot VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
 _INSERT_OPERATION = "INSERT INTO own_operation VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
 _INSERT_REVEAL = "INSERT INTO prepared_reveal VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
 _INSERT_FINAL = "INSERT INTO final VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
-_INSERT_MARK = "INSERT INTO snapshot VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+_INSERT_CERTIFICATE = "INSERT INTO certificate VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+_REPLACE_MARK = "REPLACE INTO snapshot VALUES (?, ?, ?, ?, ?, ?, ?)"
+_REPLACE_PAGE = "REPLACE INTO snapshot_page(epoch, number, raw, checksum) VALUES (?, ?, ?, ?)"
 
-WrittenRecord = JournalRecord | ForgottenBlock | Prune
+WrittenRecord = JournalRecord | ForgottenBlock | Prune | DropPages
 
 
 def check_batch(connection: apsw.Connection, records: Sequence[WrittenRecord]) -> None:
@@ -91,8 +96,12 @@ def _stored_reveal(connection: apsw.Connection, reveal: PreparedReveal) -> bytes
 
 
 def _stored_mark(connection: apsw.Connection, mark: SnapshotMark) -> bytes | None:
+    """What a mark says of its state; a damaged one says nothing, and is replaced."""
     row = connection.execute("SELECT * FROM snapshot WHERE epoch = ?", (mark.epoch,)).fetchone()
-    return None if row is None else bytes(intact("snapshot", row)[2])
+    try:
+        return None if row is None else bytes(intact("snapshot", row)[2])
+    except DamagedData:
+        return None
 
 
 def write_batch(
@@ -126,14 +135,14 @@ def _write(connection: apsw.Connection, record: WrittenRecord, tally: Tally) -> 
             tally = replace(tally, finals=tally.finals + new)
         case Note():
             tally = _write_note(connection, record, tally)
-        case SnapshotMark():
-            mark = (record.epoch, record.index, record.state_digest, record.own_nonce)
-            new = _insert(connection, _INSERT_MARK, "snapshot", mark)
-            tally = replace(tally, snapshots=tally.snapshots + new)
+        case SnapshotMark() | SnapshotPage() | StoredCertificate():
+            tally = _write_end(connection, record, tally)
         case ForgottenBlock():
             _forget_block(connection, record.digest)
         case Prune():
             tally = prune(connection, record, tally)
+        case DropPages():
+            drop_pages(connection)
         case _:
             assert_never(record)
     return tally
@@ -144,6 +153,27 @@ def _insert(
 ) -> int:
     connection.execute(statement, (*values, row_checksum(table, values)))
     return connection.changes()
+
+
+def _write_end(
+    connection: apsw.Connection,
+    record: SnapshotMark | SnapshotPage | StoredCertificate,
+    tally: Tally,
+) -> Tally:
+    """Writes what is kept of an epoch's end."""
+    match record:
+        case SnapshotPage():
+            _insert(connection, _REPLACE_PAGE, "snapshot_page", astuple(record))
+            return tally
+        case StoredCertificate():
+            new = _insert(connection, _INSERT_CERTIFICATE, "certificate", astuple(record))
+            return replace(tally, certificates=tally.certificates + new)
+        case SnapshotMark():
+            known = connection.execute(
+                "SELECT 1 FROM snapshot WHERE epoch = ?", (record.epoch,)
+            ).fetchone()
+            _insert(connection, _REPLACE_MARK, "snapshot", astuple(record))
+            return tally if known else replace(tally, snapshots=tally.snapshots + 1)
 
 
 def _write_note(connection: apsw.Connection, note: Note, tally: Tally) -> Tally:

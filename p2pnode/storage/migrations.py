@@ -7,6 +7,7 @@ so that whatever goes wrong leaves the journal as it was.
 import os
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +15,7 @@ import apsw
 
 from p2pnode.storage.database import (
     SCHEMA_VERSION,
+    SNAPSHOT_SCHEMA,
     read_tally,
     transaction,
     write_meta,
@@ -24,21 +26,25 @@ from p2pnode.storage.disk import disk_errors, sync_folder
 
 def _remember_what_was_pruned(connection: apsw.Connection) -> None:
     """From 1 to 2: old blocks may go, and snapshots say how far."""
-    tally = read_tally(connection)
     connection.execute(
         """
         ALTER TABLE tally ADD COLUMN pruned INTEGER NOT NULL DEFAULT 0;
         ALTER TABLE tally ADD COLUMN snapshots INTEGER NOT NULL DEFAULT 0;
-        DROP TABLE snapshot;
-        CREATE TABLE snapshot(
-            epoch INTEGER PRIMARY KEY, height INTEGER NOT NULL, state_digest BLOB NOT NULL,
-            own_nonce INTEGER NOT NULL, checksum BLOB NOT NULL) STRICT;
         """
     )
-    write_tally(connection, tally)
 
 
-MIGRATIONS: Final[tuple[Callable[[apsw.Connection], None], ...]] = (_remember_what_was_pruned,)
+def _keep_snapshots(connection: apsw.Connection) -> None:
+    """From 2 to 3: pages and certificates; before, nothing ever made a snapshot."""
+    connection.execute("ALTER TABLE tally ADD COLUMN certificates INTEGER NOT NULL DEFAULT 0")
+    connection.execute("DROP TABLE snapshot")
+    connection.execute(SNAPSHOT_SCHEMA)
+
+
+MIGRATIONS: Final[tuple[Callable[[apsw.Connection], None], ...]] = (
+    _remember_what_was_pruned,
+    _keep_snapshots,
+)
 """The first one takes a journal from schema 1 to schema 2, and so on."""
 
 
@@ -61,8 +67,10 @@ def migrate(connection: apsw.Connection, path: Path, stored: int) -> Path | None
     backup = path.with_name(f"{path.name}.schema-{stored}")
     _copy(connection, backup)
     with transaction(connection):
+        tally = read_tally(connection)
         for step in MIGRATIONS[stored - 1 :]:
             step(connection)
+        write_tally(connection, replace(tally, snapshots=0))
         write_meta(connection, b"schema", SCHEMA_VERSION.to_bytes(4, "big"))
     return backup
 

@@ -81,10 +81,41 @@ class SnapshotMark:
     state_digest: bytes
     own_nonce: int
     """The first nonce of this node's account that is not in it."""
+    pages: int
+    """How many pages it has, numbered from 0 on."""
+    boundary: bytes
+    """What says how the epoch before ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotPage:
+    """One page of a snapshot; it counts once the snapshot's mark is durable."""
+
+    epoch: int
+    """The first epoch that is not in the snapshot, as in its mark."""
+    number: int
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCertificate:
+    """The certificate of an epoch's end; it stays for ever."""
+
+    epoch: int
+    """The epoch that ended."""
+    raw: bytes
 
 
 JournalRecord = (
-    StoredBlock | OwnSlot | OwnOperation | PreparedReveal | FinalCommit | Note | SnapshotMark
+    StoredBlock
+    | OwnSlot
+    | OwnOperation
+    | PreparedReveal
+    | FinalCommit
+    | Note
+    | SnapshotMark
+    | SnapshotPage
+    | StoredCertificate
 )
 
 
@@ -109,6 +140,7 @@ class Tally:
     pruned: int = 0
     """Sequence number of the last block that was dropped for good."""
     snapshots: int = 0
+    certificates: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -305,7 +305,7 @@ class Dag:
     def _count_vote(self, vertex: Vertex, weight: int) -> None:
         """Counts the one reference to a block of the previous round's leader, or the blame."""
         leader_round = Round(vertex.round - 1)
-        slot = self._slots.get(leader_round) or self.slot(leader_round)
+        slot = self.slot(leader_round)
         leader = slot.leader
         for ancestor in vertex.ancestors:
             if ancestor.author == leader and ancestor.round == leader_round:
@@ -323,7 +323,7 @@ class Dag:
 
     def _count_certificate(self, vertex: Vertex, weight: int) -> None:
         leader_round = Round(vertex.round - 2)
-        slot = self._slots.get(leader_round) or self.slot(leader_round)
+        slot = self.slot(leader_round)
         certified = self._certified(slot, vertex)
         if certified is None:
             return

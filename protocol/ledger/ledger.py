@@ -8,7 +8,7 @@ from protocol.ledger.boundary import EpochClock
 from protocol.ledger.commit_rule import CommitRule, PathCounts
 from protocol.ledger.committee import Committee
 from protocol.ledger.dag import Committed, Contradiction, Dag
-from protocol.ledger.ordering import Commit, CommitSummary, Opening, Ordering
+from protocol.ledger.ordering import Commit, CommitSummary, Ordering
 from protocol.ledger.pending import Pending
 from protocol.parameters import Parameters
 from protocol.struct import Struct
@@ -37,6 +37,12 @@ NOTHING = Acceptance()
 class Ledger:
     """The ledger as this node knows it: the blocks of one epoch at a time.
 
+    Args:
+        committee: The members of the epoch.
+        parameters: The network's terms.
+        opening: The commit that ended the epoch before, its round counted from genesis on; None
+            in the first epoch.
+
     Attributes:
         committee: Who votes.
         dag: The accepted blocks.
@@ -58,21 +64,23 @@ class Ledger:
         "is_closed",
     )
 
-    def __init__(self, committee: Committee, parameters: Parameters) -> None:
+    def __init__(
+        self, committee: Committee, parameters: Parameters, opening: CommitSummary | None = None
+    ) -> None:
         self._parameters = parameters
-        self._start(committee, None)
+        self._start(committee, opening)
 
-    def _start(self, committee: Committee, opening: Opening | None) -> None:
+    def _start(self, committee: Committee, opening: CommitSummary | None) -> None:
         parameters = self._parameters
         self.committee = committee
         self.dag = Dag(committee)
-        self.base_round = opening.base_round if opening is not None else Round(0)
+        self.base_round = opening.leader_round if opening is not None else Round(0)
         self.is_closed = False
         self._opening = opening
         self._pending = Pending(self.dag, parameters)
         self._rule = CommitRule(self.dag)
         self._ordering = Ordering(self.dag, parameters.gc_depth_rounds, opening)
-        self._clock = EpochClock(parameters, opening.last.time_ms if opening is not None else 0)
+        self._clock = EpochClock(parameters, opening.time_ms if opening is not None else 0)
         self._equivocations: dict[tuple[MemberIndex, Round], None] = {}
 
     def begin(self, committee: Committee) -> None:
@@ -83,13 +91,15 @@ class Ledger:
         last = self._ordering.last
         assert self.is_closed, "an epoch ends before the next begins"
         assert last is not None, "its last commit ended it"
-        self._start(committee, Opening(last, Round(self.base_round + last.leader_round)))
+        self._start(committee, replace(last, leader_round=self.counted(last.leader_round)))
 
     @property
     def last_commit(self) -> CommitSummary | None:
-        """The newest commit without its blocks, or None before the first."""
-        opening = self._opening
-        return self._ordering.last or (opening.last if opening is not None else None)
+        """The newest commit without its blocks, or None before the first.
+
+        The round of one that ended the epoch before is counted from genesis on.
+        """
+        return self._ordering.last or self._opening
 
     @property
     def last_leader_round(self) -> Round:

@@ -57,19 +57,6 @@ class Commit:
 
 
 @dataclass(frozen=True, slots=True)
-class Opening:
-    """Where an epoch takes up the final sequence.
-
-    Attributes:
-        last: The commit that ended the epoch before.
-        base_round: Rounds of all epochs before.
-    """
-
-    last: "CommitSummary"
-    base_round: Round
-
-
-@dataclass(frozen=True, slots=True)
 class CommitSummary:
     """A commit without its blocks; the fields are those of `Commit`."""
 
@@ -82,6 +69,11 @@ class CommitSummary:
 
 class Ordering:
     """Turns committed leaders, one after the other, into commits.
+
+    Args:
+        dag: The accepted blocks.
+        gc_depth_rounds: How far below a leader the horizon lies.
+        opening: The commit that ended the epoch before, its round counted from genesis on.
 
     Attributes:
         last: The newest commit, or None before the first.
@@ -99,7 +91,9 @@ class Ordering:
         "last",
     )
 
-    def __init__(self, dag: Dag, gc_depth_rounds: int, opening: Opening | None = None) -> None:
+    def __init__(
+        self, dag: Dag, gc_depth_rounds: int, opening: CommitSummary | None = None
+    ) -> None:
         self.last: CommitSummary | None = None
         self.gc_round = Round(0)
         self._dag = dag
@@ -107,8 +101,8 @@ class Ordering:
         self._depth = max(HORIZON_DISTANCE_MIN, gc_depth_rounds)
         self._delivered: dict[int, dict[MemberIndex, bool]] = {}
         """By round: authors with an ordered block; True once a second one was met."""
-        self._origin = opening.last if opening is not None else _origin(dag.committee)
-        self._base_round = opening.base_round if opening is not None else NO_ROUNDS
+        self._origin = opening or _origin(dag.committee)
+        self._base_round = opening.leader_round if opening is not None else NO_ROUNDS
 
     def commit(self, leader: Digest) -> Commit:
         """Orders a committed leader and its history above the horizon."""

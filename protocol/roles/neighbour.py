@@ -38,7 +38,7 @@ class Neighbour:
     def __init__(self, ledger: Ledger, pool: OperationPool, parameters: Parameters) -> None:
         self._ledger = ledger
         self._pool = pool
-        self._synchronizer = Synchronizer()
+        self._synchronizer = Synchronizer(ledger.committee.epoch)
         self._still_ns = (parameters.idle_round_ms + parameters.leader_timeout_ms) * MILLISECOND
         self._round = ledger.clock_round
         self._moved_at = 0

@@ -12,6 +12,7 @@ from typing import Final
 from protocol import effects as fx
 from protocol import events as ev
 from protocol.encoding import encode
+from protocol.snapshot import Snapshot
 from protocol.units import CommitIndex, Digest, Epoch, JobId
 from protocol.wire import BlockBatch
 
@@ -20,6 +21,8 @@ RESTORED_BLOCKS: Final = 256
 
 FRAMING_BYTES: Final = 8
 """What a batch adds to each block."""
+
+SNAPSHOTS_KEPT: Final = 2
 
 
 @dataclass(slots=True)
@@ -44,6 +47,9 @@ class Disk:
     _operations: dict[Digest, fx.PersistOperation] = field(default_factory=dict)
     _reveals: dict[JobId, bytes] = field(default_factory=dict)
     commits: dict[CommitIndex, fx.PersistCommit] = field(default_factory=dict)
+    certificates: dict[int, bytes] = field(default_factory=dict)
+    _snapshots: list[Snapshot] = field(default_factory=list)
+    """The newest ones, the older first; their pages are made when somebody needs them."""
 
     @property
     def is_dirty(self) -> bool:
@@ -98,6 +104,8 @@ class Disk:
             _operations=dict(self._operations),
             _reveals=dict(self._reveals),
             commits=dict(self.commits),
+            certificates=dict(self.certificates),
+            _snapshots=self._whole_snapshots(),
         )
 
     def answer(self, request: fx.SendStoredBlocks) -> bytes:
@@ -111,10 +119,25 @@ class Disk:
             chosen.append(raw)
         return encode(BlockBatch(tuple(chosen)))
 
+    def keep_snapshot(self, snapshot: Snapshot) -> None:
+        """Takes a snapshot, which is safe at once; the oldest makes room."""
+        self._snapshots = [*self._snapshots, snapshot][-SNAPSHOTS_KEPT:]
+
+    def newest_snapshot(self) -> Snapshot | None:
+        """The snapshot that a start begins with."""
+        whole = self._whole_snapshots()
+        return whole[-1] if whole else None
+
+    def _whole_snapshots(self) -> list[Snapshot]:
+        """Makes all pages, which a state's own snapshot can do once only."""
+        self._snapshots = [Snapshot(one.boundary, tuple(one.pages)) for one in self._snapshots]
+        return list(self._snapshots)
+
     def restore(self) -> Iterator[ev.Event]:
-        """Yields the events of a start, ending with `Restored`."""
+        """Yields the events of a start from the newest snapshot, ending with `Restored`."""
         self._judge_torn()
-        raws = [block.raw for block in self._blocks.values()]
+        stands_for = self._snapshots[-1].boundary.epoch if self._snapshots else -1
+        raws = [block.raw for block in self._blocks.values() if block.epoch > stands_for]
         for first in range(0, len(raws), RESTORED_BLOCKS):
             yield ev.BlocksRestored(tuple(raws[first : first + RESTORED_BLOCKS]))
         operations = sorted(self._operations.values(), key=lambda kept: kept.nonce)
@@ -144,6 +167,8 @@ class Disk:
                 self._reveals[effect.job] = effect.raw
             case fx.PersistCommit():
                 self.commits[effect.index] = effect
+            case fx.PersistCertificate():
+                self.certificates[effect.epoch] = effect.raw
 
     def _wanted(self, request: fx.SendStoredBlocks) -> Iterator[bytes]:
         named = dict.fromkeys(request.wanted)

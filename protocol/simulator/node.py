@@ -16,6 +16,7 @@ from protocol.core import Core
 from protocol.simulator.costs import Bill
 from protocol.simulator.disk import Disk
 from protocol.simulator.engine import Engine
+from protocol.snapshot import Snapshot
 from protocol.units import MILLISECOND
 
 SPINS_MAX: Final = 200
@@ -27,6 +28,7 @@ PERSISTENT: Final = (
     fx.PersistOperation,
     fx.PersistReveal,
     fx.PersistCommit,
+    fx.PersistCertificate,
 )
 
 
@@ -142,6 +144,11 @@ class Node:
         withheld, self.withheld = self.withheld, []
         self._perform(withheld)
         self.deliver(ev.StoreRecovered())
+
+    def keep_snapshot(self, start: int, snapshot: Snapshot) -> None:
+        """Makes a snapshot safe, unless the node has stopped since it was asked for."""
+        if start == self.starts and self.core is not None and not self.store_failed:
+            self.disk.keep_snapshot(snapshot)
 
     def tear_next_write(self, tear: Callable[[], None] | None) -> None:
         """Lets something happen in the place of the next sync; None lets nothing happen."""

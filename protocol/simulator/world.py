@@ -1,8 +1,8 @@
 """A whole network: nodes, links and adversaries, held together by virtual time."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import Final
+from typing import Final, Protocol
 
 from protocol import effects as fx
 from protocol import events as ev
@@ -26,18 +26,33 @@ from protocol.simulator.scenario import START_NS, Behaviour, Scenario, genesis_o
 from protocol.simulator.scheme import FAKE
 from protocol.simulator.spammer import Hose, spammers_of
 from protocol.simulator.workload import DEVICES, KINDS, WORKER_PRICE, Request, requests_of
+from protocol.snapshot import Snapshot
 from protocol.units import MILLISECOND, AccountId, JobId
-
-CoreMaker = Callable[[Genesis, Identity, Scheme], Core]
 
 START_SPREAD_NS: Final = 500 * MILLISECOND
 """Nodes start within this time of one another."""
+SNAPSHOT_WRITE_NS: Final = 200 * MILLISECOND
+"""From the end of an epoch until a node's snapshot of it is safe: a crash before costs it."""
 
 PARALLEL_JOBS: Final = 2
 SANDBOX_LEVEL: Final = 1
 UNAVAILABLE_PPM: Final = 50_000
 """How many runs cannot be started, because an input cannot be fetched."""
 RUN_MIN_MS: Final = 20
+
+
+class CoreMaker(Protocol):
+    """Makes a node's core, at genesis or from a snapshot."""
+
+    def __call__(
+        self,
+        genesis: Genesis,
+        identity: Identity,
+        scheme: Scheme,
+        *,
+        snapshot: Snapshot | None = None,
+    ) -> Core:
+        """See `Core`."""
 
 
 class Recorders:
@@ -212,11 +227,11 @@ class World:
         node.deliver(ev.OperationRequested(request.ticket, request.payload))
 
     def _start_core(self, number: int) -> Core:
-        secrets = self._secrets[number]
+        secrets, snapshot = self._secrets[number], self.nodes[number].disk.newest_snapshot()
+        make: CoreMaker = self._make_core
         if self.scenario.behaviour(number) is Behaviour.BURYING:
-            core = Core(self.genesis, secrets, self._scheme, validates=False)
-        else:
-            core = self._make_core(self.genesis, secrets, self._scheme)
+            make = partial(Core, validates=False)
+        core = make(self.genesis, secrets, self._scheme, snapshot=snapshot)
         if self._admission is None:
             self._admission = core.admission
         core.admission.share(self._admission)
@@ -253,6 +268,10 @@ class World:
                     self._send(number, peer, self.nodes[number].disk.answer(effect))
             case fx.Execute():
                 self._execute(number, effect)
+            case fx.PersistSnapshot(snapshot):
+                node = self.nodes[number]
+                keep = partial(node.keep_snapshot, node.starts, snapshot)
+                self.engine.after(SNAPSHOT_WRITE_NS, keep)
             case fx.StopExecution(job):
                 self._runs.pop((number, job), None)
             case _:

@@ -17,6 +17,7 @@ from p2pnode.execution.devices import Device, Devices
 from p2pnode.facts import FactLog
 from p2pnode.interfaces import Gossiped, PeerJoined, PeerLeft, Received
 from p2pnode.joining import Joined
+from p2pnode.restoring import Begun, restore
 from p2pnode.settings import Settings
 from p2pnode.storage import (
     Contradiction,
@@ -105,11 +106,12 @@ async def restored(folder: Path) -> AsyncIterator[Restored]:
             NodeSeeds(b"s" * 32, b"r" * 32),
             Joined(genesis, NETWORK, False, True),
             core,
+            Begun(),
             journal,
             FakeNetwork().port,
             may_sign=True,
         )
-        await node._restore(opened, driver)
+        await restore(journal, driver, opened.begun, may_sign=True)
         yield Restored(core, driver, world, opened)
 
 

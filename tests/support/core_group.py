@@ -196,6 +196,7 @@ class CoreGroup:
                 | fx.PersistOperation()
                 | fx.PersistReveal()
                 | fx.PersistCommit()
+                | fx.PersistCertificate()
             ):
                 self.disks[node].write(effect)
             case fx.WakeAt(time):

@@ -29,6 +29,7 @@ from protocol.signing import Identity, Scheme
 from protocol.simulator.catalogue import calm
 from protocol.simulator.run import Outcome, Verdict, play
 from protocol.simulator.scenario import START_NS, Partition, Scenario, Workload, identities
+from protocol.snapshot import Snapshot
 from protocol.units import SECOND
 
 HEAL_NS: Final = 5 * SECOND
@@ -58,8 +59,10 @@ def attack(seed: int, members: int, byzantine: int) -> Outcome:
     scenario = split_brain(seed, members, byzantine)
     shared = [identities(scenario)[node].seed for node in scenario.twins]
 
-    def make(genesis: Genesis, identity: Identity, scheme: Scheme) -> Core:
-        core = Core(genesis, identity, scheme)
+    def make(
+        genesis: Genesis, identity: Identity, scheme: Scheme, *, snapshot: Snapshot | None = None
+    ) -> Core:
+        core = Core(genesis, identity, scheme, snapshot=snapshot)
         if identity.seed in shared and core.validator is not None:
             core.validator.notice = _ignore  # type: ignore[method-assign]  # it never sits out
         return core

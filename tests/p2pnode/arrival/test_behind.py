@@ -53,11 +53,11 @@ async def test_it_is_said_once_and_remembered(autojump_clock: trio.testing.MockC
 
     epochs = iter([1, 2, 3, 3])
     with structlog.testing.capture_logs() as logs:
-        await watch_history(lambda: next(epochs), company, remember)
+        await watch_history(lambda: next(epochs), company, remember, "restart")
     assert remembered == [3 * LOOK_SECONDS], "while its epoch moved, nobody was asked"
     (said,) = (one for one in logs if one["event"] == "history_pruned")
     assert (said["log_level"], said["epoch"]) == ("error", 3)
-    assert "restart this node" in said["advice"]
+    assert said["advice"] == "restart"
 
 
 async def test_a_node_that_can_catch_up_says_nothing(
@@ -74,5 +74,5 @@ async def test_a_node_that_can_catch_up_says_nothing(
         raise AssertionError("there is an archive")
 
     with trio.move_on_after(10 * LOOK_SECONDS + 1):
-        await watch_history(lambda: 3, company, remember)
+        await watch_history(lambda: 3, company, remember, "restart")
     assert asked == 10

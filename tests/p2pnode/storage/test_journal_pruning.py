@@ -36,9 +36,10 @@ def stored(epoch: int, round_: int, size_bytes: int = 100) -> StoredBlock:
     return StoredBlock(made.digest, made.author, made.round, epoch, made.raw)
 
 
-def mark(epoch: int) -> SnapshotMark:
+def mark(epoch: int, state: bytes = b"state") -> SnapshotMark:
     """A snapshot with all epochs before this one."""
-    return SnapshotMark(epoch, epoch * EACH - 1, digest_of(b"state%d" % epoch), epoch * EACH)
+    index, nonce = epoch * EACH - 1, epoch * EACH
+    return SnapshotMark(epoch, index, digest_of(state + b"%d" % epoch), nonce, 0, b"boundary")
 
 
 async def fill(journal: Journal, epochs: Iterable[int], marks: Iterable[int]) -> None:
@@ -150,7 +151,7 @@ async def test_two_snapshots_of_one_epoch_contradict_each_other(tmp_path: Path) 
         await journal.append([mark(1), mark(1)])
         assert journal.statistics().rows == 1
         with pytest.raises(Contradiction, match="the snapshot before epoch 1"):
-            await journal.append([SnapshotMark(1, 9, digest_of(b"other"), 10)])
+            await journal.append([mark(1, b"other")])
 
 
 async def test_a_damaged_mark_prunes_nothing(tmp_path: Path) -> None:

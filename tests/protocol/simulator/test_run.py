@@ -10,6 +10,7 @@ from protocol.simulator.checks import Check, Result
 from protocol.simulator.run import Outcome, Verdict, play, verdict_of
 from protocol.simulator.scenario import Crash, Partition
 from protocol.simulator.scheme import CACHED
+from protocol.snapshot import Snapshot
 from protocol.units import SECOND
 
 pytestmark = pytest.mark.slow
@@ -86,8 +87,10 @@ def test_a_partition_without_heal_is_a_failure_of_liveness() -> None:
 
 
 def test_a_core_that_raises_is_a_crash_and_says_where() -> None:
-    def make(genesis: Genesis, identity: Identity, scheme: Scheme) -> Core:
-        core = Core(genesis, identity, scheme)
+    def make(
+        genesis: Genesis, identity: Identity, scheme: Scheme, *, snapshot: Snapshot | None = None
+    ) -> Core:
+        core = Core(genesis, identity, scheme, snapshot=snapshot)
         core.ledger = None  # type: ignore[assignment]  # what breaks it
         return core
 

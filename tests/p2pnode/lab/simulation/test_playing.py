@@ -12,6 +12,7 @@ from protocol.core import Core
 from protocol.messages import Genesis
 from protocol.signing import Identity, Scheme
 from protocol.simulator.run import Verdict
+from protocol.snapshot import Snapshot
 from tests.p2pnode.lab.simulation.builders import FAULT, text
 
 DESCRIBED = parse_scenario(text())
@@ -23,7 +24,9 @@ def manifest(folder: Path) -> dict[str, object]:
     return found
 
 
-def broken_core(genesis: Genesis, identity: Identity, scheme: Scheme) -> Core:
+def broken_core(
+    genesis: Genesis, identity: Identity, scheme: Scheme, *, snapshot: Snapshot | None = None
+) -> Core:
     raise AssertionError("planned")
 
 

@@ -1,0 +1,144 @@
+"""What a start does with the journal: the newest snapshot that is intact, then the later blocks.
+
+What is loaded is checked against the state root that the boundary names, so damage can cost time,
+and never make a wrong state.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+import structlog
+import trio
+
+from p2pnode.driver import Driver
+from p2pnode.storage import (
+    Contradiction,
+    DamagedData,
+    Journal,
+    SnapshotLost,
+    StorageError,
+    StoredCertificate,
+)
+from protocol import effects as fx
+from protocol import events as ev
+from protocol.core import Core
+from protocol.errors import Rejected
+from protocol.snapshot import Snapshot, decode_boundary
+from protocol.units import Epoch
+
+RESTORE_BATCH: Final = 500
+
+Opened = TypeVar("Opened")
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """Where a start begins.
+
+    Attributes:
+        epoch: The first one whose blocks are replayed.
+        after_sequence: The journal's blocks up to this one are not looked at.
+    """
+
+    epoch: int = 0
+    after_sequence: int = 0
+
+
+def begin(journal: Journal, open_at: Callable[[Snapshot | None], Opened]) -> tuple[Opened, Begun]:
+    """Opens something at the newest snapshot that is intact, or at genesis.
+
+    Args:
+        journal: The node's store.
+        open_at: What to open; raises `Rejected` for a snapshot that is not right.
+
+    Raises:
+        SnapshotLost: No snapshot is intact, and the blocks that they stood for are gone.
+        DamagedData: What says how much was pruned is damaged.
+    """
+    for mark in journal.snapshots():
+        try:
+            boundary = decode_boundary(mark.boundary)
+            opened = open_at(Snapshot(boundary, journal.snapshot_pages(mark)))
+        except (StorageError, Rejected) as error:
+            consequence = "this start uses an earlier snapshot, or all blocks"
+            log.error(
+                "snapshot_damaged", epoch=mark.epoch, detail=str(error), consequence=consequence
+            )
+            continue
+        log.info("snapshot_loaded", epoch=mark.epoch, pages=mark.pages, index=mark.index)
+        return opened, Begun(mark.epoch, journal.before_epoch(mark.epoch))
+    if journal.pruned():
+        raise SnapshotLost(journal.pruned())
+    return open_at(None), Begun()
+
+
+async def restore(journal: Journal, driver: Driver, begun: Begun, *, may_sign: bool) -> None:
+    """Replays the journal through the core, before anything new can happen.
+
+    Args:
+        journal: The node's store.
+        driver: Of the core, which begins where `begun` says.
+        begun: From `begin`.
+        may_sign: Whether the journal knows all that this node has signed.
+
+    Raises:
+        Contradiction: The blocks lead to another ledger than the one that was final.
+        DamagedData: Something other than a block is damaged.
+    """
+    core = driver.core
+    count = await _replay(journal, driver, begun)
+    _compare_with_journal(core, journal)
+    known = journal.own_slots() if may_sign else ()
+    slots = [(slot.epoch, slot.round) for slot in known]
+    epoch, last_round = max(slots, default=(0, 0))
+    operations = tuple(one.raw for one in journal.own_operations())
+    reveals = tuple(one.raw for one in journal.prepared_reveals())
+    if count:
+        log.info("journal_replayed", blocks=count, final_index=core.state.index)
+    await driver.put(ev.Restored(last_round, operations, reveals, Epoch(epoch)))
+
+
+async def _replay(journal: Journal, driver: Driver, begun: Begun) -> int:
+    """Takes all blocks up to the first that is damaged, and returns how many those were."""
+    batch: list[bytes] = []
+    kept: list[StoredCertificate] = []
+    count = 0
+    try:
+        for _, block in journal.blocks(begun.after_sequence):
+            if block.epoch < begun.epoch:
+                continue  # a late one, which the snapshot stands for
+            batch.append(block.raw)
+            count += 1
+            if len(batch) >= RESTORE_BATCH:
+                kept += _step(driver, batch)
+                await trio.lowlevel.checkpoint()
+    except DamagedData as damage:
+        if damage.digest is None:
+            raise
+        log.error("block_damaged", detail=str(damage), consequence="fetched again from peers")
+        await journal.forget_damaged(damage.digest)
+    kept += _step(driver, batch)
+    await journal.append(kept)  # those that an earlier program did not keep
+    return count
+
+
+def _step(driver: Driver, batch: list[bytes]) -> Iterator[StoredCertificate]:
+    """Takes a batch, empties it, and names the certificates that it completes."""
+    effects = driver.core.step(ev.BlocksRestored(tuple(batch)), driver.clock.now())
+    batch.clear()
+    for effect in effects:
+        if isinstance(effect, fx.PersistCertificate):
+            yield StoredCertificate(effect.epoch, effect.raw)
+
+
+def _compare_with_journal(core: Core, journal: Journal) -> None:
+    """Refuses to go on when the replay ends in another ledger than the one that was final."""
+    recorded = journal.final(core.state.index)
+    last = core.ledger.last_commit
+    if recorded is None or last is None:
+        return
+    if (recorded.digest, recorded.state_digest) != (last.digest, core.state.digest):
+        raise Contradiction(f"commit {last.index}", recorded.state_digest, core.state.digest)
