@@ -139,11 +139,10 @@ def _accounts_of(network: Network) -> Callable[[], list[bytes]]:
 
 async def _gathered(network: Network, bootstrap: tuple[str, ...]) -> bool:
     """Dials the peers to start from; returns whether anybody is connected."""
-    if bootstrap:
-        with trio.move_on_after(GATHER_SECONDS):
-            async with trio.open_nursery() as nursery:
-                for address in bootstrap:
-                    nursery.start_soon(_dial, network, address)
+    with trio.move_on_after(GATHER_SECONDS):
+        async with trio.open_nursery() as nursery:
+            for address in bootstrap:
+                nursery.start_soon(_dial, network, address)
     with trio.move_on_after(BOOK_SECONDS):
         while not network.peers():  # noqa: ASYNC110  the network tells by an event that is not ours
             await trio.sleep(POLL_SECONDS)

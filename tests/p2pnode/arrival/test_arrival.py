@@ -92,7 +92,7 @@ async def test_an_older_snapshot_is_better_than_none() -> None:
 async def test_a_snapshot_whose_end_is_not_certified_yet_is_passed_over() -> None:
     store = store_of(history(), LAST - 1, LAST)
     del store.kept[LAST]
-    company, own = company_of(peer("one", store))
+    company, _ = company_of(peer("one", store))
     assert await arrive(TRUSTING_GENESIS, newcomer(), company, Shown()) == LAST - 1
     assert company.liars == {}
 
