@@ -16,6 +16,7 @@ from p2pnode.storage import (
     Contradiction,
     DamagedData,
     Journal,
+    JournalReader,
     SnapshotLost,
     StorageError,
     StoredCertificate,
@@ -41,38 +42,39 @@ class Begun:
     Attributes:
         epoch: The first one whose blocks are replayed.
         after_sequence: The journal's blocks up to this one are not looked at.
+        damaged: Snapshots that could not be used, newest first, and why.
     """
 
     epoch: int = 0
     after_sequence: int = 0
+    damaged: tuple[tuple[int, str], ...] = ()
 
 
-def begin(journal: Journal, open_at: Callable[[Snapshot | None], Opened]) -> tuple[Opened, Begun]:
+def begin(
+    journal: Journal | JournalReader, open_at: Callable[[Snapshot | None], Opened]
+) -> tuple[Opened, Begun]:
     """Opens something at the newest snapshot that is intact, or at genesis.
 
     Args:
-        journal: The node's store.
+        journal: A node's store.
         open_at: What to open; raises `Rejected` for a snapshot that is not right.
 
     Raises:
         SnapshotLost: No snapshot is intact, and the blocks that they stood for are gone.
         DamagedData: What says how much was pruned is damaged.
     """
+    damaged: tuple[tuple[int, str], ...] = ()
     for mark in journal.snapshots():
         try:
             boundary = decode_boundary(mark.boundary)
             opened = open_at(Snapshot(boundary, journal.snapshot_pages(mark)))
         except (StorageError, Rejected) as error:
-            consequence = "this start uses an earlier snapshot, or all blocks"
-            log.error(
-                "snapshot_damaged", epoch=mark.epoch, detail=str(error), consequence=consequence
-            )
+            damaged = (*damaged, (mark.epoch, str(error)))
             continue
-        log.info("snapshot_loaded", epoch=mark.epoch, pages=mark.pages, index=mark.index)
-        return opened, Begun(mark.epoch, journal.before_epoch(mark.epoch))
+        return opened, Begun(mark.epoch, journal.before_epoch(mark.epoch), damaged)
     if journal.pruned():
         raise SnapshotLost(journal.pruned())
-    return open_at(None), Begun()
+    return open_at(None), Begun(damaged=damaged)
 
 
 async def restore(journal: Journal, driver: Driver, begun: Begun, *, may_sign: bool) -> None:
@@ -89,6 +91,7 @@ async def restore(journal: Journal, driver: Driver, begun: Begun, *, may_sign: b
         DamagedData: Something other than a block is damaged.
     """
     core = driver.core
+    _tell(begun)
     count = await _replay(journal, driver, begun)
     _compare_with_journal(core, journal)
     known = journal.own_slots() if may_sign else ()
@@ -99,6 +102,14 @@ async def restore(journal: Journal, driver: Driver, begun: Begun, *, may_sign: b
     if count:
         log.info("journal_replayed", blocks=count, final_index=core.state.index)
     await driver.put(ev.Restored(last_round, operations, reveals, Epoch(epoch)))
+
+
+def _tell(begun: Begun) -> None:
+    for epoch, detail in begun.damaged:
+        consequence = "this start uses an earlier snapshot, or all blocks"
+        log.error("snapshot_damaged", epoch=epoch, detail=detail, consequence=consequence)
+    if begun.epoch:
+        log.info("snapshot_loaded", epoch=begun.epoch)
 
 
 async def _replay(journal: Journal, driver: Driver, begun: Begun) -> int:

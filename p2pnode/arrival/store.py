@@ -9,13 +9,26 @@ from typing import Final
 
 from p2pnode.arrival.wire import NO_EPOCH, Standing
 from p2pnode.snapshots import mark_of
-from p2pnode.storage import Journal, StoredCertificate
+from p2pnode.storage import Journal, JournalReader, Note, StoredCertificate
 from protocol.ledger.certificate import Boundary
 from protocol.snapshot import Snapshot
 from protocol.units import Epoch
 
+FETCHED_NOTE: Final = "fetched"
+"""Under this name the journal remembers the last end at which a fetched state took over."""
+LOOK_BYTES: Final = 256 * 1024
+"""More than any block has: to see whether there is one."""
 UNKNOWN_NONCE: Final = 0
 """No own operation is known to be in a fetched snapshot; one that is drops out when it is final."""
+
+
+def is_whole(journal: JournalReader) -> bool:
+    """Whether a journal has all blocks since genesis, as far as this node has come."""
+    if journal.pruned():
+        return False
+    fetched = journal.note(FETCHED_NOTE)
+    epoch = int.from_bytes(fetched or b"", "big")
+    return not fetched or bool(journal.blocks_beyond(epoch, (), LOOK_BYTES))
 
 
 class JournalStore:
@@ -29,13 +42,18 @@ class JournalStore:
         journal = self._journal
         span = journal.certificate_span()
         marks = journal.snapshots()
-        block = next((one for _, one in journal.blocks()), None)
-        first_later = marks[0].epoch if marks else 0
-        return Standing(
-            *(span or (NO_EPOCH, NO_EPOCH)),
-            first_later if block is None else block.epoch,
-            tuple(sorted(mark.epoch - 1 for mark in marks)),
-        )
+        snapshots = tuple(sorted(mark.epoch - 1 for mark in marks))
+        return Standing(*(span or (NO_EPOCH, NO_EPOCH)), await self._first_blocks(), snapshots)
+
+    async def _first_blocks(self) -> int:
+        """The oldest epoch from which on there are all blocks."""
+        fetched = self._journal.note(FETCHED_NOTE)
+        if fetched:
+            epoch = int.from_bytes(fetched, "big")
+            if not await self._journal.blocks_beyond(epoch, (), LOOK_BYTES):
+                return epoch + 1
+        block = next((one for _, one in self._journal.blocks()), None)
+        return 0 if block is None else block.epoch
 
     async def certificates(self, first: int, count: int) -> Sequence[bytes]:
         """Certificates of consecutive epochs from this one on; none where it is not here."""
@@ -58,5 +76,6 @@ class JournalStore:
 
     async def install(self, boundary: Boundary, pages: Sequence[bytes]) -> None:
         """Makes the state at the end of an epoch durable: the next start begins there."""
+        await self._journal.append([Note(FETCHED_NOTE, boundary.epoch.to_bytes(8, "big"))])
         mark = mark_of(Snapshot(boundary, pages), UNKNOWN_NONCE)
         await self._journal.write_snapshot(mark, iter(pages))

@@ -1,16 +1,14 @@
 """Makes the proof of one entry from a node's own store, also beside the running node."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from p2pnode.cli.endings import BadInput
 from p2pnode.offline.findings import BadEntry, Unreadable
-from p2pnode.offline.ledger_verify import finals_of, replay_journal
+from p2pnode.offline.ledger_verify import begin_late, replay_journal
 from p2pnode.offline.proof_file import ProofFile, plain_levels
-from p2pnode.offline.replaying import Replay
 from p2pnode.offline.store import Store, opened_store
-from p2pnode.storage import DamagedData, SnapshotMark
+from p2pnode.storage import DamagedData
 from protocol.entries import ACCOUNT, ESCROW, JOB, KINDS, REPUTATION
 from protocol.errors import Rejected
 from protocol.ledger.certified import open_certificate
@@ -39,8 +37,8 @@ def prove_entry(folder: Path, identifier: bytes, name: str | None) -> ProofFile:
     """
     try:
         with opened_store(folder) as store:
-            replay = Replay(store.genesis, finals_of(store.journal))
-            replay_journal(store.journal, replay)
+            replay, begun = begin_late(store)
+            replay_journal(store.journal, replay, begun)
     except DamagedData as damage:
         raise Unreadable(str(damage)) from damage
     return _proof(replay.replica.state, network_of(store.genesis), identifier, name)
@@ -72,18 +70,11 @@ def _certified_state(store: Store) -> State:
         (stored, *_) = store.journal.certificates(mark.epoch - 1, 1) or (None,)
         if stored is not None:
             root = open_certificate(stored.raw).state_digest
-            return State.load(store.genesis, first, REAL, _pages(store, mark), root)
+            pages = store.journal.snapshot_pages(mark)
+            return State.load(store.genesis, first, REAL, pages, root)
     raise BadInput(
         "no end of an epoch is certified in this store yet: wait until the next epoch is under way"
     )
-
-
-def _pages(store: Store, mark: SnapshotMark) -> Iterator[bytes]:
-    for number in range(mark.pages):
-        page = store.journal.snapshot_page(mark.epoch, number)
-        if page is None:
-            raise BadInput("the node has replaced its snapshot meanwhile: try again")
-        yield page.raw
 
 
 def _proof(state: State, network: bytes, identifier: bytes, name: str | None) -> ProofFile:

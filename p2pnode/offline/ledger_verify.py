@@ -3,18 +3,23 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from p2pnode.arrival.store import is_whole
 from p2pnode.offline.export_file import RecordedFinal
 from p2pnode.offline.findings import BadEntry
 from p2pnode.offline.ledger_audit import Audit
 from p2pnode.offline.progress import shown_progress
 from p2pnode.offline.replaying import Replay
 from p2pnode.offline.store import Store, opened_store
-from p2pnode.storage import DamagedData, JournalReader
+from p2pnode.restoring import Begun, begin
+from p2pnode.storage import DamagedData, JournalReader, StoredBlock
 from protocol.units import Digest
 
 
 def verify_store(folder: Path) -> Audit:
     """Verifies the store of a data folder, also beside the running node.
+
+    One without its first blocks is verified from its newest snapshot on, which the others have to
+    go on from.
 
     Signatures are checked once more: the digest under which a block is stored covers what was
     signed, but not the signature, and a node with a damaged one could not show it to anybody.
@@ -32,41 +37,60 @@ def verify_store(folder: Path) -> Audit:
 
 
 def _verify(store: Store) -> Audit:
-    replay = Replay(store.genesis, finals_of(store.journal))
+    if not is_whole(store.journal):
+        replay, begun = begin_late(store)
+    else:
+        replay, begun = Replay(store.genesis, finals_of(store.journal)), Begun()
     first_bad = None
     try:
-        replay_journal(store.journal, replay)
+        replay_journal(store.journal, replay, begun)
         _read_own(store.journal)
     except BadEntry as bad:
         first_bad = bad
     return Audit(store.genesis, replay.summary(), first_bad)
 
 
-def replay_journal(journal: JournalReader, replay: Replay) -> None:
+def begin_late(store: Store) -> tuple[Replay, Begun]:
+    """Begins at the newest snapshot of a store that is intact, or at genesis.
+
+    Raises:
+        SnapshotLost: None is, and the blocks that they stood for are gone.
+    """
+    recorded = finals_of(store.journal)
+    return begin(store.journal, lambda at: Replay(store.genesis, recorded, snapshot=at))
+
+
+def replay_journal(journal: JournalReader, replay: Replay, begun: Begun) -> None:
     """Derives everything from the blocks of a store.
+
+    Args:
+        journal: The store.
+        replay: A derivation that begins where `begun` says.
+        begun: Which blocks are left out.
 
     Raises:
         BadEntry: with the first thing wrong.
         DamagedData: in what is no block.
     """
-    entries = 0
+    entries = begun.after_sequence
     try:
         last = journal.last_final()  # before the blocks, which may go on growing
-        for sequence, raw in _shown_blocks(journal):
+        for sequence, block in _shown_blocks(journal, entries):
             entries += 1
             if sequence != entries:
                 detail = "it was dropped as damaged and has not come back from peers"
                 raise BadEntry(entries, "dropped", detail)
-            replay.take(sequence, raw)
+            if block.epoch >= begun.epoch:
+                replay.take(sequence, block.raw)
         replay.finish(last.index if last else 0)
     except DamagedData as damage:
         raise BadEntry(damage.sequence or entries, "damaged", str(damage)) from damage
 
 
-def _shown_blocks(journal: JournalReader) -> Iterator[tuple[int, bytes]]:
+def _shown_blocks(journal: JournalReader, after: int) -> Iterator[tuple[int, StoredBlock]]:
     with shown_progress("verifying") as progress:
-        for sequence, block in journal.blocks():
-            yield sequence, block.raw
+        for sequence, block in journal.blocks(after):
+            yield sequence, block
             progress.show(sequence, 0)
 
 

@@ -20,6 +20,7 @@ from protocol.ledger.committee import Committee
 from protocol.messages import Checkpoint, Genesis
 from protocol.replica import Applied, Replica, Taken
 from protocol.signing import REAL, Scheme
+from protocol.snapshot import Snapshot
 from protocol.units import Digest, MemberIndex
 
 RECOUNT_COMMITS: Final = 1_000
@@ -97,12 +98,13 @@ class Votes:
 
 
 class Replay:
-    """One derivation from genesis on.
+    """One derivation from genesis on, or from the end of an epoch.
 
     Args:
         genesis: Where everything starts.
         recorded: The final that was recorded for an index, or None.
         scheme: Signature functions.
+        snapshot: Where to begin instead; what `Replica` raises for it, this raises.
 
     Attributes:
         replica: The ledger and its state so far.
@@ -113,8 +115,9 @@ class Replay:
         genesis: Genesis,
         recorded: Callable[[int], RecordedFinal | None],
         scheme: Scheme = REAL,
+        snapshot: Snapshot | None = None,
     ) -> None:
-        self.replica = replica = Replica(genesis, scheme)
+        self.replica = replica = Replica(genesis, scheme, snapshot)
         self._recorded = recorded
         self._votes = Votes(replica.ledger.committee)
         self._aside: dict[Digest, VerifiedBlock] = {}

@@ -24,7 +24,6 @@ from p2pnode.storage.database import (
     translated,
 )
 from p2pnode.storage.disk import sync_folder
-from p2pnode.storage.errors import DamagedData
 from p2pnode.storage.journal_pruning import Prune
 from p2pnode.storage.journal_reader import JournalReader
 from p2pnode.storage.journal_rows import WrittenRecord
@@ -227,11 +226,7 @@ class Journal:
         Raises:
             DamagedData: One of them is damaged or missing.
         """
-        for number in range(mark.pages):
-            page = self._near.snapshot_page(mark.epoch, number)
-            if page is None:
-                raise DamagedData(f"the snapshot before epoch {mark.epoch}")
-            yield page.raw
+        return self._near.snapshot_pages(mark)
 
     async def snapshot_page(self, epoch: int, number: int) -> bytes | None:
         """A page of a snapshot, or None where there is none.

@@ -268,6 +268,18 @@ class JournalReader:
         with translated():
             return read_page(self._connection, epoch, number)
 
+    def snapshot_pages(self, mark: SnapshotMark) -> Iterator[bytes]:
+        """All pages of a snapshot, each read when its turn comes.
+
+        Raises:
+            DamagedData: One of them is damaged or missing.
+        """
+        for number in range(mark.pages):
+            page = self.snapshot_page(mark.epoch, number)
+            if page is None:
+                raise DamagedData(f"the snapshot before epoch {mark.epoch}")
+            yield page.raw
+
     def has_old_pages(self) -> bool:
         """Whether there are pages of snapshots that newer ones have taken the place of."""
         with translated():

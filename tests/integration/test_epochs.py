@@ -1,5 +1,9 @@
-"""Real nodes whose epochs are short: a newcomer gets a seat, and a restart crosses an end."""
+"""Real nodes whose epochs are short: a newcomer gets a seat, and restarts cross ends.
 
+One founder keeps no history, so each of its starts is from a snapshot.
+"""
+
+import json
 import subprocess
 from pathlib import Path
 
@@ -7,18 +11,30 @@ import pytest
 
 from p2pnode.client import Client, find_endpoint
 from p2pnode.lab.founding import free_ports
+from p2pnode.storage import layout, open_readonly
+from protocol.ledger.block import stored_digest
 from protocol.units import CREDIT
-from tests.integration.local_network import PROGRAM, LocalNetwork, running_network, wait_until
+from tests.integration.local_network import (
+    PROGRAM,
+    LocalNetwork,
+    running_network,
+    wait_until,
+)
 from tests.integration.short_epochs import FOUNDERS, answer, epoch, found
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(150)]
 
+PRUNING = 2
+"""The founder that keeps no more than a start needs, and is killed."""
 
-def test_a_newcomer_that_stakes_proposes_and_a_restart_crosses_the_end_of_an_epoch(
+
+def test_a_newcomer_that_stakes_proposes_and_restarts_from_snapshots_cross_ends(
     tmp_path: Path,
 ) -> None:
     folder = tmp_path / "net"
     found(folder)
+    with layout(folder / f"node-{PRUNING}").config.open("a") as config:
+        config.write('keep = "0"\n')
     with running_network(folder, FOUNDERS) as network:
         address = network.status(0)["addresses"][0]
         port, api = free_ports(2)
@@ -30,6 +46,7 @@ def test_a_newcomer_that_stakes_proposes_and_a_restart_crosses_the_end_of_an_epo
             try:
                 _take_a_seat(network, newcomer)
                 _cross_an_end(network)
+                _cross_another_without_history(network)
                 assert answer(newcomer)["is_validator"]
             finally:
                 node.terminate()
@@ -53,10 +70,46 @@ def _take_a_seat(network: LocalNetwork, newcomer: Path) -> None:
 
 
 def _cross_an_end(network: LocalNetwork) -> None:
-    """Kills a founder, waits for the next epoch, and has it follow from its own store."""
-    network.testnet("kill", "2")
+    """Kills a founder, waits for the next epoch, and has it follow from its newest snapshot."""
+    (begun,) = _begun(network, _restart_after_an_end(network))
+    assert begun > 0
+    with open_readonly(_folder(network), stored_digest) as journal:
+        marks = journal.snapshots()
+        assert [mark.epoch for mark in marks[1:]] == [marks[0].epoch - 1]
+        assert wait_until(lambda: journal.pruned() > 0, 20), "a start prunes"
+
+
+def _cross_another_without_history(network: LocalNetwork) -> None:
+    """The same again: now there is nothing that the founder could replay from genesis."""
+    (begun,) = _begun(network, _restart_after_an_end(network))
+    with open_readonly(_folder(network), stored_digest) as journal:
+        _, oldest = next(journal.blocks())
+        assert 0 < oldest.epoch <= begun
+        assert [one.epoch for one in journal.certificates(0, begun - 1)] == list(range(begun - 1))
+
+
+def _restart_after_an_end(network: LocalNetwork) -> int:
+    """Returns how long the founder's log was before it started again."""
+    network.testnet("kill", str(PRUNING))
     stopped_in = epoch(network.status(0))
     assert wait_until(lambda: epoch(network.status(0)) > stopped_in, 30)
-    network.testnet("restart", "2")
-    assert wait_until(lambda: epoch(network.status(2)) == epoch(network.status(0)), 40)
+    read = len(_log(network))
+    network.testnet("restart", str(PRUNING))
+    assert wait_until(lambda: epoch(network.status(PRUNING)) == epoch(network.status(0)), 40)
     network.agreed_index(30)
+    return read
+
+
+def _begun(network: LocalNetwork, read: int) -> list[int]:
+    """The epochs in which the starts after a place in the log began."""
+    told = [json.loads(line) for line in _log(network)[read:] if line.startswith("{")]
+    return [one["epoch"] for one in told if one["event"] == "snapshot_loaded"]
+
+
+def _folder(network: LocalNetwork) -> Path:
+    return Path(network.rows[PRUNING]["data_dir"])
+
+
+def _log(network: LocalNetwork) -> list[str]:
+    folder = _folder(network)
+    return folder.with_name(f"{folder.name}.log").read_text().splitlines()

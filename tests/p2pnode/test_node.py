@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
@@ -11,37 +10,25 @@ import trio
 import trio.testing
 
 from p2pnode import node
-from p2pnode.content import Content
-from p2pnode.driver import INBOX_EVENTS, Driver
+from p2pnode.driver import INBOX_EVENTS
 from p2pnode.execution.devices import Device, Devices
-from p2pnode.facts import FactLog
 from p2pnode.interfaces import Gossiped, PeerJoined, PeerLeft, Received
 from p2pnode.joining import Joined
-from p2pnode.restoring import Begun, restore
 from p2pnode.settings import Settings
 from p2pnode.storage import (
-    Contradiction,
-    FinalCommit,
-    Journal,
     NodeSeeds,
-    layout,
-    open_journal,
     prepare_data_folder,
 )
-from p2pnode.world import NodeWorld, WorldParts, topic_of
+from p2pnode.world import topic_of
 from protocol import effects as fx
 from protocol import events as ev
-from protocol.core import Core
 from protocol.encoding import encode
-from protocol.ledger.block import stored_digest
 from protocol.messages import Genesis, network_of
-from protocol.units import CREDIT, Digest
+from protocol.units import Digest
 from tests.p2pnode.fake_ports import (
     FakeNetwork,
     FakeWorld,
     ScriptedCore,
-    gift,
-    live_driver,
     lone_core,
     lone_genesis,
     scripted_driver,
@@ -56,131 +43,6 @@ GPU = Device("cuda:0", "board", "GPU-1", 2**34)
 
 def settings(folder: Path, **changes: object) -> Settings:
     return Settings(folder, **changes)  # type: ignore[arg-type]  # as the fields are
-
-
-# Restoring
-
-
-@dataclass
-class Restored:
-    """What a start makes of a journal."""
-
-    core: Core
-    driver: Driver
-    world: FakeWorld
-    opened: node.Opened
-
-
-async def lived(folder: Path) -> FakeWorld:
-    """Lets a lone validator live for some seconds, and writes down what it kept."""
-    world = FakeWorld()
-    driver = live_driver(lone_core(), world)
-    await driver.put(ev.Restored(0, (), ()))
-    await driver.put(ev.OperationRequested(1, gift(amount=5 * CREDIT)))
-    with trio.move_on_after(10):
-        await driver.run()
-    async with opened_journal(folder) as journal, trio.open_nursery() as nursery:
-        content = cast(Content, None)
-        parts = WorldParts(journal, FakeNetwork().port, content, FactLog())
-        writer = NodeWorld(parts, nursery, NETWORK, driver.clock)
-        await writer.keep(tuple(world.all("kept")))  # type: ignore[arg-type]  # only records
-    return world
-
-
-@asynccontextmanager
-async def opened_journal(folder: Path) -> AsyncIterator[Journal]:
-    account = account_id(0)
-    async with open_journal(folder, NETWORK, account, hash_block=stored_digest) as journal:
-        yield journal
-
-
-@asynccontextmanager
-async def restored(folder: Path) -> AsyncIterator[Restored]:
-    genesis = lone_genesis()
-    core, world = lone_core(genesis), FakeWorld()
-    driver = live_driver(core, world)
-    async with opened_journal(folder) as journal:
-        opened = node.Opened(
-            settings(folder),
-            layout(folder),
-            NodeSeeds(b"s" * 32, b"r" * 32),
-            Joined(genesis, NETWORK, False, True),
-            core,
-            Begun(),
-            journal,
-            FakeNetwork().port,
-            may_sign=True,
-        )
-        await restore(journal, driver, opened.begun, may_sign=True)
-        yield Restored(core, driver, world, opened)
-
-
-def blocks_of(world: FakeWorld) -> list[fx.PersistBlock]:
-    return [one for one in world.all("kept") if isinstance(one, fx.PersistBlock)]
-
-
-async def test_a_restart_continues_where_the_journal_ends(
-    tmp_path: Path, autojump_clock: trio.testing.MockClock
-) -> None:
-    before = await lived(tmp_path)
-    commits = [one for one in before.all("kept") if isinstance(one, fx.PersistCommit)]
-    async with restored(tmp_path) as made:
-        assert made.core.state.index == commits[-1].index > 5
-        assert made.core.state.digest == commits[-1].state_digest
-        with trio.move_on_after(10):
-            await made.driver.run()
-    rounds = [one.round for one in before.all("kept") if isinstance(one, fx.PersistSlot)]
-    later = [one.round for one in made.world.all("kept") if isinstance(one, fx.PersistSlot)]
-    assert min(later) == max(rounds) + 1
-    assert made.core.state.index > commits[-1].index
-
-
-async def test_a_damaged_block_is_forgotten_and_taken_back(
-    tmp_path: Path, autojump_clock: trio.testing.MockClock
-) -> None:
-    blocks = blocks_of(await lived(tmp_path))
-    damaged = blocks[len(blocks) // 2]
-    rot(layout(tmp_path).journal, damaged.raw)
-    async with restored(tmp_path) as made:
-        known = [block.digest in made.core.ledger.dag for block in blocks]
-        assert known == [block.round < damaged.round for block in blocks]
-        assert await made.opened.journal.block(damaged.digest) is None
-        for block in blocks[blocks.index(damaged) :]:
-            await made.driver.put(ev.BlockReceived(PEER, block.raw))
-        with trio.move_on_after(2):
-            await made.driver.run()
-        assert all(block.digest in made.core.ledger.dag for block in blocks)
-        assert damaged in made.world.all("kept"), "the fresh copy is kept"
-
-
-def rot(path: Path, content: bytes) -> None:
-    """Flips one bit of something in a file."""
-    whole, middle = path.read_bytes(), len(content) // 2
-    assert content in whole
-    changed = content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
-    path.write_bytes(whole.replace(content, changed))
-
-
-async def test_a_journal_that_tells_of_another_ledger_ends_the_start(
-    tmp_path: Path, autojump_clock: trio.testing.MockClock
-) -> None:
-    world = await lived(tmp_path)
-    await forge_final(tmp_path, world)
-    with pytest.raises(Contradiction, match="commit"):
-        async with restored(tmp_path):
-            pass
-
-
-async def forge_final(folder: Path, world: FakeWorld) -> None:
-    """Writes the journal anew with another state after the last commit."""
-    layout(folder).journal.unlink()
-    records = world.all("kept")
-    last = max(one.index for one in records if isinstance(one, fx.PersistCommit))
-    async with opened_journal(folder) as journal, trio.open_nursery() as nursery:
-        parts = WorldParts(journal, FakeNetwork().port, cast(Content, None), FactLog())
-        writer = NodeWorld(parts, nursery, NETWORK, live_driver(lone_core(), world).clock)
-        await writer.keep(tuple(blocks_of(world)))
-        await journal.append([FinalCommit(last, b"c" * 32, b"s" * 32)])
 
 
 # Greeting

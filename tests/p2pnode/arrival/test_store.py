@@ -1,5 +1,6 @@
 """The journal as newcomers fill it and are served out of it."""
 
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,9 @@ from p2pnode.arrival.arrival import Way, arrive
 from p2pnode.arrival.serving import Serving
 from p2pnode.arrival.store import JournalStore
 from p2pnode.arrival.wire import NO_EPOCH, Standing
-from p2pnode.storage import StoredBlock, open_journal
+from p2pnode.cli.entry import main
+from p2pnode.genesis import write_genesis
+from p2pnode.storage import Journal, StoredBlock, layout, open_journal
 from protocol.encoding import content_digest
 from protocol.ledger.certified import TrustedEnd
 from protocol.messages import network_of
@@ -22,7 +25,7 @@ GENESIS = history().genesis
 NETWORK = network_of(GENESIS)
 
 
-def opened(folder: Path) -> object:
+def opened(folder: Path) -> AbstractAsyncContextManager[Journal]:
     folder.mkdir()
     return open_journal(folder, NETWORK, account_id(9), hash_block=content_digest)
 
@@ -68,6 +71,27 @@ async def test_the_oldest_epoch_that_can_be_sent_is_that_of_the_first_block(
         raws = [bytes([number]) for number in range(blocks)]
         await journal.append([StoredBlock(content_digest(raw), 0, 1, 7, raw) for raw in raws])
         assert (await JournalStore(journal).standing()).first_blocks == (7 if blocks else 0)
+
+
+async def test_a_ledger_with_a_gap_is_served_from_behind_it_and_not_exported(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A node that was away for long has old blocks, none of some epochs, and a fetched state."""
+    data = tmp_path / "node"
+    boundary, pages = history().boundaries[LAST], history().pages[LAST]
+    async with opened(data) as journal:
+        write_genesis(layout(data).genesis, GENESIS)
+        store = JournalStore(journal)
+        await journal.append([StoredBlock(content_digest(b"old"), 0, 1, 0, b"old")])
+        await store.install(boundary, pages)
+        await journal.append([StoredBlock(content_digest(b"new"), 0, 1, LAST + 1, b"new")])
+        assert (await store.standing()).first_blocks == LAST + 1
+        export = ["ledger", "export", "--data-dir", str(data), "--out", str(tmp_path / "out")]
+        assert main(export) == 1
+        assert "export from a node that keeps all" in capsys.readouterr().err
+        # Had it fetched that epoch's blocks all the same, there would be no gap.
+        await journal.append([StoredBlock(content_digest(b"last"), 0, 1, LAST, b"last")])
+        assert (await store.standing()).first_blocks == 0
 
 
 async def test_a_certificate_that_is_here_stays_as_it_is(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from msgspec.structs import replace as with_terms
 
 from p2pnode.cli.entry import main
 from p2pnode.genesis import write_genesis
+from p2pnode.snapshots import keep_snapshot
 from p2pnode.storage import (
     FinalCommit,
     JournalRecord,
@@ -34,6 +35,7 @@ from protocol.messages import Genesis, Payload, SignedBlock, network_of
 from protocol.parameters import Parameters, minimal
 from protocol.signing import BLOCK, Identity
 from protocol.simulator.scheme import CACHED
+from protocol.snapshot import Snapshot
 from protocol.units import SECOND, AccountId
 from tests.support.builders import account_seed, make_genesis, make_offer
 
@@ -48,6 +50,7 @@ class Member:
 
     core: Core
     records: list[JournalRecord] = field(default_factory=list)
+    snapshots: list[fx.PersistSnapshot] = field(default_factory=list)
 
 
 @dataclass
@@ -85,6 +88,9 @@ class Town:
                 self.deliver(self._number(peer), ev.MessageReceived(account, raw), later)
             case fx.WakeAt(time):
                 self.deliver(number, ev.Tick(), max(time, self.now + 1))
+            case fx.PersistSnapshot(snapshot, own_nonce):
+                whole = Snapshot(snapshot.boundary, tuple(snapshot.pages))
+                self.members[number].snapshots.append(fx.PersistSnapshot(whole, own_nonce))
             case fx.Execute(job=job):
                 ended = ev.ExecutionEnded(job, 0, OUTPUT, 50, 0)
                 self.deliver(number, ended, later)
@@ -149,8 +155,8 @@ def block_count() -> int:
     return sum(isinstance(record, StoredBlock) for record in records)
 
 
-def settle_into(folder: Path, town: Town, number: int = 0) -> Path:
-    """Writes the data folder that a node leaves behind."""
+def settle_into(folder: Path, town: Town, number: int = 0, *, prunes: bool = False) -> Path:
+    """Writes the data folder that a node leaves behind, or what pruning leaves of it."""
     folder.mkdir()
     write_genesis(layout(folder).genesis, town.genesis)
     member = town.members[number]
@@ -159,6 +165,10 @@ def settle_into(folder: Path, town: Town, number: int = 0) -> Path:
         network, account = network_of(town.genesis), member.core.account
         async with open_journal(folder, network, account, hash_block=block_digest) as journal:
             await journal.append(member.records)
+            for effect in member.snapshots:
+                await keep_snapshot(journal, effect)
+            while prunes and await journal.prune(0):
+                pass
 
     trio.run(write)
     return folder

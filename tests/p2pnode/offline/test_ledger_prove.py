@@ -10,7 +10,7 @@ import pytest
 from p2pnode.cli.entry import main
 from p2pnode.storage import StoredBlock, layout
 from protocol.units import AccountId
-from tests.p2pnode.offline.builders import settle_into, town_with_a_job
+from tests.p2pnode.offline.builders import settle_into, town_of_epochs, town_with_a_job
 
 STRANGER = "07" * 32
 
@@ -92,3 +92,17 @@ def test_a_damaged_store_proves_nothing(tmp_path: Path, capsys: pytest.CaptureFi
     code, path = prove(tmp_path, town.members[0].core.account.hex(), data=data)
     assert (code, path.exists()) == (1, False)
     assert "proves nothing" in capsys.readouterr().err
+
+
+def test_a_pruned_store_proves_from_its_newest_snapshot_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    town = town_of_epochs()
+    core = town.members[0].core
+    data = settle_into(tmp_path / "node", town, prunes=True)
+    capsys.readouterr()
+    code, path = prove(tmp_path, core.account.hex(), data=data)
+    assert code == 0
+    assert json.loads(capsys.readouterr().out)["final_index"] == core.state.index
+    code, found = check(path, core.state.digest.hex(), capsys)
+    assert (code, found["ok"], found["present"]) == (0, True, True)

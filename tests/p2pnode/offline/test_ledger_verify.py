@@ -2,12 +2,18 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import apsw
 import pytest
 
 from p2pnode.cli.entry import main
 from p2pnode.genesis import write_genesis
 from p2pnode.storage import FinalCommit, JournalRecord, OwnSlot, StoredBlock, layout
-from tests.p2pnode.offline.builders import block_count, settle_into, town_with_a_job
+from tests.p2pnode.offline.builders import (
+    block_count,
+    settle_into,
+    town_of_epochs,
+    town_with_a_job,
+)
 from tests.support.builders import make_genesis
 
 
@@ -121,3 +127,35 @@ def test_a_journal_that_is_no_database_is_damaged(
 
 def test_a_folder_without_a_node_is_a_mistake_of_the_line(tmp_path: Path) -> None:
     assert main(["ledger", "verify", "--data-dir", str(tmp_path)]) == 2
+
+
+def test_a_pruned_store_is_verified_from_its_snapshot_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    town = town_of_epochs()
+    state = town.members[0].core.state
+    data = settle_into(tmp_path / "node", town, prunes=True)
+    code, found = verify(data, capsys)
+    blocks = [one for one in town.members[0].records if isinstance(one, StoredBlock)]
+    left = [block for block in blocks if block.epoch == state.committee.epoch]
+    assert (code, found["ok"], found["final_index"]) == (0, True, state.index)
+    assert found["state_digest"] == state.digest.hex()
+    assert found["entries"] == len(left) < len(blocks)
+    spoil(data, left[-1].raw, 90)
+    ending, found = verify(data, capsys)
+    bad = found["first_bad"]
+    assert isinstance(bad, dict)
+    assert (ending, bad["index"], bad["code"]) == (1, len(blocks), "damaged")
+
+
+def test_a_pruned_store_without_its_snapshots_cannot_be_verified(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = settle_into(tmp_path / "node", town_of_epochs(), prunes=True)
+    connection = apsw.Connection(str(layout(data).journal))
+    connection.execute("UPDATE snapshot_page SET raw = x'00'")
+    assert connection.changes() == 2
+    connection.close()
+    capsys.readouterr()
+    assert main(["ledger", "verify", "--data-dir", str(data), "--json"]) == 1
+    assert "no snapshot in this data folder is intact" in capsys.readouterr().err

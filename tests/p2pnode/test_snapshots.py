@@ -1,0 +1,71 @@
+"""A node's own snapshots: what is noted of them, and what happens when the disk refuses."""
+
+from pathlib import Path
+
+import pytest
+import structlog.testing
+
+from p2pnode.snapshots import keep_snapshot, mark_of
+from p2pnode.storage import SnapshotMark
+from protocol import effects as fx
+from protocol.ledger.certificate import Boundary
+from protocol.snapshot import Snapshot, decode_boundary
+from protocol.units import CommitIndex, Digest, Epoch
+from tests.p2pnode.storage.builders import NETWORK, journal_in
+from tests.support.fault_vfs.disk import fault_disk
+
+PAGES = (b"first page", b"second page")
+
+
+def effect(epoch: int) -> fx.PersistSnapshot:
+    boundary = Boundary(
+        Digest(NETWORK),
+        Epoch(epoch),
+        CommitIndex(70 + epoch),
+        Digest(b"c" * 32),
+        Digest(b"s" * 32),
+        Digest(b"m" * 32),
+        Digest(b"b" * 32),
+    )
+    return fx.PersistSnapshot(Snapshot(boundary, iter(PAGES)), own_nonce=5)
+
+
+def test_a_mark_names_the_first_epoch_that_is_not_in_the_snapshot() -> None:
+    snapshot = effect(3).snapshot
+    mark = mark_of(snapshot, 5)
+    assert mark == SnapshotMark(4, 73, b"s" * 32, 5, 0, mark.boundary)
+    assert decode_boundary(mark.boundary) == snapshot.boundary
+
+
+async def test_a_snapshot_is_kept_whole_and_told(tmp_path: Path) -> None:
+    async with journal_in(tmp_path) as journal:
+        with structlog.testing.capture_logs() as told:
+            await keep_snapshot(journal, effect(3))
+        (mark,) = journal.snapshots()
+        assert tuple(journal.snapshot_pages(mark)) == PAGES
+    assert [(one["event"], one["epoch"], one["pages"]) for one in told] == [
+        ("snapshot_written", 4, 2)
+    ]
+
+
+@pytest.mark.parametrize("refusal", ["full", "another"])
+async def test_a_snapshot_that_cannot_be_kept_is_told_and_stops_nothing(
+    refusal: str, tmp_path: Path
+) -> None:
+    with fault_disk("keeping", tmp_path) as disk:
+        async with journal_in(tmp_path, vfs="keeping") as journal:
+            await keep_snapshot(journal, effect(3))
+            before = journal.snapshots()
+            later = effect(4)
+            if refusal == "full":
+                disk.faults.capacity_bytes = 0
+            else:
+                other = mark_of(later.snapshot, 5)
+                await journal.append([SnapshotMark(5, 1, b"o" * 32, 0, 0, other.boundary)])
+            with structlog.testing.capture_logs() as told:
+                await keep_snapshot(journal, later)
+            assert [(one["event"], one["log_level"]) for one in told] == [
+                ("snapshot_failed", "error")
+            ]
+            disk.faults.capacity_bytes = None
+            assert journal.snapshots()[-1:] == before
