@@ -41,6 +41,7 @@ from p2pnode.network import (
     NetworkSettings,
     open_network,
 )
+from p2pnode.newcomer import Newcomer, take_up_snapshot, watch_for_gap
 from p2pnode.restoring import Begun, begin, restore
 from p2pnode.settings import Settings
 from p2pnode.storage import (
@@ -150,8 +151,11 @@ async def _open(
     identity = Identity(seeds.signing, seeds.randomness)
     account = account_of(seeds.signing)
     blocks, operations = (topic_of(name, joined.network) for name in _TOPICS)
+    core: Core | None = None
 
     def gate(topic: str, peer: bytes, payload: bytes) -> bool:
+        if core is None:
+            return False  # what a newcomer misses while it fetches a snapshot it asks for later
         if topic == blocks:
             return core.replica.screen_block(payload)
         return topic == operations and core.replica.screen_operations(payload)
@@ -169,9 +173,11 @@ async def _open(
         signs = may_sign(journal)
         make = partial(Core, joined.genesis, identity)
         validates = "validator" in settings.roles and signs
-        core, begun = begin(journal, lambda at: make(validates=validates, snapshot=at))
         async with open_network(network_settings, seeds.signing, gate) as network:
-            yield Opened(settings, folder, seeds, joined, core, begun, journal, network, signs)
+            await take_up_snapshot(Newcomer(settings, joined, journal, network))
+            made, begun = begin(journal, lambda at: make(validates=validates, snapshot=at))
+            core = made
+            yield Opened(settings, folder, seeds, joined, made, begun, journal, network, signs)
 
 
 _TOPICS: Final = (BLOCKS_TOPIC, OPERATIONS_TOPIC)
@@ -212,6 +218,8 @@ async def _serve(opened: Opened, hooks: Hooks) -> None:
         _serve_peers(opened, control)
         nursery.start_soon(driver.run)
         nursery.start_soon(keep_bounded, opened.journal, settings.keep_epochs)
+        watched = Newcomer(settings, opened.joined, opened.journal, network)
+        nursery.start_soon(watch_for_gap, watched, lambda: core.ledger.committee.epoch)
         nursery.start_soon(_pump, network, driver, nursery, opened.joined.network)
         api = ApiSettings(
             settings.api_host, settings.api_port, load_or_create_token(folder.api_token)

@@ -24,6 +24,7 @@ API_TOKEN_NAME = "api-token"  # noqa: S105  the name of a file
 CLIENT_VARIABLES = ("P2PNODE_TOKEN",)
 """Read by the commands that talk to a node, not by the node."""
 ROLES = ("worker", "validator", "requester", "checker")
+STARTS = ("snapshot", "genesis")
 LOG_FORMATS = ("console", "json")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 PARALLEL_MAX = 64
@@ -64,6 +65,10 @@ class Settings:
     """Jobs run at the same time."""
     keep_epochs: int | None = None
     """Epochs of history that stay before the newest snapshot; None keeps all."""
+    checkpoint: tuple[int, bytes] | None = None
+    """Epoch and boundary digest of an end that the operator trusts; None trusts genesis alone."""
+    start_from: str = "snapshot"
+    """How a fresh folder comes to the newest state: `snapshot`, or `genesis` by all blocks."""
     unsafe_run_anything: bool = False
     """Run artefacts that are not on the allow-list; only the sandbox then protects the host."""
     allowed_artefacts: tuple[bytes, ...] = ()
@@ -123,6 +128,21 @@ def split_address(text: object) -> tuple[str, int]:
     if not colon or not host or not port.isascii() or not port.isdigit() or int(port) > 65_535:
         raise ValueError(f"{text!r} is not HOST:PORT, such as 127.0.0.1:8080")
     return host, int(port)
+
+
+def read_checkpoint(value: object) -> tuple[int, bytes]:
+    """Take `EPOCH:HASH` apart: an epoch, and the digest of how it ended.
+
+    Raises:
+        ValueError: The text is no such pair.
+    """
+    found = re.fullmatch("([0-9]{1,15}):([0-9a-fA-F]{64})", str(value))
+    if found is None:
+        raise ValueError(
+            f"{value!r} is not EPOCH:HASH, such as `p2pnode status` of a node that you trust "
+            "shows as checkpoint"
+        )
+    return int(found[1]), bytes.fromhex(found[2])
 
 
 def _environment(environment: Mapping[str, str]) -> dict[str, str]:
@@ -293,6 +313,7 @@ SETTINGS: Mapping[str, Setting] = {
     "allow_artefact": Setting("allowed_artefacts", _digests),
     "api": Setting("api", split_address),
     "bootstrap": Setting("bootstrap", _bootstrap),
+    "checkpoint": Setting("checkpoint", read_checkpoint),
     "data_dir": Setting("data_dir", _path),
     "device": Setting("devices", _devices),
     "keep": Setting("keep_epochs", _epochs),
@@ -303,6 +324,7 @@ SETTINGS: Mapping[str, Setting] = {
     "parallel": Setting("parallel", _count),
     "price": Setting("price", _price),
     "role": Setting("roles", _roles),
+    "start_from": Setting("start_from", _choice(STARTS)),
     "unsafe_run_anything": Setting("unsafe_run_anything", _switch),
 }
 """Every setting, by the name that files use; flags write dashes, the environment a prefix."""

@@ -51,6 +51,7 @@ def ledger_view(core: Core) -> dict[str, object]:
         "final_digest": last.digest.hex() if last else "",
         "final_leader_round": core.state.leader_round,
         "state_digest": core.state.digest.hex(),
+        "checkpoint": _checkpoint(core),
         "ledger_time_ms": core.state.ledger_time_ms,
         "committee": len(committee.members),
         "quorum_weight": committee.quorum,
@@ -61,6 +62,12 @@ def ledger_view(core: Core) -> dict[str, object]:
         "pending_operations": len(core.pool),
         "blocks_in_memory": len(core.ledger.dag),
     }
+
+
+def _checkpoint(core: Core) -> str:
+    """The newest certified end of an epoch, as `--checkpoint` takes it; empty before the first."""
+    certified = [one for one in core.state.epochs.closed if one.is_certified]
+    return f"{certified[-1].boundary.epoch}:{certified[-1].digest.hex()}" if certified else ""
 
 
 def account_view(core: Core, account: AccountId) -> dict[str, object]:

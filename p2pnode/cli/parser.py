@@ -13,6 +13,7 @@ NODE_FLAGS = (
     "allow_artefact",
     "api",
     "bootstrap",
+    "checkpoint",
     "config",
     "data_dir",
     "device",
@@ -24,6 +25,7 @@ NODE_FLAGS = (
     "parallel",
     "price",
     "role",
+    "start_from",
     "unsafe_run_anything",
 )
 """Options of the node, by the names that settings have."""
@@ -99,6 +101,10 @@ def _add_node_options(parser: argparse.ArgumentParser) -> None:
     options.add_argument("--price", metavar="CREDITS", help="asked for a second of work")
     options.add_argument("--parallel", metavar="COUNT", help="jobs run at the same time")
     options.add_argument("--keep", metavar="EPOCHS|all", help="history to keep before a snapshot")
+    options.add_argument("--checkpoint", metavar="EPOCH:HASH", help="an epoch's end to trust")
+    options.add_argument(
+        "--start-from", metavar="PLACE", help="snapshot, or genesis for an archive"
+    )
     options.add_argument("--log-format", metavar="FORMAT", help="console or json")
     options.add_argument("--log-level", metavar="LEVEL", help="debug, info, warning or error")
     options.add_argument("--config", metavar="FILE", type=Path, help="TOML file with settings")

@@ -7,15 +7,15 @@ from pathlib import Path
 from p2pnode.cli.endings import BadInput, Ending
 from p2pnode.cli.identifiers import whole
 from p2pnode.cli.output import complain, print_json, print_record
+from p2pnode.offline import proof_commands
 from p2pnode.offline.findings import BadEntry
 from p2pnode.offline.ledger_audit import Audit, audit_ledger
 from p2pnode.offline.ledger_compare import Comparison, compare_exports
 from p2pnode.offline.ledger_export import export_ledger
-from p2pnode.offline.ledger_prove import PROVABLE, prove_entry
+from p2pnode.offline.ledger_prove import PROVABLE, prove_certified_entry, prove_entry
 from p2pnode.offline.ledger_verify import verify_store
-from p2pnode.offline.proof_file import check_proof, read_proof, write_proof
+from p2pnode.offline.proof_file import write_proof
 from protocol.messages import network_of
-from protocol.units import Digest
 
 EPILOG = "exit codes:\n  0 done, and all is well   1 failed, or something is wrong   2 bad input"
 NETWORK_DIGITS_MIN = 8
@@ -51,11 +51,12 @@ def build_parser() -> argparse.ArgumentParser:
     prove.add_argument("--kind", choices=PROVABLE, help="which entry of it; also proves absence")
     prove.add_argument("--data-dir", metavar="DIR", type=Path, required=True, help="of the node")
     prove.add_argument("--out", metavar="FILE", type=Path, required=True, help="what to write")
-    check = _added(commands, "verify-proof", "check what `prove` wrote, without a node", _check)
-    check.add_argument("file", metavar="FILE", type=Path, help="what `prove` wrote")
-    check.add_argument(
-        "--root", metavar="HASH", required=True, help="the state root that is trusted"
+    prove.add_argument(
+        "--certified",
+        action="store_true",
+        help="of the newest certified end of an epoch, for `verify-proof` with a chain",
     )
+    proof_commands.add_commands(commands, _added)
     return parser
 
 
@@ -129,7 +130,8 @@ def _compare(arguments: argparse.Namespace) -> int:
 def _prove(arguments: argparse.Namespace) -> int:
     identifier = bytes.fromhex(whole(arguments.identifier, "account or job"))
     try:
-        proof = prove_entry(arguments.data_dir, identifier, arguments.kind)
+        prove = prove_certified_entry if arguments.certified else prove_entry
+        proof = prove(arguments.data_dir, identifier, arguments.kind)
     except BadEntry as bad:
         complain(f"the store is wrong, so it proves nothing: {bad}")
         return Ending.FAILED
@@ -137,16 +139,6 @@ def _prove(arguments: argparse.Namespace) -> int:
     record = {"file": str(arguments.out), "network": proof.network, "final_index": proof.index}
     entry = {"kind": proof.kind, "present": proof.value is not None, "state_root": proof.root}
     _print(record | entry, as_json=arguments.json)
-    return Ending.DONE
-
-
-def _check(arguments: argparse.Namespace) -> int:
-    root = bytes.fromhex(whole(arguments.root, "state root"))
-    record = check_proof(read_proof(arguments.file), Digest(root))
-    _print(record, as_json=arguments.json)
-    if not record["ok"]:
-        complain(str(record["reason"]))
-        return Ending.FAILED
     return Ending.DONE
 
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from p2pnode.arrival.store import is_whole
 from p2pnode.cli.endings import BadInput, CannotWrite
 from p2pnode.offline.export_file import (
     Entry,
@@ -53,10 +54,10 @@ def export_ledger(folder: Path, out: Path, *, with_state: bool = False) -> Trail
 
 def _write(store: Store, stream: BinaryIO, *, with_state: bool) -> Trailer:
     header = Header(network_of(store.genesis), encode(store.genesis))
-    if store.journal.pruned():
+    if not is_whole(store.journal):
         raise Unreadable(
-            "this node has pruned its first blocks, so it cannot show the history from genesis on: "
-            "export from a node that keeps all"
+            "this node has not the first blocks, since it pruned them or began at a snapshot, and "
+            "cannot show the history from genesis on: export from a node that keeps all"
         )
     writer = ExportWriter(stream, header)
     for final in _finals(store):

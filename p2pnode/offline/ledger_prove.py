@@ -4,13 +4,17 @@ from pathlib import Path
 from typing import Final
 
 from p2pnode.cli.endings import BadInput
-from p2pnode.offline.findings import Unreadable
+from p2pnode.offline.findings import BadEntry, Unreadable
 from p2pnode.offline.ledger_verify import begin_late, replay_journal
 from p2pnode.offline.proof_file import ProofFile, plain_levels
-from p2pnode.offline.store import opened_store
+from p2pnode.offline.store import Store, opened_store
 from p2pnode.storage import DamagedData
 from protocol.entries import ACCOUNT, ESCROW, JOB, KINDS, REPUTATION
+from protocol.errors import Rejected
+from protocol.ledger.certified import open_certificate
+from protocol.ledger.committee import Committee
 from protocol.messages import network_of
+from protocol.signing import REAL
 from protocol.snapshot import decode_pages
 from protocol.state import State
 
@@ -38,6 +42,39 @@ def prove_entry(folder: Path, identifier: bytes, name: str | None) -> ProofFile:
     except DamagedData as damage:
         raise Unreadable(str(damage)) from damage
     return _proof(replay.replica.state, network_of(store.genesis), identifier, name)
+
+
+def prove_certified_entry(folder: Path, identifier: bytes, name: str | None) -> ProofFile:
+    """Proves an entry of the newest snapshot whose root the members of its epoch have signed.
+
+    Such a proof can be checked with a chain of certificates, by somebody who trusts nobody.
+
+    Raises:
+        BadInput: As for `prove_entry`, or no epoch's end is certified yet.
+        BadEntry: The snapshot is not the state that was certified.
+        Unreadable: The disk refused.
+    """
+    try:
+        with opened_store(folder) as store:
+            state = _certified_state(store)
+    except DamagedData as damage:
+        raise Unreadable(str(damage)) from damage
+    except Rejected as refusal:
+        raise BadEntry(0, refusal.reason.name.lower(), str(refusal)) from refusal
+    return _proof(state, network_of(store.genesis), identifier, name)
+
+
+def _certified_state(store: Store) -> State:
+    first = Committee.of_genesis(store.genesis)
+    for mark in store.journal.snapshots():
+        (stored, *_) = store.journal.certificates(mark.epoch - 1, 1) or (None,)
+        if stored is not None:
+            root = open_certificate(stored.raw).state_digest
+            pages = store.journal.snapshot_pages(mark)
+            return State.load(store.genesis, first, REAL, pages, root)
+    raise BadInput(
+        "no end of an epoch is certified in this store yet: wait until the next epoch is under way"
+    )
 
 
 def _proof(state: State, network: bytes, identifier: bytes, name: str | None) -> ProofFile:

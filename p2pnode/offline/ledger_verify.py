@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from p2pnode.arrival.store import is_whole
 from p2pnode.offline.export_file import RecordedFinal
 from p2pnode.offline.findings import BadEntry
 from p2pnode.offline.ledger_audit import Audit
@@ -17,7 +18,8 @@ from protocol.units import Digest
 def verify_store(folder: Path) -> Audit:
     """Verifies the store of a data folder, also beside the running node.
 
-    A pruned one is verified from its newest snapshot on, which its blocks have to go on from.
+    One without its first blocks is verified from its newest snapshot on, which the others have to
+    go on from.
 
     Signatures are checked once more: the digest under which a block is stored covers what was
     signed, but not the signature, and a node with a damaged one could not show it to anybody.
@@ -35,7 +37,7 @@ def verify_store(folder: Path) -> Audit:
 
 
 def _verify(store: Store) -> Audit:
-    if store.journal.pruned():
+    if not is_whole(store.journal):
         replay, begun = begin_late(store)
     else:
         replay, begun = Replay(store.genesis, finals_of(store.journal)), Begun()

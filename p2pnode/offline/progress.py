@@ -12,8 +12,9 @@ INTERVAL_SECONDS: Final = 0.1
 class Progress:
     """One line on the standard error stream that is written over and over."""
 
-    def __init__(self, doing: str, total: int) -> None:
+    def __init__(self, doing: str, total: int, unit: str) -> None:
         self._doing = doing
+        self._unit = unit
         self._total = total
         self._is_shown = sys.stderr.isatty()
         self._due = 0.0
@@ -24,7 +25,7 @@ class Progress:
         if not self._is_shown or time.monotonic() < self._due:
             return
         self._due = time.monotonic() + INTERVAL_SECONDS
-        text = f"{self._doing}: {entries:,} blocks"
+        text = f"{self._doing}: {entries:,} {self._unit}"
         if self._total:
             text += f", {min(100, 100 * done // self._total)} %"
         self._write(text)
@@ -45,14 +46,15 @@ class Progress:
 
 
 @contextmanager
-def shown_progress(doing: str, total: int = 0) -> Iterator[Progress]:
+def shown_progress(doing: str, total: int = 0, unit: str = "blocks") -> Iterator[Progress]:
     """Shows progress while a block of code runs.
 
     Args:
         doing: A verb, such as `auditing`.
         total: What counts as done at the end, in the unit that `show` is given; 0 if unknown.
+        unit: What the entries are, in the plural.
     """
-    progress = Progress(doing, total)
+    progress = Progress(doing, total, unit)
     try:
         yield progress
     finally:

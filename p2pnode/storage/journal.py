@@ -251,6 +251,13 @@ class Journal:
         async with self._far_lock:
             return await trio.to_thread.run_sync(self._far.certificates, first_epoch, count)
 
+    def certificate_span(self) -> tuple[int, int] | None:
+        """The first and the last epoch of which there is a certificate; None where there is none.
+
+        An epoch between them may have none.
+        """
+        return self._near.certificate_span()
+
     def own_slots(self) -> tuple[OwnSlot, ...]:
         """Everything that this node signed in slots, in order of epoch and round."""
         return self._near.own_slots()

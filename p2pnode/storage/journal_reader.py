@@ -19,6 +19,7 @@ from p2pnode.storage.database import (
 from p2pnode.storage.errors import DamagedData
 from p2pnode.storage.journal_snapshots import (
     has_old_pages,
+    read_certificate_span,
     read_certificates,
     read_marks,
     read_page,
@@ -292,6 +293,11 @@ class JournalReader:
         """
         with translated():
             return read_certificates(self._connection, first_epoch, count)
+
+    def certificate_span(self) -> tuple[int, int] | None:
+        """The first and the last epoch of which there is a certificate."""
+        with translated():
+            return read_certificate_span(self._connection)
 
     def pruned(self) -> int:
         """How many of the first blocks were dropped because a snapshot stands for them."""

@@ -30,6 +30,7 @@ _DROP_PAGES: Final = (
     "(SELECT epoch FROM snapshot ORDER BY epoch DESC LIMIT 2) LIMIT ?)"
 )
 _CERTIFICATES: Final = "SELECT * FROM certificate WHERE epoch >= ? ORDER BY epoch LIMIT ?"
+_CERTIFICATE_SPAN: Final = "SELECT min(epoch), max(epoch) FROM certificate"
 DROP_MARKS: Final = (
     "DELETE FROM snapshot WHERE epoch < ? AND epoch NOT IN "
     "(SELECT epoch FROM snapshot ORDER BY epoch DESC LIMIT 2)"
@@ -86,6 +87,12 @@ def read_certificates(
     if not rows and first_epoch == 0 and read_tally(connection).certificates:
         raise DamagedData("rows are missing from the journal's table certificate")
     return tuple(whole)
+
+
+def read_certificate_span(connection: apsw.Connection) -> tuple[int, int] | None:
+    """The first and the last epoch of which there is a certificate; None where there is none."""
+    first, last = next(connection.execute(_CERTIFICATE_SPAN))
+    return None if first is None else (int(first), int(last))
 
 
 def drop_pages(connection: apsw.Connection) -> None:

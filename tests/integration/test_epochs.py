@@ -8,58 +8,24 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from msgspec.structs import replace
 
 from p2pnode.client import Client, find_endpoint
-from p2pnode.genesis import Founder, make_genesis, write_genesis
-from p2pnode.lab import founding
-from p2pnode.lab.founding import Plan, free_ports
-from p2pnode.lab.testnet import save
-from p2pnode.storage import layout, load_or_create_seeds, open_readonly, prepare_data_folder
-from protocol import vrf
+from p2pnode.lab.founding import free_ports
+from p2pnode.storage import layout, open_readonly
 from protocol.ledger.block import stored_digest
-from protocol.parameters import local, with_pace
-from protocol.signing import account_of
 from protocol.units import CREDIT
 from tests.integration.local_network import (
     PROGRAM,
     LocalNetwork,
-    Record,
     running_network,
     wait_until,
 )
+from tests.integration.short_epochs import FOUNDERS, answer, epoch, found
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(150)]
 
-FOUNDERS = 3
 PRUNING = 2
 """The founder that keeps no more than a start needs, and is killed."""
-TERMS = replace(with_pace(local(), 250, 250), epoch_rounds=12, epoch_rounds_min=6)
-"""An epoch takes about three seconds."""
-
-
-def found(folder: Path) -> None:
-    """Prepares a network with short epochs, which `testnet up` then goes on with."""
-    founders = []
-    for node in range(FOUNDERS):
-        data_folder = prepare_data_folder(folder / f"node-{node}")
-        seeds = load_or_create_seeds(data_folder.key)
-        founders.append(Founder(account_of(seeds.signing), vrf.public_key(seeds.randomness)))
-    genesis = make_genesis("epochs", TERMS, founders, founders[0].account)
-    write_genesis(folder / "genesis", genesis)
-    save(founding.found(folder, Plan(FOUNDERS), cores=2))
-    with layout(folder / f"node-{PRUNING}").config.open("a") as config:
-        config.write('keep = "0"\n')
-
-
-def epoch(status: Record) -> int:
-    return int(status.get("epoch", -1))
-
-
-def answer(folder: Path) -> Record:
-    endpoint = find_endpoint(None, folder, {})
-    with Client(endpoint.address, endpoint.token) as client:
-        return client.status()
 
 
 def test_a_newcomer_that_stakes_proposes_and_restarts_from_snapshots_cross_ends(
@@ -67,6 +33,8 @@ def test_a_newcomer_that_stakes_proposes_and_restarts_from_snapshots_cross_ends(
 ) -> None:
     folder = tmp_path / "net"
     found(folder)
+    with layout(folder / f"node-{PRUNING}").config.open("a") as config:
+        config.write('keep = "0"\n')
     with running_network(folder, FOUNDERS) as network:
         address = network.status(0)["addresses"][0]
         port, api = free_ports(2)

@@ -1,0 +1,153 @@
+"""Fetches the pages of one snapshot from several peers at once.
+
+Each page is compared with its digest in the list when it comes. Whether the list itself is that of
+the certified state shows when all pages are here: those who gave a wrong list lied together.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import trio
+
+from p2pnode.arrival.asking import PeerLied
+from p2pnode.arrival.company import Company
+from p2pnode.arrival.progress import Progress
+from p2pnode.network import NetworkError, RequestRefused
+from protocol.errors import Rejected
+from protocol.snapshot import decode_pages
+from protocol.tree.tree import Tree
+from protocol.units import Digest
+
+ASKED_AT_ONCE: Final = 2
+"""Pages on their way from one peer."""
+SNAPSHOT_BYTES_MAX: Final = 4 * 1024**3
+"""The most that a list may lead to: more than ten million accounts need, and what memory has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Certified:
+    """The state that is looked for."""
+
+    epoch: int
+    root: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """One list, and the numbers in it that nobody is being asked for."""
+
+    epoch: int
+    digests: Sequence[bytes]
+    missing: deque[int]
+    refused: dict[bytes, None] = field(default_factory=dict)
+    """Who said no: it has a newer snapshot meanwhile, or is busy."""
+
+
+class PageFetch:
+    """Brings the pages of certified states here; pages that came stay for the next attempt."""
+
+    def __init__(self, company: Company, progress: Progress) -> None:
+        self._company = company
+        self._progress = progress
+        self._here: dict[bytes, bytes] = {}
+        """Pages by digest."""
+        self._here_bytes = 0
+
+    async def run(self, certified: Certified, holders: Sequence[bytes]) -> tuple[bytes, ...] | None:
+        """Fetches one snapshot from those who say that they have it.
+
+        Args:
+            certified: Which one, and the root that it must have.
+            holders: Accounts of the peers.
+
+        Returns:
+            All pages, whose entries have the certified root; None when nobody gave them.
+        """
+        for digests, group in await self._lists(certified.epoch, holders):
+            pages = await self._download(certified.epoch, digests, group)
+            if pages is None:
+                continue
+            if await trio.to_thread.run_sync(_has_root, pages, certified.root):
+                return pages
+            self._here.clear()
+            self._here_bytes = 0
+            for account in group:
+                lie = PeerLied(f"its pages of epoch {certified.epoch} have not the certified root")
+                self._company.ban(account, lie)
+        return None
+
+    async def _lists(
+        self, epoch: int, holders: Sequence[bytes]
+    ) -> list[tuple[tuple[bytes, ...], list[bytes]]]:
+        """Asks all for their lists; the one that most of them give comes first."""
+        given: dict[bytes, tuple[bytes, ...]] = {}
+        async with trio.open_nursery() as nursery:
+            for account in holders:
+                nursery.start_soon(self._ask_list, account, epoch, given)
+        groups: dict[tuple[bytes, ...], list[bytes]] = {}
+        for account in sorted(given):
+            groups.setdefault(given[account], []).append(account)
+        return sorted(groups.items(), key=lambda one: (-len(one[1]), one[1]))
+
+    async def _ask_list(
+        self, account: bytes, epoch: int, given: dict[bytes, tuple[bytes, ...]]
+    ) -> None:
+        try:
+            given[account] = await self._company.asking.page_list(account, epoch)
+        except PeerLied as lie:
+            self._company.ban(account, lie)
+        except RequestRefused:
+            return
+        except NetworkError as failure:
+            self._company.excuse(account, failure)
+
+    async def _download(
+        self, epoch: int, digests: Sequence[bytes], group: list[bytes]
+    ) -> tuple[bytes, ...] | None:
+        """Fetches what is missing of one list; None when those who gave it do not give it all."""
+        while True:
+            missing = [number for number, one in enumerate(digests) if one not in self._here]
+            if not missing:
+                return tuple(self._here[one] for one in digests)
+            wanted = _Wanted(epoch, digests, deque(missing))
+            async with trio.open_nursery() as nursery:
+                for account in group * ASKED_AT_ONCE:
+                    nursery.start_soon(self._work, account, wanted)
+            if len(wanted.missing) == len(missing):
+                return None
+
+    async def _work(self, account: bytes, wanted: _Wanted) -> None:
+        """Fetches missing pages from one peer until there are none, or it is of no use."""
+        while wanted.missing and account not in wanted.refused and self._company.may_ask(account):
+            number = wanted.missing.popleft()
+            try:
+                await self._fetch(account, number, wanted)
+                continue
+            except PeerLied as lie:
+                self._company.ban(account, lie)
+            except RequestRefused:
+                wanted.refused[account] = None
+            except NetworkError as failure:
+                self._company.excuse(account, failure)
+            wanted.missing.append(number)
+
+    async def _fetch(self, account: bytes, number: int, wanted: _Wanted) -> None:
+        digest = wanted.digests[number]
+        raw = await self._company.asking.page(account, wanted.epoch, number, digest)
+        if digest not in self._here:
+            if self._here_bytes + len(raw) > SNAPSHOT_BYTES_MAX:
+                raise PeerLied("its list leads to more bytes than a state has")
+            self._here[digest] = raw
+            self._here_bytes += len(raw)
+        total = len(wanted.digests)
+        self._progress.pages(wanted.epoch, total - len(wanted.missing), total)
+
+
+def _has_root(pages: Sequence[bytes], root: Digest) -> bool:
+    """Whether what the pages hold is the state with this root."""
+    try:
+        return Tree().updated(decode_pages(pages)).root == root
+    except Rejected:
+        return False

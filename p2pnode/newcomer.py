@@ -1,0 +1,156 @@
+"""Before a node's core is made: whether it comes as a newcomer, and what it fetches if it does.
+
+A fresh folder comes to the newest state by a certified snapshot instead of by all blocks since
+genesis. So does a node that was away for so long that nobody has the blocks any more that it needs.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+import trio
+
+from p2pnode.arrival.arrival import ArrivalRefused, Way, arrive
+from p2pnode.arrival.asking import Asking
+from p2pnode.arrival.behind import BEHIND_NOTE, watch_history
+from p2pnode.arrival.chain import HistoryForked
+from p2pnode.arrival.company import Company
+from p2pnode.arrival.progress import LoggedProgress
+from p2pnode.arrival.serving import Serving
+from p2pnode.arrival.store import JournalStore
+from p2pnode.joining import Joined, JoinRefused, NobodyAnswered
+from p2pnode.network import Network, NetworkError
+from p2pnode.settings import Settings
+from p2pnode.storage import Journal, Note, StorageError
+from protocol.ledger.certified import TrustedEnd
+from protocol.messages import Genesis
+from protocol.units import MILLISECOND, Digest, Epoch
+
+GATHER_SECONDS: Final = 10.0
+"""For the peers to start from to answer a dial; whoever is slower is found later."""
+BOOK_SECONDS: Final = 3.0
+"""For the first peer out of the address book."""
+POLL_SECONDS: Final = 0.1
+PACE_MARGIN: Final = 4
+"""Rounds may be so much quicker than honest nodes make them, and clocks wrong by as much."""
+EPOCHS_MARGIN: Final = 16
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Newcomer:
+    """A node as far as it is there before its core."""
+
+    settings: Settings
+    joined: Joined
+    journal: Journal
+    network: Network
+
+
+async def take_up_snapshot(newcomer: Newcomer) -> None:
+    """Fetches the newest certified state into the journal, if this start needs one.
+
+    Where nobody can be asked or nobody serves one, the node goes on by blocks. Other newcomers are
+    answered from here on: two that start together must not wait for each other.
+
+    Raises:
+        JoinRefused: No peer shows the end that the operator trusts, or two histories are certified.
+        StorageError: The disk refused.
+    """
+    store = JournalStore(newcomer.journal)
+    Serving(store, newcomer.network)
+    trusted = _trusted(newcomer.settings)
+    if not _is_needed(newcomer):
+        return
+    if not await _gathered(newcomer.network, newcomer.settings.bootstrap):
+        if trusted is not None:
+            raise NobodyAnswered(
+                "no peer could be asked for the end of the epoch that --checkpoint names: check "
+                "that those given with --bootstrap run, or start without --checkpoint"
+            )
+        log.warning("nobody_to_ask", consequence="this node fetches all blocks when peers come")
+        return
+    company = _company(newcomer.network, newcomer.joined.genesis)
+    way = Way(newcomer.joined.genesis, trusted)
+    try:
+        epoch = await arrive(way, store, company, LoggedProgress())
+    except (ArrivalRefused, HistoryForked) as refusal:
+        raise JoinRefused(str(refusal)) from refusal
+    if epoch is None:
+        log.info("no_snapshot_taken", consequence="this node goes on by blocks")
+    elif newcomer.journal.note(BEHIND_NOTE):
+        await newcomer.journal.append([Note(BEHIND_NOTE, b"")])
+
+
+async def watch_for_gap(newcomer: Newcomer, epoch_now: Callable[[], int]) -> None:
+    """Says it when this node cannot catch up by blocks, and has the next start fetch a snapshot."""
+
+    async def remember() -> None:
+        try:
+            await newcomer.journal.append([Note(BEHIND_NOTE, b"\1")])
+        except StorageError as error:
+            log.error("gap_not_noted", detail=str(error))
+
+    def company() -> Company:
+        return _company(newcomer.network, newcomer.joined.genesis)
+
+    takes_snapshots = newcomer.settings.start_from == "snapshot"
+    how = "restart this node" if takes_snapshots else "restart with --start-from snapshot"
+    advice = f"{how}: it then fetches a certified state from its peers"
+    await watch_history(epoch_now, company, remember, advice)
+
+
+def _is_needed(newcomer: Newcomer) -> bool:
+    """Whether blocks alone would not do, or would take long."""
+    journal = newcomer.journal
+    if newcomer.settings.start_from == "genesis":
+        return False
+    if newcomer.settings.checkpoint is not None or journal.note(BEHIND_NOTE):
+        return True
+    is_fresh = not journal.snapshots() and next(journal.blocks(), None) is None
+    return is_fresh and _epochs_possible(newcomer.joined.genesis) >= 1
+
+
+def _trusted(settings: Settings) -> TrustedEnd | None:
+    if settings.checkpoint is None:
+        return None
+    epoch, digest = settings.checkpoint
+    return TrustedEnd(Epoch(epoch), Digest(digest))
+
+
+def _epochs_possible(genesis: Genesis) -> int:
+    """How many epochs can have ended since genesis, at the pace of honest nodes."""
+    terms = genesis.parameters
+    shortest_ms = max(1, terms.epoch_rounds_min * terms.minimum_round_ms)
+    return (time.time_ns() // MILLISECOND - genesis.time_ms) // shortest_ms
+
+
+def _company(network: Network, genesis: Genesis) -> Company:
+    epochs_max = max(0, _epochs_possible(genesis)) * PACE_MARGIN + EPOCHS_MARGIN
+    return Company(Asking(network), _accounts_of(network), epochs_max)
+
+
+def _accounts_of(network: Network) -> Callable[[], list[bytes]]:
+    return lambda: [one.account for one in network.peers()]
+
+
+async def _gathered(network: Network, bootstrap: tuple[str, ...]) -> bool:
+    """Dials the peers to start from; returns whether anybody is connected."""
+    with trio.move_on_after(GATHER_SECONDS):
+        async with trio.open_nursery() as nursery:
+            for address in bootstrap:
+                nursery.start_soon(_dial, network, address)
+    with trio.move_on_after(BOOK_SECONDS):
+        while not network.peers():  # noqa: ASYNC110  the network tells by an event that is not ours
+            await trio.sleep(POLL_SECONDS)
+    return bool(network.peers())
+
+
+async def _dial(network: Network, address: str) -> None:
+    try:
+        await network.connect(address)
+    except NetworkError as failure:
+        log.debug("peer_to_start_from_away", address=address, detail=str(failure))
