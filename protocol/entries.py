@@ -23,7 +23,7 @@ from protocol.job.position import Position
 from protocol.job.record import Job
 from protocol.ledger.epoch_record import Activity, EpochRecord, Registered
 from protocol.tree.tree import Tree
-from protocol.units import AccountId, Credits, Digest, JobId
+from protocol.units import AccountId, Credits, Digest, JobId, Milliseconds
 
 FORMAT: Final = 1
 """Version of all entries together; it is in the header, and so in the root."""
@@ -45,6 +45,8 @@ class Header:
     position: Position
     step_from: Position
     """Where the running step of the yield began."""
+    began_ms: tuple[Milliseconds, Milliseconds]
+    """Ledger time at which the running epoch began, and the one before it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,6 @@ class Reason(Enum):
     INSUFFICIENT_FUNDS = "the available balance does not cover the amount and the fee"
     INSUFFICIENT_STAKE = "the stake that is neither pledged nor unbonding is too small"
     BELOW_MINIMUM = "the amount is below the minimum"
-    STAKE_LOCKED = "the stake is what the account's vote in the committee weighs"
     WITHDRAWAL_KEY = "the account's money leaves only for the account of its withdrawal key"
     OVER_ALLOWANCE = "the account has spent what its withdrawal key allows for fees and escrows"
     NOT_OWNER = "only the account's withdrawal key may do this"

@@ -16,6 +16,7 @@ from protocol.economy import fees, payments
 from protocol.economy.emission import close_step
 from protocol.economy.reputation import NEWCOMER, Reputation
 from protocol.economy.slashing import Contradiction
+from protocol.economy.staking import matured_ms
 from protocol.economy.uptime import Attendance
 from protocol.entries import (
     ACCOUNT,
@@ -105,6 +106,7 @@ class State:
         )
         self._position = origin(Digest(genesis.seed))
         self._step_from = self._position
+        self._began_ms = (self.ledger_time_ms, self.ledger_time_ms)
         self._facts: list[StateFact] = []
         self._entries = Entries(self._sections())
         self.digest = self._entries.seal()
@@ -246,7 +248,8 @@ class State:
         if self._position.judges:
             for job in agenda.due_by_deadline(self.ledger_time_ms):
                 self._drive(lifecycle.pass_deadlines(job, self._circumstances()))
-            self.accounts.mature(self.ledger_time_ms)
+            since_ms = self._began_ms[1]
+            self.accounts.mature(matured_ms(self.ledger_time_ms, since_ms, self.parameters))
         members = self.committee.members
         self.attendance.count(members[one.block.author].account for one in commit.blocks)
         if self.ledger_time_ms - self._step_from.ledger_ms >= self.parameters.yield_step_ms:
@@ -254,6 +257,7 @@ class State:
         for identifier, before in self._register.touched.items():
             self._facts += facts_of_job(before, self.jobs[identifier])
         if commit.closes:
+            self._began_ms = (self.ledger_time_ms, self._began_ms[0])
             self.attendance.take_down()
             self._facts += self.epochs.elect(commit)
         self.digest = self._entries.seal()
@@ -290,9 +294,7 @@ class State:
         if isinstance(operation.payload, EpochPayload):
             self._facts += self.epochs.enter(account, operation.payload)
         if decision.contradiction is not None:
-            self._facts += self._punishment.punish(
-                decision.contradiction, account, self.ledger_time_ms
-            )
+            self._punish(decision.contradiction, account)
 
     def _obstacle(self, entry: VerifiedOperation) -> Reason | None:
         """Why an operation does not even use up its place in the account's chain."""
@@ -318,7 +320,8 @@ class State:
     def _rule(self, account: AccountId, payload: Payload, identifier: JobId) -> _Decision:
         parameters = self.parameters
         if isinstance(payload, payments.MoneyPayload):
-            return _Decision(payments.decide(account, payload, self._treasury()))
+            treasury = payments.Treasury(self.accounts, self.ledger_time_ms, parameters)
+            return _Decision(payments.decide(account, payload, treasury))
         match payload:
             case messages.Offer():
                 return _of(open_job(identifier, account, payload, self._position, parameters))
@@ -333,14 +336,10 @@ class State:
                     raise Rejected(Reason.UNKNOWN_JOB)
                 return _of(lifecycle.decide(job, account, payload, self._circumstances()))
 
-    def _treasury(self) -> payments.Treasury:
-        stake_behind = self.committee.stake_behind
-        return payments.Treasury(self.accounts, stake_behind, self.ledger_time_ms, self.parameters)
-
     def _charge(self, account: AccountId) -> None:
         """Burns the fee of an operation that failed, free or not, as far as it can be paid."""
-        owned, locked = self.accounts.of(account), self.committee.stake_behind(account)
-        self.accounts.apply(fees.fee_of_failure(account, owned, locked, self.parameters))
+        owned, parameters = self.accounts.of(account), self.parameters
+        self.accounts.apply(fees.fee_of_failure(account, owned, parameters))
 
     def _drive(self, change: Change) -> None:
         """Makes a change that the ledger's own progress brings; it cannot fail."""
@@ -387,12 +386,13 @@ class State:
         )
 
     def _header(self) -> Header:
-        return Header(FORMAT, self._network, self._position, self._step_from)
+        return Header(FORMAT, self._network, self._position, self._step_from, self._began_ms)
 
     def _load_header(self, header: Header) -> None:
         if (header.format, header.network) != (FORMAT, self._network):
             raise Rejected(Reason.WRONG_NETWORK, "a state of another network or format")
         self._position, self._step_from = header.position, header.step_from
+        self._began_ms = header.began_ms
 
 
 def _of(change: Change) -> _Decision:

@@ -15,7 +15,7 @@ def fee_of(identifier: AccountId, parameters: Parameters) -> Movement:
 
 
 def fee_of_failure(
-    identifier: AccountId, account: Account, locked: Credits, parameters: Parameters
+    identifier: AccountId, account: Account, parameters: Parameters
 ) -> tuple[Movement, ...]:
     """Charges an operation that failed, as far as its account can pay.
 
@@ -24,12 +24,10 @@ def fee_of_failure(
     Args:
         identifier: Who sent the operation.
         account: Its balances.
-        locked: Stake that must remain: what the account's vote weighs, 0 without a vote.
         parameters: The network's terms.
     """
     paid = min(account.spendable, parameters.operation_fee)
-    free = max(0, min(account.free_stake, account.staked - locked))
-    owed = min(free, parameters.operation_fee - paid)
+    owed = min(account.free_stake, parameters.operation_fee - paid)
     sources = ((Available(identifier), paid), (Staked(identifier), owed))
     return tuple(Move(source, Reserve.BURNED, Credits(part)) for source, part in sources if part)
 

@@ -1,6 +1,5 @@
 """Which rule decides an operation about money alone."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -29,8 +28,6 @@ class Treasury:
     """What the rules of money look at."""
 
     accounts: Accounts
-    stake_behind: Callable[[AccountId], Credits]
-    """Stake that must remain: what an account's vote weighs, 0 without a vote."""
     ledger_ms: Milliseconds
     parameters: Parameters
 
@@ -61,5 +58,5 @@ def decide(sender: AccountId, payload: MoneyPayload, treasury: Treasury) -> tupl
 
 
 def _unstake(account: AccountId, amount: Credits, treasury: Treasury) -> tuple[Movement, ...]:
-    owned, locked = treasury.accounts.of(account), treasury.stake_behind(account)
-    return staking.withdraw(account, owned, amount, locked, treasury.ledger_ms, treasury.parameters)
+    owned = treasury.accounts.of(account)
+    return staking.withdraw(account, owned, amount, treasury.ledger_ms, treasury.parameters)

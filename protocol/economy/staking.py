@@ -1,8 +1,9 @@
 """Rules of putting stake in and taking it out.
 
-Withdrawn stake unbonds for a time during which evidence still reaches it; stake that is pledged to
-a job cannot be withdrawn at all. So nobody escapes a punishment by leaving. Nor can the stake that
-a vote in the committee weighs, as long as that vote counts: nobody votes with nothing to lose.
+Anybody may withdraw stake at any time, a member of the committee included: its vote weighs less
+from the next election on. What is withdrawn unbonds for a time during which evidence still reaches
+it, and at least until nothing can be proved any more of the epochs in which it weighed. Stake that
+is pledged to a job cannot be withdrawn at all. So nobody escapes a punishment by leaving.
 """
 
 from protocol.balances import Account, Available, Move, Movement, Released, Staked
@@ -28,7 +29,6 @@ def withdraw(
     identifier: AccountId,
     account: Account,
     amount: Credits,
-    locked: Credits,
     ledger_ms: Milliseconds,
     parameters: Parameters,
 ) -> tuple[Movement, ...]:
@@ -38,19 +38,15 @@ def withdraw(
         identifier: Who withdraws.
         account: Its balances.
         amount: What is to unbond.
-        locked: Stake that must remain: what the account's vote weighs, 0 without a vote.
         ledger_ms: Ledger time.
         parameters: The network's terms.
 
     Raises:
-        Rejected: `INSUFFICIENT_STAKE` for more than the free stake, `STAKE_LOCKED` when less than
-            the locked stake would be left, `BELOW_MINIMUM` when a remainder below the minimum
-            would be left, `TOO_MANY_UNBONDINGS`.
+        Rejected: `INSUFFICIENT_STAKE` for more than the free stake, `BELOW_MINIMUM` when a
+            remainder below the minimum would be left, `TOO_MANY_UNBONDINGS`.
     """
     if amount > account.free_stake:
         raise Rejected(Reason.INSUFFICIENT_STAKE, f"{account.free_stake} millionths are free")
-    if account.staked - amount < locked:
-        raise Rejected(Reason.STAKE_LOCKED, f"{locked} millionths have to stay")
     if 0 < account.staked - amount < parameters.stake_minimum:
         raise Rejected(Reason.BELOW_MINIMUM, "leave the minimum or nothing")
     release_ms = Milliseconds(ledger_ms + parameters.unbonding_ms)
@@ -58,3 +54,17 @@ def withdraw(
     if len(pending) > parameters.unbondings_max:
         raise Rejected(Reason.TOO_MANY_UNBONDINGS, f"at most {parameters.unbondings_max}")
     return (Move(Staked(identifier), Released(identifier, release_ms), amount),)
+
+
+def matured_ms(
+    ledger_ms: Milliseconds, provable_from_ms: Milliseconds, parameters: Parameters
+) -> Milliseconds:
+    """Decides up to which time of release unbonding stake has become available.
+
+    Args:
+        ledger_ms: Ledger time.
+        provable_from_ms: When the oldest epoch began of which contradictions are still punished:
+            what was withdrawn since then may have weighed in it.
+        parameters: The network's terms.
+    """
+    return Milliseconds(min(ledger_ms, provable_from_ms + parameters.unbonding_ms))

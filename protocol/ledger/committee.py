@@ -10,7 +10,7 @@ from protocol.encoding import digest_of, encode
 from protocol.errors import Misuse
 from protocol.ledger.beacon import INTEGER_BYTES, leader_ticket
 from protocol.messages import Genesis, network_of
-from protocol.units import CREDIT, AccountId, Credits, Digest, Epoch, MemberIndex, Round, Weight
+from protocol.units import CREDIT, AccountId, Digest, Epoch, MemberIndex, Round, Weight
 
 MEMBERS_MAX: Final = 64
 """Hard limit of a committee: references per block and rounds per byte grow with it."""
@@ -123,11 +123,6 @@ class Committee:
     def weight(self, index: MemberIndex) -> Weight:
         """Returns one member's weight."""
         return self.weights[index]
-
-    def stake_behind(self, account: AccountId) -> Credits:
-        """Returns the stake that an account's vote weighs, 0 for one outside the committee."""
-        index = self.index_of(account)
-        return Credits(0 if index is None else self.weights[index] * CREDIT)
 
     def weight_of(self, members: int | Iterable[MemberIndex]) -> Weight:
         """Sums weights, each member once.

@@ -22,9 +22,12 @@ from protocol.messages import (
     CustodyTerms,
     CustodyUnstaking,
     CustodyWithdrawal,
+    EquivocationEvidence,
     Fingerprint,
     Genesis,
+    Lease,
     Payload,
+    Registration,
     Reveal,
     StakeDeposit,
     StakeWithdrawal,
@@ -39,14 +42,22 @@ from tests.support.builders import (
     make_genesis,
     make_offer,
     make_reveal,
+    vrf_key,
 )
+from tests.support.contradiction import contradict
 
 MEMBERS = 3
 PEOPLE = 7
 COLD = 7
 HOT = PEOPLE - 1
 EVERYBODY = range(PEOPLE + 1)
-TERMS = replace(minimal(), yield_step_ms=20_000, uptime_steps=2, unbonding_ms=40_000)
+TERMS = replace(
+    minimal(),
+    yield_step_ms=20_000,
+    uptime_steps=2,
+    unbonding_ms=40_000,
+    committee_weight_min=0,
+)
 TURNS = 30
 AMOUNTS = (1, CREDIT // 10, 7 * CREDIT, 900 * CREDIT, 1_000 * CREDIT, 2**61)
 
@@ -65,6 +76,19 @@ def founded() -> Genesis:
     return replace(genesis, custodies=(terms,))
 
 
+@dataclass(frozen=True, slots=True)
+class Offence:
+    """A contradiction that nobody has told of yet."""
+
+    number: int
+    epoch: int
+    evidence: EquivocationEvidence
+    stake: int
+    """What its author's vote weighed."""
+    lost: int
+    """What its author had lost when that epoch began."""
+
+
 @dataclass
 class Interleaving:
     """A play: `run` takes its turns, and raises at the first promise that does not hold."""
@@ -78,17 +102,24 @@ class Interleaving:
         self.state = self.ledger.state
         self.reveals: dict[tuple[int, JobId], Reveal] = {}
         self.settled: Counter[JobId] = Counter()
-        self.punished: set[tuple[int, int]] = set()
+        self.punished: set[tuple[int, int, int]] = set()
+        self.offences: list[Offence] = []
+        self.lost: Counter[int] = Counter()
+        self.lost_before: Counter[int] = Counter()
 
     def run(self, turns: int = TURNS) -> Counter[str]:
         moves = (self._pay, self._stake, self._unstake, self._own, self._offer, self._work)
         moves += (self._work, self._work, self._wait, self._contradict, self._cancel)
+        moves += (self._turn, self._seek_seat, self._offend, self._offend, self._tell, self._tell)
         for number in range(PEOPLE):
             self._send(number, StakeDeposit(1_000 * CREDIT))
         for _ in range(turns):
-            self.random.choice(moves)()
+            if not self.is_over:
+                self.random.choice(moves)()
         for _ in range(12):
-            self._commit(step_ms=14_000)
+            if not self.is_over:
+                self._commit(step_ms=14_000)
+        self.seen["halted for want of members"] += self.is_over
         return self.seen
 
     # Moves
@@ -165,7 +196,7 @@ class Interleaving:
             self._commit(step_ms=self.random.choice([1_000, 14_000, 60_000]))
 
     def _contradict(self) -> None:
-        member, at_round = self.random.randrange(MEMBERS), self.random.randint(1, 4)
+        member, at_round = self._seat(), self.random.randint(1, 4)
         identifier = self.state.committee.members[member].account
         before = self.state.accounts.of(identifier)
         pair = (MemberIndex(member), Round(at_round))
@@ -175,13 +206,66 @@ class Interleaving:
             for fact in self._commit(equivocations=(pair,), step_ms=1)
             if isinstance(fact, Slashed) and fact.account == identifier and fact.job is None
         ]
-        assert len(slashed) == (pair not in self.punished), "a contradiction is punished once"
+        named = (self.epoch, *pair)
+        assert len(slashed) == (named not in self.punished), "a contradiction is punished once"
         if slashed:
             least = before.slashable * TERMS.equivocation_slash_min // 10_000
             assert slashed[0].amount >= least, "unbonding stake answers, too"
             self.seen["slashed for a contradiction"] += 1
             self.seen["slashed while unbonding"] += bool(before.unbonding)
-        self.punished.add(pair)
+        self.punished.add(named)
+
+    def _turn(self) -> None:
+        """An epoch ends, and now and then a member was not there."""
+        before = self.epoch
+        self._commit(closes=True)
+        if self.epoch == before:
+            return
+        self.seen["epochs"] += 1
+        self.lost_before = self.lost.copy()
+        for one in self.state.committee.members:
+            staked = self.state.accounts.of(one.account).staked
+            assert one.weight <= max(1, staked // CREDIT), "a vote weighs no more than is staked"
+
+    def _seek_seat(self) -> None:
+        number = self._anyone()
+        beacon = self.state.committee.beacon_at_start
+        payload = self.random.choice([Registration(vrf_key(number)), Lease(beacon), Lease(beacon)])
+        self._send(number, payload)
+
+    def _offend(self) -> None:
+        """A member contradicts itself unseen, and often hurries to withdraw its stake."""
+        member = self.state.committee.members[self._seat()]
+        number = self.ledger.numbers[member.account]
+        at_round = self.random.randint(5, 9)
+        evidence = contradict(self.state.committee, number, at_round)
+        stake, lost = member.weight * CREDIT, self.lost_before[number]
+        self.offences.append(Offence(number, self.epoch, evidence, stake, lost))
+        if self.random.random() < 0.7:
+            self._send(number, StakeWithdrawal(max(1, self._held(number).free_stake)))
+
+    def _tell(self) -> None:
+        """Somebody brings evidence: all that answered for the contradiction is still there."""
+        if not self.offences:
+            return
+        offence = self.offences.pop(self.random.randrange(len(self.offences)))
+        self._check_kept(offence)
+        before, is_late = self._held(offence.number), self.epoch > offence.epoch + 1
+        reporter = self.random.choice([n for n in range(PEOPLE) if n != offence.number])
+        if self._send(reporter, offence.evidence):
+            assert not is_late
+            least = before.slashable * TERMS.equivocation_slash_min // 10_000
+            after = self._held(offence.number)
+            assert before.slashable - after.slashable >= least, "unbonding stake answers, too"
+            self.seen["told"] += 1
+            self.seen["told after leaving"] += not before.staked and bool(before.slashable)
+        self.seen["told too late"] += is_late
+
+    def _check_kept(self, offence: Offence) -> None:
+        if self.epoch <= offence.epoch + 1:
+            lost = self.lost[offence.number] - offence.lost
+            left = self._held(offence.number).slashable
+            assert left >= offence.stake - lost, "nobody leaves before its epoch is over"
 
     # Judging
 
@@ -200,13 +284,16 @@ class Interleaving:
 
     def _commit(self, *entries: object, **terms: object) -> tuple[StateFact, ...]:
         before = {number: self._held(number) for number in EVERYBODY}
-        authors = [one for one in range(MEMBERS) if self.random.random() < 0.9]
+        seated = [self.ledger.numbers[one.account] for one in self.state.committee.members]
+        authors = [one for one in seated if self.random.random() < 0.9]
         facts = self.ledger.commit(*entries, authors=authors, **terms)  # type: ignore[arg-type]
         self.settled.update(fact.job for fact in facts if isinstance(fact, Settled))
         self._check_sums()
         self._check_jobs(facts)
         for number, held in before.items():
             self._check_stake(number, held, facts)
+        for offence in self.offences:
+            self._check_kept(offence)
         return facts
 
     def _check_sums(self) -> None:
@@ -249,6 +336,7 @@ class Interleaving:
         fees = TERMS.operation_fee * sum(
             isinstance(fact, OperationFailed) and fact.account == identifier for fact in facts
         )
+        self.lost[number] += slashed + fees
         lost = before.slashable - after.slashable
         assert lost <= due + slashed + fees, "no stake escapes"
         assert all(entry.release_ms <= now_ms + TERMS.unbonding_ms for entry in after.unbonding)
@@ -256,9 +344,23 @@ class Interleaving:
         early = [one for one in after.unbonding if one.release_ms < soonest]
         assert all(one.release_ms >= now_ms for one in early), "nothing is released sooner"
         assert len(after.unbonding) <= TERMS.unbondings_max
+        overdue = [one for one in after.unbonding if one.release_ms <= now_ms - 15_000]
+        self.seen["held back"] += bool(overdue)
 
     def _held(self, number: int) -> Account:
         return self.state.accounts.of(account_id(number))
+
+    @property
+    def is_over(self) -> bool:
+        """Nothing is ordered any more once nobody with a stake was there at an epoch's end."""
+        return bool(self.state.epochs.stopped)
+
+    @property
+    def epoch(self) -> int:
+        return self.state.committee.epoch
+
+    def _seat(self) -> int:
+        return self.random.randrange(len(self.state.committee))
 
     def _anyone(self) -> int:
         return self.random.randrange(PEOPLE)

@@ -1,14 +1,14 @@
 """Random interleavings keep every promise about money, and a broken rule is noticed."""
 
-from collections.abc import Callable
-
 import pytest
 
+from protocol import state
 from protocol.accounts import Accounts, _Draft
 from protocol.balances import Available, Move, Reserve, Staked
 from protocol.economy import fees, slashing, staking
 from protocol.job import settlement
-from protocol.units import Credits
+from protocol.ledger import election
+from protocol.units import CREDIT, Credits
 from tests.properties.interleaving import play
 
 COUNT = 500
@@ -26,6 +26,10 @@ NEEDED = (
     "slashed by a job",
     "slashed for a contradiction",
     "slashed while unbonding",
+    "epochs",
+    "told after leaving",
+    "told too late",
+    "held back",
     "unopened",
     "Cancellation done",
 )
@@ -41,7 +45,7 @@ def at_once(identifier: bytes, account: object, amount: int, *_: object) -> tupl
     return (Move(Staked(identifier), Available(identifier), Credits(amount)),)
 
 
-MUTANTS: dict[str, tuple[object, str, Callable[..., object], str]] = {
+MUTANTS: dict[str, tuple[object, str, object, str]] = {
     "the fee of a job is not burned": (
         settlement,
         "fee_on",
@@ -55,6 +59,18 @@ MUTANTS: dict[str, tuple[object, str, Callable[..., object], str]] = {
         "the pool holds what is owed",
     ),
     "stake comes back at once": (staking, "withdraw", at_once, "no stake escapes"),
+    "stake comes back while its epoch can be judged": (
+        state,
+        "matured_ms",
+        lambda ledger_ms, *_: ledger_ms,
+        "nobody leaves before its epoch is over",
+    ),
+    "a vote weighs what was withdrawn": (
+        election.Candidate,
+        "weight",
+        property(lambda candidate: candidate.recorded // CREDIT),
+        "a vote weighs no more than is staked",
+    ),
     "a contradiction is forgotten": (
         slashing.Penalties,
         "including",

@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from protocol.encoding import digest_of, encode
+from protocol.encoding import digest_of
 from protocol.errors import Reason
 from protocol.facts import (
     BoundaryDisputed,
@@ -13,26 +13,21 @@ from protocol.facts import (
     OperationFailed,
     Slashed,
 )
-from protocol.ledger.block import content_of, genesis_reference
 from protocol.messages import (
-    VERSION,
-    Block,
     EpochAttestation,
     EpochPayload,
-    EquivocationEvidence,
     Lease,
     Registration,
     StakeDeposit,
 )
 from protocol.parameters import minimal
-from protocol.signing import BLOCK, EPOCH, REAL
+from protocol.signing import EPOCH, REAL
 from protocol.units import CREDIT, Digest, Round
 from tests.support.builders import (
     STAKE,
-    account_id,
-    account_seed,
     vrf_key,
 )
+from tests.support.contradiction import contradict
 from tests.support.town import ANN, BEA, CID, DOT, NEW, Town
 
 
@@ -239,43 +234,16 @@ def test_the_next_committee_binds_how_the_epoch_ended() -> None:
     assert set(first.genesis_digests).isdisjoint(second.genesis_digests)
 
 
-def contradiction(town: Town, number: int) -> EquivocationEvidence:
-    """Two blocks that a member signed for one round of the running epoch."""
-    committee = town.state.committee
-    author = committee.index_of(account_id(number))
-    assert author is not None
-    own = genesis_reference(committee, author)
-    sides = []
-    for time_ms in (1, 2):
-        block = Block(
-            VERSION,
-            committee.network,
-            committee.epoch,
-            5,
-            author,
-            own,
-            (),
-            (),
-            content_of(()),
-            None,
-            b"",
-            time_ms,
-        )
-        body = encode(block)
-        sides += [body, REAL.sign(account_seed(number), BLOCK, digest_of(BLOCK, body))]
-    return EquivocationEvidence(*sides)
-
-
 def test_a_contradiction_of_the_last_epoch_is_punished_once_and_one_before_it_is_not() -> None:
     town = Town()
-    evidence = contradiction(town, 1)
+    evidence = contradict(town.state.committee, 1)
     town.close(0, 1, 2, 3)
     facts = town.commit((0, evidence))
     assert [fact.account for fact in facts if isinstance(fact, Slashed)] == [BEA]
     (again,) = town.commit((2, evidence))
     assert isinstance(again, OperationFailed)
     assert again.reason is Reason.ALREADY_PUNISHED
-    old = contradiction(town, 3)
+    old = contradict(town.state.committee, 3)
     for _ in range(2):
         town.close(0, 1, 2, 3)
     (late,) = town.commit((2, old))

@@ -3,30 +3,25 @@
 import pytest
 from msgspec.structs import replace
 
-from protocol.encoding import digest_of, encode
 from protocol.errors import Reason, Rejected
 from protocol.facts import JobAdvanced, OperationApplied, OperationFailed, Settled, Slashed
 from protocol.job.record import Fault, Phase
 from protocol.ledger.committee import Committee
 from protocol.messages import (
-    Block,
     Cancellation,
     EquivocationEvidence,
-    Reference,
     StakeDeposit,
     StakeWithdrawal,
     Transfer,
     network_of,
 )
 from protocol.parameters import minimal
-from protocol.signing import BLOCK, REAL
-from protocol.units import CREDIT, Credits, Digest, Epoch, JobId, MemberIndex, Round, Signature
+from protocol.units import CREDIT, Credits, Digest, Epoch, JobId, MemberIndex, Round
 from tests.support.builders import (
     RICHES,
     STAKE,
     HandLedger,
     account_id,
-    account_seed,
     ledger_of_outsiders,
     make_bid,
     make_genesis,
@@ -35,6 +30,7 @@ from tests.support.builders import (
     make_reveal,
     make_state,
 )
+from tests.support.contradiction import contradict
 
 TERMS = minimal()
 FEE = TERMS.operation_fee
@@ -151,7 +147,9 @@ def test_stake_goes_in_and_comes_out_after_its_period() -> None:
     ledger.do(0, StakeDeposit(stake))
     ledger.do(0, StakeWithdrawal(stake))
     assert ledger.state.accounts.of(ANN).slashable == STAKE + stake
-    for _ in range(TERMS.unbonding_ms // 10_000):
+    ledger.turn(2)
+    for _ in range(TERMS.unbonding_ms // 10_000 - 2):
+        assert ledger.state.accounts.of(ANN).slashable == STAKE + stake
         ledger.commit()
     assert ledger.state.accounts.of(ANN).slashable == STAKE
     assert ledger.state.accounts.of(ANN).available == RICHES - 2 * FEE
@@ -164,24 +162,12 @@ def test_an_account_outside_the_committee_may_withdraw_all_its_stake() -> None:
     assert ledger.state.accounts.of(BEA).slashable == STAKE
 
 
-def test_the_stake_behind_a_vote_cannot_be_withdrawn() -> None:
-    ledger = HandLedger(make_genesis(stake=STAKE + 1))
-    assert ledger.fail(0, StakeWithdrawal(2)).reason is Reason.STAKE_LOCKED
-    with pytest.raises(Rejected) as refusal:
-        ledger.state.preview(ANN, StakeWithdrawal(2))
-    assert refusal.value.reason is Reason.STAKE_LOCKED
-    ledger.do(0, StakeWithdrawal(1))
-    assert ledger.state.accounts.of(ANN).staked == STAKE
-
-
-def test_slashing_takes_the_stake_behind_a_vote_and_a_deposit_fills_it_up_again() -> None:
+def test_a_member_may_withdraw_all_its_stake_and_keeps_its_seat_for_this_epoch() -> None:
     ledger = HandLedger()
-    ledger.commit(equivocations=((member_of(ledger, 0), Round(4)),))
-    left = ledger.state.accounts.of(ANN).staked
-    assert left < STAKE
-    ledger.do(0, StakeDeposit(CREDIT))
-    assert ledger.fail(0, StakeWithdrawal(CREDIT)).reason is Reason.STAKE_LOCKED
-    assert ledger.state.accounts.of(ANN).staked == left + CREDIT
+    ledger.do(0, StakeWithdrawal(STAKE))
+    assert ledger.state.accounts.of(ANN).staked == 0
+    assert ledger.state.accounts.of(ANN).slashable == STAKE
+    assert ledger.state.committee.index_of(ANN) is not None
 
 
 def test_a_preview_says_what_would_fail_and_changes_nothing() -> None:
@@ -279,33 +265,9 @@ def member_of(ledger: HandLedger, number: int) -> MemberIndex:
     return MemberIndex([member.account for member in members].index(account_id(number)))
 
 
-def make_contradiction(ledger: HandLedger, number: int, at_round: int = 4) -> EquivocationEvidence:
-    """Two blocks of one member in one round, really signed."""
-    author = member_of(ledger, number)
-    signed: list[tuple[bytes, Signature]] = []
-    for time_ms in (1, 2):
-        block = Block(
-            version=1,
-            network=network_of(ledger.genesis),
-            epoch=0,
-            round=at_round,
-            author=author,
-            own=Reference(author, 0, Digest(bytes(32))),
-            parents=(),
-            weak=(),
-            content=Digest(bytes(32)),
-            checkpoint=None,
-            proof=b"",
-            time_ms=time_ms,
-        )
-        body = encode(block)
-        signed.append((body, REAL.sign(account_seed(number), BLOCK, digest_of(BLOCK, body))))
-    return EquivocationEvidence(*signed[0], *signed[1])
-
-
 def test_evidence_slashes_its_subject_and_rewards_its_reporter() -> None:
     ledger = HandLedger()
-    facts = ledger.do(1, make_contradiction(ledger, 0))
+    facts = ledger.do(1, contradict(ledger.state.committee, 0))
     share = 3 * 10_000 // 7
     loss = Credits(STAKE * share // 10_000)
     assert facts[1:] == (Slashed(ANN, loss, Fault.EQUIVOCATION, None),)
@@ -316,7 +278,7 @@ def test_evidence_slashes_its_subject_and_rewards_its_reporter() -> None:
 
 def test_a_contradiction_is_punished_once() -> None:
     ledger = HandLedger()
-    evidence = make_contradiction(ledger, 0)
+    evidence = contradict(ledger.state.committee, 0)
     ledger.do(1, evidence)
     staked = ledger.state.accounts.of(ANN).staked
     before = ledger.state.accounts.of(account_id(2)).available
@@ -331,12 +293,12 @@ def test_what_the_ledger_shows_itself_needs_no_evidence() -> None:
     (fact,) = ledger.commit(equivocations=((member_of(ledger, 0), Round(4)),))
     assert isinstance(fact, Slashed)
     assert ledger.state.accounts.totals.burned == fact.amount
-    assert ledger.fail(1, make_contradiction(ledger, 0)).reason is Reason.ALREADY_PUNISHED
+    assert ledger.fail(1, contradict(ledger.state.committee, 0)).reason is Reason.ALREADY_PUNISHED
 
 
 def test_evidence_that_proves_nothing_costs_its_fee() -> None:
     ledger = HandLedger()
-    good = make_contradiction(ledger, 0)
+    good = contradict(ledger.state.committee, 0)
     same = EquivocationEvidence(good.first, good.first_signature, good.first, good.first_signature)
     assert ledger.fail(1, same).reason is Reason.BAD_EVIDENCE
     assert ledger.state.accounts.of(BEA).available == RICHES - FEE
@@ -347,7 +309,7 @@ def test_unbonding_is_no_escape_from_evidence() -> None:
     ledger.deposit(0, amount=ON_TOP)
     ledger.do(0, StakeWithdrawal(ON_TOP))
     assert ledger.state.accounts.of(ANN).staked == STAKE
-    (_, fact) = ledger.do(1, make_contradiction(ledger, 0))
+    (_, fact) = ledger.do(1, contradict(ledger.state.committee, 0))
     assert isinstance(fact, Slashed)
     share = 3 * 10_000 // 7
     assert fact.amount == STAKE * share // 10_000 + ON_TOP * share // 10_000
@@ -360,7 +322,7 @@ def test_evidence_that_a_gap_held_up_comes_before_the_stake_is_released() -> Non
     ledger.do(0, StakeWithdrawal(ON_TOP))
     while ledger.state.ledger_time_ms < TERMS.unbonding_ms:
         ledger.commit()
-    facts = ledger.commit(ledger.operation(1, make_contradiction(ledger, 0)), step_ms=10**9)
+    facts = ledger.commit(ledger.operation(1, contradict(ledger.state.committee, 0)), step_ms=10**9)
     assert [type(fact) for fact in facts] == [OperationApplied, Slashed]
     share = 3 * 10_000 // 7
     assert isinstance(facts[1], Slashed)

@@ -22,6 +22,7 @@ from tests.support.builders import (
     make_offer,
     make_reveal,
 )
+from tests.support.contradiction import contradict
 from tests.support.core_group import CoreGroup, fake_genesis
 from tests.support.dag_attacks import TRUSTING, unsigned_bytes
 from tests.support.dag_builder import (
@@ -32,6 +33,7 @@ from tests.support.dag_builder import (
     make_committee,
     make_ledger,
 )
+from tests.support.town import Town
 
 TERMS = minimal()
 BIDDERS = range(1, 7)
@@ -225,11 +227,24 @@ def cut_in_halves() -> str:
     return f"halves went on to {after}" if min(after) > before + 3 else ""
 
 
-def withdraw_vote() -> str:
-    ledger = HandLedger()
-    entry = ledger.operation(0, StakeWithdrawal(STAKE))
-    facts = ledger.commit(entry)
-    return "a vote without stake" if OperationApplied in map(type, facts) else ""
+def leave_before_proof() -> str:
+    """A member contradicts itself, leaves, and is told on once its unbonding is over."""
+    town = Town(parameters=replace(TERMS, unbonding_ms=1_000))
+    evidence = contradict(town.state.committee, 1)
+    town.commit((1, StakeWithdrawal(STAKE)))
+    town.commit()
+    town.close(0, 1, 2, 3)
+    town.commit()
+    (_, slash) = town.commit((0, evidence))
+    assert isinstance(slash, Slashed)
+    return "" if slash.amount else "nothing was left to slash"
+
+
+def vote_after_leaving() -> str:
+    town = Town()
+    town.commit((1, StakeWithdrawal(STAKE)))
+    town.close(0, 1, 2, 3)
+    return "a vote without stake" if account_id(1) in town.accounts else ""
 
 
 def halt_before_deadline() -> str:

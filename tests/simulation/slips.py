@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from unittest.mock import patch
 
-from protocol import accounts
+from protocol import accounts, state
 from protocol.balances import Available, Move, Pledge, burn
 from protocol.economy import fees
 from protocol.economy.slashing import Contradiction, Penalties
@@ -22,13 +22,14 @@ from protocol.ledger import block as validity
 from protocol.ledger import committee
 from protocol.ledger.committee import Committee
 from protocol.ledger.dag import Vertex
+from protocol.ledger.election import Candidate
 from protocol.ledger.ordering import Ordering
 from protocol.messages import Bid, Reveal
 from protocol.roles.validator import CheckpointWatch, Validator
 from protocol.simulator.draw import draw_scenario
 from protocol.simulator.run import Verdict, play
 from protocol.state import State
-from protocol.units import AccountId, Credits, JobId, Round, Weight
+from protocol.units import CREDIT, AccountId, Credits, JobId, Round, Weight
 from tests.simulation import slip_attacks as attacks
 from tests.simulation.rates import told
 
@@ -49,6 +50,10 @@ class Slip:
     mistake: str
     plant: Callable[[], Plant]
     attack: Callable[[], str]
+
+
+def whole_recorded(candidate: Candidate) -> Weight:
+    return Weight(candidate.recorded // CREDIT)
 
 
 def unchecked_nonces() -> Plant:
@@ -233,10 +238,15 @@ SLIPS = {
         lambda: patch.object(committee, "quorum_of", one_less),
         attacks.cut_in_halves,
     ),
-    "vote_withdrawn": Slip(
-        "lets a member withdraw the stake behind its vote",
-        lambda: patch.object(Committee, "stake_behind", lambda *_: Credits(0)),
-        attacks.withdraw_vote,
+    "stake_released": Slip(
+        "releases stake while a contradiction it answers for can still be proved",
+        lambda: patch.object(state, "matured_ms", lambda ledger_ms, *_: ledger_ms),
+        attacks.leave_before_proof,
+    ),
+    "vote_without_stake": Slip(
+        "weighs a vote by stake that was withdrawn",
+        lambda: patch.object(Candidate, "weight", property(whole_recorded)),
+        attacks.vote_after_leaving,
     ),
     "gap_judged": Slip(
         "judges deadlines right after a halt of the ledger",

@@ -200,6 +200,7 @@ class HandLedger:
         step_ms: int | None = None,
         equivocations: tuple[tuple[MemberIndex, Round], ...] = (),
         authors: Iterable[int] = (),
+        closes: bool = False,
     ) -> tuple[StateFact, ...]:
         """Orders entries in one commit, with one empty block of each author."""
         index = CommitIndex(self.state.index + 1)
@@ -213,12 +214,20 @@ class HandLedger:
             beacon=digest_of(b"beacon", name),
             blocks=tuple(self._block(number) for number in authors),
             equivocations=equivocations,
+            epoch=self.state.committee.epoch,
+            closes=closes,
         )
         facts = self.state.apply(commit, entries)
         self.commits.append((commit, entries))
         assert self.state.accounts.conserved()
         self.facts += facts
         return facts
+
+    def turn(self, epochs: int = 1) -> None:
+        """Ends epochs, with all members there."""
+        for _ in range(epochs):
+            members = [self.numbers[one.account] for one in self.state.committee.members]
+            self.commit(authors=members, closes=True)
 
     def reload(self) -> None:
         """Writes the state out, and goes on with what is loaded."""
@@ -320,7 +329,7 @@ class HandLedger:
         block = Block(
             version=VERSION,
             network=network_of(self.genesis),
-            epoch=0,
+            epoch=self.state.committee.epoch,
             round=at_round,
             author=author,
             own=own,

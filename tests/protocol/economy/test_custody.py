@@ -60,6 +60,7 @@ def test_stake_can_be_deposited_and_unbonded_but_comes_back_into_custody() -> No
     ledger.do(1, StakeWithdrawal(STAKE // 2))
     ledger.do(8, CustodyUnstaking(HOT, STAKE // 2))
     assert ledger.fail(2, CustodyUnstaking(HOT, 1)).reason is Reason.NOT_OWNER
+    ledger.turn(2)
     for _ in range(6):
         ledger.commit(step_ms=14_000)
     account = ledger.state.accounts.of(HOT)

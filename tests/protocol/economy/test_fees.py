@@ -28,9 +28,9 @@ def holding(available: int = 0, staked: int = 0, pledged: int = 0) -> Account:
     return Account(Credits(available), Credits(staked), pledges=pledges)
 
 
-def charged(account: Account, locked: int = 0) -> tuple[int, int]:
+def charged(account: Account) -> tuple[int, int]:
     """What a failure takes of the available credits and of the stake."""
-    moves = fee_of_failure(ANN, account, Credits(locked), TERMS)
+    moves = fee_of_failure(ANN, account, TERMS)
     taken = {Available(ANN): 0, Staked(ANN): 0}
     for move in moves:
         assert isinstance(move, Move)
@@ -45,24 +45,21 @@ def test_a_success_costs_the_whole_fee() -> None:
 
 
 @pytest.mark.parametrize(
-    ("account", "locked", "taken"),
+    ("account", "taken"),
     [
-        (holding(FEE), 0, (FEE, 0)),
-        (holding(FEE + 1, LEAST), 0, (FEE, 0)),
-        (holding(FEE - 1, LEAST), 0, (FEE - 1, 1)),
-        (holding(0, LEAST), 0, (0, FEE)),
-        (holding(0, LEAST, LEAST - 1), 0, (0, 1)),
-        (holding(0, LEAST, LEAST), 0, (0, 0)),
-        (holding(3, LEAST), LEAST, (3, 0)),
-        (holding(0, LEAST), LEAST - 2, (0, 2)),
-        (holding(0, LEAST), LEAST + 2, (0, 0)),
-        (holding(), 0, (0, 0)),
+        (holding(FEE), (FEE, 0)),
+        (holding(FEE + 1, LEAST), (FEE, 0)),
+        (holding(FEE - 1, LEAST), (FEE - 1, 1)),
+        (holding(0, LEAST), (0, FEE)),
+        (holding(0, LEAST, LEAST - 1), (0, 1)),
+        (holding(0, LEAST, LEAST), (0, 0)),
+        (holding(), (0, 0)),
     ],
 )
-def test_a_failure_costs_what_can_be_paid_and_never_a_pledge_or_a_vote(
-    account: Account, locked: int, taken: tuple[int, int]
+def test_a_failure_costs_what_can_be_paid_and_never_a_pledge(
+    account: Account, taken: tuple[int, int]
 ) -> None:
-    assert charged(account, locked) == taken
+    assert charged(account) == taken
 
 
 def test_who_can_neither_pay_nor_work_may_not_send() -> None:
@@ -88,9 +85,9 @@ def test_failures_of_an_emptied_account_are_paid_from_its_free_stake() -> None:
     assert ledger.state.may_send(BEA)
 
 
-def test_failures_never_eat_the_stake_behind_a_vote() -> None:
+def test_failures_of_a_member_are_paid_from_its_stake_as_anybodys_are() -> None:
     ledger = HandLedger(make_genesis(available=FEE + 1))
     ledger.fail(0, make_bid(JOB))
     ledger.fail(0, make_bid(JOB))
     ann = ledger.state.accounts.of(ANN)
-    assert (ann.available, ann.staked, ann.nonce) == (0, STAKE, 2)
+    assert (ann.available, ann.staked, ann.nonce) == (0, STAKE - FEE + 1, 2)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from protocol.balances import NOTHING, Account, Available, Move, Released, Staked, Unbonding
-from protocol.economy.staking import deposit, withdraw
+from protocol.balances import Account, Available, Move, Released, Staked, Unbonding
+from protocol.economy.staking import deposit, matured_ms, withdraw
 from protocol.errors import Reason, Rejected
 from protocol.parameters import minimal
 from protocol.units import CREDIT, Credits, JobId, Milliseconds
@@ -16,9 +16,9 @@ NOW = Milliseconds(77)
 HOLDER = Account(staked=Credits(3 * LEAST))
 
 
-def refusal_of(account: Account, amount: int, locked: Credits = NOTHING) -> Reason:
+def refusal_of(account: Account, amount: int) -> Reason:
     with pytest.raises(Rejected) as refusal:
-        withdraw(ANN, account, Credits(amount), locked, NOW, TERMS)
+        withdraw(ANN, account, Credits(amount), NOW, TERMS)
     return refusal.value.reason
 
 
@@ -39,11 +39,11 @@ def test_a_small_deposit_may_top_up_a_stake() -> None:
 def test_a_withdrawal_unbonds_for_the_networks_period() -> None:
     release_ms = Milliseconds(NOW + TERMS.unbonding_ms)
     expected = Move(Staked(ANN), Released(ANN, release_ms), LEAST)
-    assert withdraw(ANN, HOLDER, LEAST, NOTHING, NOW, TERMS) == (expected,)
+    assert withdraw(ANN, HOLDER, LEAST, NOW, TERMS) == (expected,)
 
 
 def test_a_withdrawal_leaves_the_minimum_or_nothing() -> None:
-    assert withdraw(ANN, HOLDER, HOLDER.staked, NOTHING, NOW, TERMS)
+    assert withdraw(ANN, HOLDER, HOLDER.staked, NOW, TERMS)
     assert refusal_of(HOLDER, HOLDER.staked - 1) is Reason.BELOW_MINIMUM
 
 
@@ -52,20 +52,17 @@ def test_pledged_stake_cannot_be_withdrawn() -> None:
     assert refusal_of(pledged, HOLDER.staked) is Reason.INSUFFICIENT_STAKE
 
 
-def test_the_stake_that_a_vote_weighs_stays_to_the_last_millionth() -> None:
-    locked = Credits(2 * LEAST)
-    assert withdraw(ANN, HOLDER, LEAST, locked, NOW, TERMS)
-    assert refusal_of(HOLDER, LEAST + 1, locked) is Reason.STAKE_LOCKED
-    assert refusal_of(HOLDER, HOLDER.staked, locked) is Reason.STAKE_LOCKED
-
-
-def test_a_slashed_stake_below_what_the_vote_weighs_cannot_shrink_further() -> None:
-    assert refusal_of(HOLDER, 1, Credits(HOLDER.staked + 1)) is Reason.STAKE_LOCKED
-
-
 def test_only_so_many_unbondings_are_pending_at_a_time() -> None:
     pending = tuple(
         Unbonding(Credits(1), Milliseconds(number)) for number in range(TERMS.unbondings_max)
     )
     full = Account(staked=HOLDER.staked, unbonding=pending)
     assert refusal_of(full, LEAST) is Reason.TOO_MANY_UNBONDINGS
+
+
+def test_stake_matures_after_its_time_and_not_before_its_epochs_can_no_longer_be_judged() -> None:
+    period_ms = TERMS.unbonding_ms
+    assert matured_ms(Milliseconds(9), Milliseconds(0), TERMS) == 9
+    late, long_ago = Milliseconds(3 * period_ms), Milliseconds(period_ms)
+    assert matured_ms(late, long_ago, TERMS) == 2 * period_ms, "withdrawn since then, it waits"
+    assert matured_ms(late, late, TERMS) == late
