@@ -9,6 +9,7 @@ from typing import Final
 from p2pnode.facts import plain
 from protocol.balances import YIELD_SCALE, Account
 from protocol.core import Core
+from protocol.earnings import Payday
 from protocol.economy.emission import rate_of
 from protocol.job.record import (
     Draw,
@@ -21,7 +22,7 @@ from protocol.job.record import (
     Status,
 )
 from protocol.messages import Offer, VerifiedOperation
-from protocol.units import BASIS, AccountId, Credits, Digest, JobId
+from protocol.units import BASIS, CREDIT, AccountId, Credits, Digest, JobId
 
 HOUR_MS: Final = 3_600_000
 
@@ -101,7 +102,7 @@ def _yield_view(core: Core, account: AccountId, held: Account) -> dict[str, obje
     accounts = state.accounts
     staked, supply = Credits(accounts.totals.staked), accounts.supply
     base_bp = rate_of(staked, supply, parameters)
-    kept, window = state.attendance.kept(account, parameters), parameters.uptime_steps
+    kept, window = state.earnings.kept(account), parameters.uptime_epochs
     is_up = state.is_up(account)
     rate_bp = base_bp * (BASIS + parameters.yield_uptime_bonus * is_up) // BASIS
     share = f"{100 * staked // supply} % of all credits are staked" if supply else "no supply"
@@ -110,7 +111,26 @@ def _yield_view(core: Core, account: AccountId, held: Account) -> dict[str, obje
         "earned": held.accrual.earned,
         "accrued": held.due(accounts.yield_index) // YIELD_SCALE,
         "rate_bp": rate_bp if held.staked else 0,
-        "why": f"{share}; {bonus} the bonus for uptime: {kept} of the last {window} steps kept",
+        "why": f"{share}; {bonus} the bonus for uptime: {kept} of the last {window} epochs kept",
+        "epochs": [
+            _payday_view(one, account, parameters.yield_uptime_bonus)
+            for one in state.earnings.recent
+        ],
+    }
+
+
+def _payday_view(payday: Payday, account: AccountId, bonus: int) -> dict[str, object]:
+    """What an epoch paid an account, and why."""
+    emission = payday.emission
+    is_up = account in emission.rewarded
+    return {
+        "epoch": emission.epoch,
+        "elapsed_ms": emission.elapsed_ms,
+        "rate_bp": emission.rate_bp * (BASIS + bonus * is_up) // BASIS,
+        "for_1000": 1_000 * CREDIT * (emission.index + emission.extra * is_up) // YIELD_SCALE,
+        "up": is_up,
+        "staked": payday.stakes.get(account),
+        "amount": payday.earned_by(account),
     }
 
 

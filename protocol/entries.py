@@ -17,13 +17,13 @@ from protocol.balances import Account, Reserves
 from protocol.compact import pack, unpack
 from protocol.economy.reputation import Reputation
 from protocol.economy.slashing import Penalties
-from protocol.economy.uptime import Presence, Uptime
+from protocol.economy.uptime import Uptime
 from protocol.errors import Reason, Rejected
 from protocol.job.position import Position
 from protocol.job.record import Job
 from protocol.ledger.epoch_record import Activity, EpochRecord, Registered
 from protocol.tree.tree import Tree
-from protocol.units import AccountId, Credits, Digest, JobId, Milliseconds
+from protocol.units import AccountId, Credits, Digest, JobId
 
 FORMAT: Final = 1
 """Version of all entries together; it is in the header, and so in the root."""
@@ -43,10 +43,8 @@ class Header:
     format: int
     network: Digest
     position: Position
-    step_from: Position
-    """Where the running step of the yield began."""
-    began_ms: tuple[Milliseconds, Milliseconds]
-    """Ledger time at which the running epoch began, and the one before it."""
+    began: tuple[Position, Position]
+    """Where the running epoch began, and the one before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +71,7 @@ PENALTIES: Final[Kind[bytes, Penalties]] = Kind(6, "penalties", Penalties)
 EPOCHS: Final[Kind[bytes, EpochRecord]] = Kind(7, "epochs", EpochRecord)
 ACTIVITY: Final[Kind[bytes, Activity]] = Kind(8, "activity", Activity)
 CANDIDATE: Final[Kind[AccountId, Registered]] = Kind(9, "candidate", Registered)
-ATTENDANCE: Final[Kind[bytes, Presence]] = Kind(10, "attendance", Presence)
-UPTIME: Final[Kind[AccountId, Uptime]] = Kind(11, "uptime", Uptime)
+UPTIME: Final[Kind[AccountId, Uptime]] = Kind(10, "uptime", Uptime)
 
 KINDS: Final = (
     HEADER,
@@ -87,7 +84,6 @@ KINDS: Final = (
     EPOCHS,
     ACTIVITY,
     CANDIDATE,
-    ATTENDANCE,
     UPTIME,
 )
 

@@ -4,7 +4,7 @@ Everything here is a function of the final sequence. An epoch costs work in prop
 committee and to the accounts that registered or renewed a lease in it, never to all accounts.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from protocol.entries import CANDIDATE, Section, Table
 from protocol.errors import Reason, Rejected
@@ -106,6 +106,11 @@ class Epochs:
         known = self._registered.find(account)
         is_outside = self.committee.index_of(account) is None and account not in self._leased
         return is_outside and known is not None and known.since < self.epoch
+
+    @property
+    def leased(self) -> Iterable[AccountId]:
+        """Who renewed a lease in the running epoch."""
+        return self._leased.keys()
 
     def owed_by(self, account: AccountId) -> Iterator[Closed]:
         """The closed epochs whose end an account was a member to, and has not attested."""

@@ -99,15 +99,13 @@ class Parameters(Struct, frozen=True, array_like=True, forbid_unknown_fields=Tru
     """Yearly yield of stake when everything is staked; between the two it falls in a line."""
     yield_uptime_bonus: Share = 2_500
     """Added to the yield of whoever is up."""
-    yield_step_ms: Positive = 600_000
-    """Ledger time from one payment of yield to the next."""
-    uptime_steps: Annotated[int, Meta(ge=1, le=10_000)] = 144
-    """How many of the latest steps decide whether an account is up: a day."""
+    uptime_epochs: Annotated[int, Meta(ge=1, le=10_000)] = 144
+    """How many of the latest epochs decide whether an account is up: a day."""
     uptime_min: Share = 9_500
-    """Share of those steps that an account must have kept to be up."""
+    """Share of those epochs that an account must have kept to be up."""
     uptime_rounds_min: Share = 8_000
-    """Share of a step's rounds in which a member needs a block to keep it: a slow link misses some,
-    and what is late at the end of a step counts in the next."""
+    """Share of an epoch's rounds in which a member needs a block to keep it: a slow link misses
+    some, and those of the last rounds are not ordered before the end."""
 
     # Jobs
     bid_window_rounds_min: Positive = 12

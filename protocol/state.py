@@ -12,16 +12,14 @@ from typing import Final
 from protocol import messages
 from protocol.accounts import Accounts
 from protocol.balances import Movement
+from protocol.earnings import Earnings
 from protocol.economy import fees, payments
-from protocol.economy.emission import close_step
 from protocol.economy.reputation import NEWCOMER, Reputation
 from protocol.economy.slashing import Contradiction
 from protocol.economy.staking import matured_ms
-from protocol.economy.uptime import Attendance
 from protocol.entries import (
     ACCOUNT,
     ACTIVITY,
-    ATTENDANCE,
     EPOCHS,
     ESCROW,
     FORMAT,
@@ -84,7 +82,7 @@ class State:
         parameters: What all nodes of the network share.
         epochs: The running committee, and who may be in the next one.
         accounts: All balances; read-only for everybody else.
-        attendance: Who was there lately; read-only for everybody else.
+        earnings: What stake earned lately, and who was there; read-only for everybody else.
         jobs: Every job that is open or ended lately, by identifier.
         open_jobs: The jobs that have not ended.
         digest: Root over all entries: whatever later results depend on.
@@ -93,8 +91,8 @@ class State:
     def __init__(self, genesis: Genesis, committee: Committee, scheme: Scheme) -> None:
         self.parameters = genesis.parameters
         self.accounts = Accounts(genesis)
-        self.attendance = Attendance()
         self.epochs = Epochs(genesis, committee, scheme, lambda one: self.accounts.of(one).staked)
+        self.earnings = Earnings(self.accounts, self.epochs, self.parameters)
         self._scheme = scheme
         self._network = network_of(genesis)
         self._register = Register()
@@ -105,8 +103,7 @@ class State:
             genesis, scheme, self.accounts, self.epochs, self._reputations
         )
         self._position = origin(Digest(genesis.seed))
-        self._step_from = self._position
-        self._began_ms = (self.ledger_time_ms, self.ledger_time_ms)
+        self._began = (self._position, self._position)
         self._facts: list[StateFact] = []
         self._entries = Entries(self._sections())
         self.digest = self._entries.seal()
@@ -202,7 +199,7 @@ class State:
 
     def is_up(self, account: AccountId) -> bool:
         """Whether an account was there nearly all the time lately, as the ledger shows it."""
-        return self.attendance.is_up(account, self.parameters)
+        return self.earnings.is_up(account)
 
     def preview(self, account: AccountId, payload: Payload) -> None:
         """Judges an operation as if it were the next to become final; changes nothing.
@@ -248,17 +245,15 @@ class State:
         if self._position.judges:
             for job in agenda.due_by_deadline(self.ledger_time_ms):
                 self._drive(lifecycle.pass_deadlines(job, self._circumstances()))
-            since_ms = self._began_ms[1]
+            since_ms = self._began[1].ledger_ms
             self.accounts.mature(matured_ms(self.ledger_time_ms, since_ms, self.parameters))
-        members = self.committee.members
-        self.attendance.count(members[one.block.author].account for one in commit.blocks)
-        if self.ledger_time_ms - self._step_from.ledger_ms >= self.parameters.yield_step_ms:
-            self._pay_yield()
+        self.earnings.note(commit)
         for identifier, before in self._register.touched.items():
             self._facts += facts_of_job(before, self.jobs[identifier])
+            self.earnings.note_job(before, self.jobs[identifier])
         if commit.closes:
-            self._began_ms = (self.ledger_time_ms, self._began_ms[0])
-            self.attendance.take_down()
+            self._facts.append(self.earnings.close(self._began[0], self._position))
+            self._began = (self._position, self._began[0])
             self._facts += self.epochs.elect(commit)
         self.digest = self._entries.seal()
         if commit.closes:
@@ -359,17 +354,9 @@ class State:
         now_ms = self.ledger_time_ms
         self._facts += self._punishment.punish(contradiction, reporter, now_ms)
 
-    def _pay_yield(self) -> None:
-        """Pays stake for the time since the last step, and begins the next one."""
-        elapsed_ms = Milliseconds(self.ledger_time_ms - self._step_from.ledger_ms)
-        rounds = self.leader_round - self._step_from.leader_round
-        emission = close_step(self.accounts, self.attendance, elapsed_ms, rounds, self.parameters)
-        self._step_from = self._position
-        self._facts.append(emission)
-
     def _sections(self) -> tuple[AnySection, ...]:
         """Says where everything is that later results depend on."""
-        accounts, register, presence = self.accounts, self._register, self.attendance
+        accounts, register, presence = self.accounts, self._register, self.earnings.attendance
         return (
             single(HEADER, self._header, self._load_header),
             Section(ACCOUNT, accounts.items, accounts.take_changes, accounts.load),
@@ -381,18 +368,16 @@ class State:
             single(EPOCHS, self.epochs.record, self.epochs.load),
             single(ACTIVITY, self.epochs.activity, self.epochs.load_activity),
             self.epochs.registered,
-            single(ATTENDANCE, presence.record, presence.load),
-            Section(UPTIME, presence.items, presence.take_changes, presence.load_uptime),
+            Section(UPTIME, presence.items, presence.take_changes, presence.load),
         )
 
     def _header(self) -> Header:
-        return Header(FORMAT, self._network, self._position, self._step_from, self._began_ms)
+        return Header(FORMAT, self._network, self._position, self._began)
 
     def _load_header(self, header: Header) -> None:
         if (header.format, header.network) != (FORMAT, self._network):
             raise Rejected(Reason.WRONG_NETWORK, "a state of another network or format")
-        self._position, self._step_from = header.position, header.step_from
-        self._began_ms = header.began_ms
+        self._position, self._began = header.position, header.began
 
 
 def _of(change: Change) -> _Decision:

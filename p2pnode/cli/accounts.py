@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from p2pnode.cli.arguments import add_command
 from p2pnode.cli.endings import BadInput, Ending
 from p2pnode.cli.identifiers import resolve, whole
-from p2pnode.cli.output import complain, print_json, print_record
+from p2pnode.cli.output import complain, print_account, print_json, print_record
 from p2pnode.money import format_credits, parse_credits
 
 if TYPE_CHECKING:
@@ -27,7 +27,9 @@ def add_commands(commands: "Commands") -> None:
     transfer.add_argument("recipient", metavar="ACCOUNT", help="all 64 digits")
     transfer.add_argument("amount", metavar="AMOUNT", help=AMOUNT_HELP)
     stake = add_command(commands, "stake", add_stake, "move credits into stake")
-    stake.add_argument("amount", metavar="AMOUNT", help=AMOUNT_HELP)
+    stake.add_argument(
+        "amount", metavar="AMOUNT", nargs="?", help=f"{AMOUNT_HELP}; left out: show what it earns"
+    )
     unstake = add_command(commands, "unstake", remove_stake, "start to unbond stake")
     unstake.add_argument("amount", metavar="AMOUNT", help=AMOUNT_HELP)
     add_command(commands, "faucet", ask_faucet, "ask the network's faucet for credits")
@@ -44,7 +46,7 @@ def show_balance(client: "Client", arguments: argparse.Namespace) -> int:
         account = None
     if account is not None:
         account = resolve(account, lambda: _peer_accounts(client), "account")
-    _show(client.balance(account), as_json=arguments.json)
+    _show_account(client.balance(account), as_json=arguments.json)
     return Ending.DONE
 
 
@@ -58,7 +60,10 @@ def send_credits(client: "Client", arguments: argparse.Namespace) -> int:
 
 
 def add_stake(client: "Client", arguments: argparse.Namespace) -> int:
-    """Move credits into stake."""
+    """Move credits into stake, or show what the stake of this node earns."""
+    if arguments.amount is None:
+        _show_account(client.balance(None), as_json=arguments.json)
+        return Ending.DONE
     amount = parse_credits(arguments.amount)
     _tell(client.stake(amount), f"staking {format_credits(amount)} credits", arguments)
     return Ending.DONE
@@ -115,6 +120,10 @@ def show_operation(client: "Client", arguments: argparse.Namespace) -> int:
 
 def _peer_accounts(client: "Client") -> list[str]:
     return [str(peer["account"]) for peer in client.peers() if "account" in peer]
+
+
+def _show_account(record: "Mapping[str, object]", *, as_json: bool) -> None:
+    (print_json if as_json else print_account)(record)
 
 
 def _show(record: "Mapping[str, object]", *, as_json: bool) -> None:

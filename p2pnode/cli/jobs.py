@@ -13,6 +13,7 @@ from p2pnode.cli.identifiers import SHOWN_DIGITS, resolve
 from p2pnode.cli.output import (
     complain,
     percent,
+    print_account,
     print_json,
     print_record,
     print_table,
@@ -140,7 +141,7 @@ def explain(client: "Client", arguments: argparse.Namespace) -> int:
     else:
         print("\n".join(memory_lines(reasons)))
         if account := reasons.get("account"):
-            print_record(account)
+            print_account(account)
     return Ending.DONE
 
 

@@ -20,6 +20,7 @@ AMOUNTS = frozenset(
         "budget",
         "earned",
         "escrow",
+        "for_1000",
         "expected_price",
         "exposure",
         "fee",
@@ -49,6 +50,32 @@ def print_record(record: Mapping[str, object]) -> None:
         print(f"{name:<{width}}  {lines[0]}")
         for line in lines[1:]:
             print(f"{'':<{width}}  {line}")
+
+
+def print_account(account: Mapping[str, object]) -> None:
+    """Print an account, and below it what each of the last epochs paid for its stake."""
+    earns = account.get("yield")
+    if not isinstance(earns, Mapping):
+        print_record(account)
+        return
+    print_record({**account, "yield": {k: v for k, v in earns.items() if k != "epochs"}})
+    rows = [_payday_row(one) for one in earns.get("epochs", ())]
+    if rows:
+        print()
+        print_table(rows, "")
+
+
+def _payday_row(payday: Mapping[str, object]) -> dict[str, object]:
+    """Write what one epoch paid; who did not show up in it finds the rate, and no amount."""
+    rate_bp = payday.get("rate_bp")
+    return {
+        "epoch": payday.get("epoch"),
+        "a year": percent(rate_bp) if isinstance(rate_bp, int) else None,
+        "up": payday.get("up"),
+        "for_1000": payday.get("for_1000"),
+        "staked": payday.get("staked"),
+        "amount": payday.get("amount"),
+    }
 
 
 def print_table(rows: Sequence[Mapping[str, object]], empty: str) -> None:

@@ -190,7 +190,7 @@ def _entries(genesis: Genesis, accounts: int, jobs: int) -> Iterator[Entry]:
     made.sort(key=lambda job: job.identifier)
     budget = Credits(running.offer.budget)
     issued = sum(one.slashable + one.available for one in people.values()) + budget * jobs
-    header = Header(FORMAT, first._network, first._position, first._step_from)
+    header = Header(FORMAT, first._network, first._position, first._began)
     minted = issued - first.accounts.genesis_supply
     yield HEADER.key(b""), pack(header)
     yield from ((ACCOUNT.key(one), pack(people[one])) for one in sorted(people))

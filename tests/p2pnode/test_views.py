@@ -238,8 +238,9 @@ def test_an_account_shows_how_many_of_its_operations_are_not_final() -> None:
 
 def test_an_account_shows_what_its_stake_earns_and_why() -> None:
     ledger = HandLedger()
-    for _ in range(50):
+    for _ in range(42):
         ledger.commit(step_ms=14_000, authors=range(7))
+    ledger.commit(step_ms=14_000, authors=range(7), closes=True)
     core = lone_core(ledger.genesis)
     core.state = ledger.state
     earns = account_view(core, account_id(0))["yield"]
@@ -250,6 +251,17 @@ def test_an_account_shows_what_its_stake_earns_and_why() -> None:
         // YIELD_SCALE,
         "rate_bp": 836,
         "why": "90 % of all credits are staked; without the bonus for uptime: "
-        "1 of the last 144 steps kept",
+        "1 of the last 144 epochs kept",
+        "epochs": [
+            {
+                "epoch": 0,
+                "elapsed_ms": 602_000,
+                "rate_bp": 836,
+                "for_1000": earns["accrued"] // 10,
+                "up": False,
+                "staked": 10_000 * CREDIT,
+                "amount": earns["accrued"],
+            }
+        ],
     }
     assert abs(int(earns["accrued"]) - accrued) < accrued // 1_000

@@ -53,8 +53,7 @@ HOT = PEOPLE - 1
 EVERYBODY = range(PEOPLE + 1)
 TERMS = replace(
     minimal(),
-    yield_step_ms=20_000,
-    uptime_steps=2,
+    uptime_epochs=2,
     unbonding_ms=40_000,
     committee_weight_min=0,
 )

@@ -35,7 +35,7 @@ REQUESTER = 0
 WORKERS = (1, 2, 3, 4)
 COALITION = (REQUESTER, *WORKERS)
 HONEST = (5, 6)
-TERMS = replace(minimal(), yield_step_ms=20_000, uptime_steps=1)
+TERMS = replace(minimal(), uptime_epochs=1)
 DONE = (Status.UNOPENED, Status.COMMITTED, Status.RUNNING)
 
 
@@ -98,6 +98,7 @@ def play(strategy: Strategy, parameters: Parameters = TERMS) -> Outcome:
     authors = range(7) if strategy.up else HONEST
     for _ in range(4):
         ledger.commit(step_ms=14_000, authors=authors)
+    ledger.turn()
     job = ledger.open(REQUESTER, _offer(strategy))
     if strategy.cancels:
         ledger.do(REQUESTER, Cancellation(job))
@@ -111,6 +112,7 @@ def play(strategy: Strategy, parameters: Parameters = TERMS) -> Outcome:
     _work(ledger, job, strategy, authors)
     for _ in range(4):
         ledger.commit(step_ms=14_000, authors=authors)
+    ledger.turn()
     twin = make_state(genesis)
     for commit, _ in ledger.commits:
         twin.apply(dataclasses.replace(commit, equivocations=()), ())

@@ -4,7 +4,7 @@ import pytest
 
 from protocol.compact import pack
 from protocol.economy.reputation import NEWCOMER, Reputation
-from protocol.economy.uptime import Step, Uptime
+from protocol.economy.uptime import Uptime
 from protocol.encoding import digest_of
 from protocol.entries import (
     ACCOUNT,
@@ -17,7 +17,7 @@ from protocol.entries import (
 )
 from protocol.errors import Reason, Rejected
 from protocol.tree.tree import Tree
-from protocol.units import AccountId, Round
+from protocol.units import AccountId, Epoch, Round
 from tests.support.builders import HandLedger, account_id, make_state
 
 ANN = account_id(0)
@@ -105,6 +105,6 @@ def test_a_states_entries_are_of_every_kind() -> None:
     ledger = HandLedger()
     ledger.start()
     ledger.state._reputations.set(ANN, GOOD)
-    ledger.state.attendance.load_uptime(ANN, Uptime(Step(3), b"\x01"))
+    ledger.state.earnings.attendance.load(ANN, Uptime(Epoch(3), b"\x01"))
     kinds = {key[0] for key, _ in ledger.state._entries.packed()}
     assert kinds == {kind.number for kind in KINDS}

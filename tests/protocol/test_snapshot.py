@@ -27,6 +27,7 @@ def busy_ledger() -> HandLedger:
     ledger.run(job, {ledger.running(job)[0]: b"wrong"})
     ledger.deposit(1, amount=10 * CREDIT)
     ledger.do(1, StakeWithdrawal(CREDIT))
+    ledger.turn(2)
     ledger.commit(equivocations=((0, 1),))  # type: ignore[arg-type]  # numbers of a member, a round
     second = ledger.start(bidders=range(2, 7)).identifier
     ledger.send_commitment(ledger.running(second)[0], make_reveal(second))

@@ -177,8 +177,8 @@ class HandLedger:
     genesis: Genesis = field(default_factory=make_genesis)
     step_ms: int = SECOND_MS
     """Time from one commit to the next."""
-    luck: int = 2
-    """Varies all beacons; with 2, and the terms of `minimal`, no auditor joins the default job."""
+    luck: int = 3
+    """Varies all beacons; with 3, and the terms of `minimal`, no auditor joins the default job."""
     signed: bool = True
     quiet: set[int] = field(default_factory=set)
     """Accounts that send no fingerprint unless told to."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from protocol.economy.emission import Emission
 from protocol.encoding import digest_of
 from protocol.errors import Reason, Rejected
 from protocol.facts import (
@@ -51,6 +52,8 @@ class Town:
         self.nonces: dict[int, int] = {}
         self.applied: list[tuple[Commit, list[VerifiedOperation]]] = []
         """Every commit so far, with its operations."""
+        self.facts: list[tuple[StateFact, ...]] = []
+        """What each of them brought."""
 
     @property
     def accounts(self) -> list[bytes]:
@@ -63,7 +66,10 @@ class Town:
         present: dict[int, int] | None = None,
         equivocations: tuple[tuple[MemberIndex, Round], ...] = (),
     ) -> tuple[StateFact, ...]:
-        """Orders operations; `present` gives the round of the block of each numbered account."""
+        """Orders operations; `present` gives the round of the block of each numbered account.
+
+        What an epoch paid is not among the facts that it returns.
+        """
         state = self.state
         loom = Loom(state.committee)
         rows = {account_id(number): last for number, last in (present or {}).items()}
@@ -89,7 +95,9 @@ class Town:
             closes=closes,
         )
         self.applied.append((commit, entries))
-        return state.apply(commit, entries)
+        facts = state.apply(commit, entries)
+        self.facts.append(facts)
+        return tuple(fact for fact in facts if not isinstance(fact, Emission))
 
     def close(self, *numbers: int) -> tuple[StateFact, ...]:
         """Ends the epoch; those named were there in its last round."""

@@ -1,6 +1,6 @@
 """A year of the economy: supply, what is burned, yield and the share that is staked.
 
-The node's own code of balances, emission and attendance takes every step of the yield; only the
+The node's own code of balances, emission and attendance takes every epoch; only the
 people are invented. What must come out is known from the rate alone, as a differential equation.
 """
 
@@ -23,19 +23,19 @@ from p2pnode.lab.experiments.experiment import (
 )
 from protocol.accounts import Accounts
 from protocol.balances import Available, Move, Staked, burn
-from protocol.economy.emission import YEAR_MS, Emission, close_step
+from protocol.economy.emission import YEAR_MS, Emission, pay_epoch
 from protocol.economy.uptime import Attendance
 from protocol.messages import Allocation, Genesis, Validator
 from protocol.parameters import live
 from protocol.simulator.chance import Stream
-from protocol.units import BASIS, CREDIT, AccountId, Credits, Milliseconds
+from protocol.units import BASIS, CREDIT, AccountId, Credits, Epoch, Milliseconds
 
 TERMS: Final = live()
 DAY_MS: Final = YEAR_MS // 365
 SUPPLY: Final = 100_000_000 * CREDIT
 MEMBERS: Final = 16
 ROUNDS: Final = 100
-"""In a step; only shares of them count."""
+"""In an epoch; only shares of them count."""
 PAYOUTS_A_DAY: Final = 400_000 * CREDIT
 """Earned by jobs in a day; the fee on them is burned."""
 HOLDER: Final = AccountId(bytes(31) + b"\xff")
@@ -46,7 +46,7 @@ POINTS: Final = 73
 """Shown in a line of the plot."""
 
 People = Callable[[int, Accounts, Attendance], None]
-"""What happens in a step, by its number."""
+"""What happens in an epoch, by its number."""
 
 
 @dataclass(slots=True)
@@ -54,9 +54,9 @@ class Year:
     """What a year came to.
 
     Attributes:
-        emissions: One for each step.
-        burned: All that was burned until the end of each step.
-        broken: Steps after which the buckets did not add up.
+        emissions: One for each epoch.
+        burned: All that was burned until the end of each epoch.
+        broken: Epochs after which the buckets did not add up.
     """
 
     accounts: Accounts
@@ -67,27 +67,27 @@ class Year:
 
 def measure(effort: Effort) -> Findings:
     """Plays the years whose answer is known, and one in which people come and go."""
-    steps = effort.of(YEAR_MS // TERMS.yield_step_ms, 1_460)
+    epochs = effort.of(YEAR_MS // TERMS.epoch_ms, 1_460)
     rows = []
     for percent in (1, 25, 50, 100):
-        year = play(percent, steps, _nobody)
+        year = play(percent, epochs, _nobody)
         earned = sum(one.base for one in year.emissions) / (SUPPLY * percent / 100)
         what = f"{percent} % staked all year, nobody up: yield of the stake (%)"
         known = within(round(100 * known_yield(percent), 4), 0.001)
-        rows.append(Row(what, known, counted(100 * earned, steps, _paid(year))))
-    year = play(25, steps, _half_up)
+        rows.append(Row(what, known, counted(100 * earned, epochs, _paid(year))))
+    year = play(25, epochs, _half_up)
     up, others = (_earned(year, number) for number in (0, 1))
     what = "25 % staked, half of it up: yield of those who are up, to that of the others"
     rewarded = sum(bool(one.rewarded) for one in year.emissions)
-    late = -(-TERMS.uptime_min * TERMS.uptime_steps // BASIS) - 1
-    ratio = 1 + TERMS.yield_uptime_bonus / BASIS * (steps - late) / steps
-    rows.append(Row(what, within(round(ratio, 4), 0.0005), counted(up / others, steps, rewarded)))
-    lively = play(20, steps, _lively())
+    late = -(-TERMS.uptime_min * TERMS.uptime_epochs // BASIS) - 1
+    ratio = 1 + TERMS.yield_uptime_bonus / BASIS * (epochs - late) / epochs
+    rows.append(Row(what, within(round(ratio, 4), 0.0005), counted(up / others, epochs, rewarded)))
+    lively = play(20, epochs, _lively())
     outside = sum(not 800 <= one.rate_bp <= 1_200 for one in lively.emissions)
-    what = "a lively year: steps with a rate outside of 8 to 12 %"
-    rows.append(Row(what, exactly(0), counted(outside, steps, _paid(lively))))
-    what = "a lively year: steps after which the buckets do not add up"
-    rows.append(Row(what, exactly(0), counted(lively.broken, steps, _paid(lively))))
+    what = "a lively year: epochs with a rate outside of 8 to 12 %"
+    rows.append(Row(what, exactly(0), counted(outside, epochs, _paid(lively))))
+    what = "a lively year: epochs after which the buckets do not add up"
+    rows.append(Row(what, exactly(0), counted(lively.broken, epochs, _paid(lively))))
     return Findings(tuple(rows), _charts(lively), (_told(lively),))
 
 
@@ -103,15 +103,16 @@ def known_yield(percent: int) -> float:
     return earned
 
 
-def play(percent: int, steps: int, people: People) -> Year:
+def play(percent: int, epochs: int, people: People) -> Year:
     """Plays a year in which so much is staked at first, in equal parts."""
     accounts = Accounts(_genesis(percent))
     attendance = Attendance()
     year = Year(accounts, [], [])
-    for step in range(steps):
-        people(step * YEAR_MS // steps, accounts, attendance)
-        elapsed_ms = Milliseconds((step + 1) * YEAR_MS // steps - step * YEAR_MS // steps)
-        year.emissions.append(close_step(accounts, attendance, elapsed_ms, ROUNDS, TERMS))
+    for number in range(epochs):
+        people(number * YEAR_MS // epochs, accounts, attendance)
+        elapsed_ms = Milliseconds((number + 1) * YEAR_MS // epochs - number * YEAR_MS // epochs)
+        attendance.close(Epoch(number), ROUNDS, (), (), TERMS)
+        year.emissions.append(pay_epoch(accounts, attendance, Epoch(number), elapsed_ms, TERMS))
         year.burned.append(accounts.totals.burned)
         year.broken += not (accounts.conserved() and accounts.backed())
     return year
@@ -201,15 +202,15 @@ def _millions(amount: int) -> float:
 
 
 def _charts(year: Year) -> tuple[Chart, ...]:
-    steps = len(year.emissions)
-    shown = sorted({number * (steps - 1) // (POINTS - 1) for number in range(POINTS)})
+    epochs = len(year.emissions)
+    shown = sorted({number * (epochs - 1) // (POINTS - 1) for number in range(POINTS)})
     minted, total = [], 0
     for one in year.emissions:
         total += one.base + one.bonus
         minted.append(total)
 
     def line(label: str, value: Callable[[int], float]) -> Series:
-        points: tuple[Point, ...] = tuple((365 * one / steps, value(one)) for one in shown)
+        points: tuple[Point, ...] = tuple((365 * one / epochs, value(one)) for one in shown)
         return Series(label, Mark.LINE, points)
 
     supply = Chart(
@@ -245,12 +246,12 @@ EXPERIMENT: Final = Experiment(
     title="A year of the economy",
     question="Does stake earn in a year what its rate says, and does every credit stay somewhere?",
     method=(
-        "`protocol/economy/emission.py` closes every step of a year on `protocol/accounts.py` and "
+        "`protocol/economy/emission.py` pays every epoch of a year on `protocol/accounts.py` and "
         "`protocol/economy/uptime.py`, under the terms of `live`. In the lively year 16 members "
-        "hold 20 % of 100 million; member n misses n % of the steps. Jobs pay out 400,000 a day. A "
-        "holder stakes one million every week."
+        "hold 20 % of 100 million; member n misses n % of the epochs. Jobs pay out 400,000 a "
+        "day. A holder stakes one million every week."
     ),
-    bite="steps in which yield was minted, for the ratio those with a bonus",
+    bite="epochs in which yield was minted, for the ratio those with a bonus",
     source=(
         "the rate is r = 12 % - 4 % S/M; with S staked for good, M' = S r is solved in 100,000 "
         "steps of floating point, apart from the integers of the node"

@@ -6,14 +6,14 @@ import pytest
 from msgspec.structs import replace
 
 from protocol.accounts import Accounts
-from protocol.balances import Available, Move, Staked
-from protocol.economy.emission import YEAR_MS, Emission, close_step, rate_of, step_of
-from protocol.economy.uptime import Attendance, Step
+from protocol.balances import YIELD_SCALE, Available, Move, Staked
+from protocol.economy.emission import YEAR_MS, Emission, pay_epoch, rate_of, step_of
+from protocol.economy.uptime import Attendance
 from protocol.parameters import live
-from protocol.units import CREDIT, Credits, Milliseconds
+from protocol.units import CREDIT, Credits, Epoch, Milliseconds
 from tests.support.builders import account_id, make_genesis
 
-TERMS = replace(live(), uptime_steps=1)
+TERMS = replace(live(), uptime_epochs=1)
 STEP_MS = Milliseconds(600_000)
 ROUNDS = 100
 
@@ -26,11 +26,13 @@ def stake_all(available: int = 0) -> Accounts:
 def pay_year(accounts: Accounts, up: tuple[int, ...] = (), steps: int = 100) -> list[Emission]:
     attendance = Attendance()
     emissions = []
-    for _ in range(steps):
-        for number in up:
-            attendance.count([account_id(number)] * ROUNDS)
+    for number in range(steps):
+        epoch = Epoch(number)
+        for one in up:
+            attendance.count([account_id(one)] * ROUNDS)
+        attendance.close(epoch, ROUNDS, (), (), TERMS)
         elapsed_ms = Milliseconds(YEAR_MS // steps)
-        emissions.append(close_step(accounts, attendance, elapsed_ms, ROUNDS, TERMS))
+        emissions.append(pay_epoch(accounts, attendance, epoch, elapsed_ms, TERMS))
         assert accounts.conserved()
         assert accounts.backed()
     return emissions
@@ -67,11 +69,13 @@ def test_an_emission_says_from_what_it_was_computed() -> None:
     accounts = stake_all(available=1_000 * CREDIT)
     (emission,) = pay_year(accounts, up=(1,), steps=1)
     assert emission == Emission(
-        step=Step(0),
+        epoch=Epoch(0),
         elapsed_ms=Milliseconds(YEAR_MS),
         staked=Credits(2_000 * CREDIT),
         supply=Credits(4_000 * CREDIT),
         rate_bp=1_000,
+        index=YIELD_SCALE // 10,
+        extra=YIELD_SCALE // 40,
         base=Credits(200 * CREDIT),
         bonus=Credits(25 * CREDIT),
         rewarded=(account_id(1),),
@@ -80,7 +84,6 @@ def test_an_emission_says_from_what_it_was_computed() -> None:
 
 def test_it_makes_no_difference_how_often_an_account_is_touched() -> None:
     often, seldom = stake_all(7), stake_all(7)
-    attendance = Attendance()
     for elapsed_ms in range(STEP_MS, STEP_MS + 500):
         for accounts in (often, seldom):
             yield_step = step_of(Credits(10**9), Credits(10**10), Milliseconds(elapsed_ms), TERMS)
@@ -88,7 +91,6 @@ def test_it_makes_no_difference_how_often_an_account_is_touched() -> None:
         touch(often, 0)
     assert touch(often, 0) == touch(seldom, 0) > 0
     assert often.of(account_id(0)) == seldom.of(account_id(0))
-    assert attendance.step == 0
 
 
 def test_a_step_before_a_deposit_earns_nothing_for_it() -> None:
@@ -106,7 +108,7 @@ def test_a_step_without_stake_mints_nothing() -> None:
 def test_the_pool_holds_exactly_what_all_are_owed_whatever_happens() -> None:
     random = Random(5)  # noqa: S311  a fixed seed
     accounts = Accounts(make_genesis(7, stake=1_234_567, available=10**12))
-    attendance = Attendance()
+    attendance, epoch = Attendance(), Epoch(0)
     moved = 0
     for _ in range(2_000):
         number, amount = random.randrange(7), Credits(random.randrange(1, 10**6))
@@ -115,7 +117,9 @@ def test_the_pool_holds_exactly_what_all_are_owed_whatever_happens() -> None:
             attendance.count([account] * ROUNDS)
         if random.random() < 0.3:
             elapsed_ms = Milliseconds(random.randrange(1, 10**8))
-            close_step(accounts, attendance, elapsed_ms, ROUNDS, TERMS)
+            attendance.close(epoch, ROUNDS, (), (), TERMS)
+            pay_epoch(accounts, attendance, epoch, elapsed_ms, TERMS)
+            epoch = Epoch(epoch + 1)
         held = accounts.of(account)
         if held.staked >= amount:
             accounts.apply((Move(Staked(account), Available(account), amount),))

@@ -183,9 +183,10 @@ def test_a_worker_that_is_up_earns_the_bonus() -> None:
     present = (1, 2, 3, 4, 5, 6)
     payouts = {}
     for authors in ((), present):
-        ledger = ledger_with(replace(TERMS, yield_step_ms=60_000, uptime_steps=1))
+        ledger = ledger_with(replace(TERMS, uptime_epochs=1))
         for _ in range(5):
             ledger.commit(step_ms=14_000, authors=authors)
+        ledger.turn()
         assert ledger.state.is_up(account_id(1)) is bool(authors)
         job = ledger.run(ledger.start().identifier)
         assert job.ending is Ending.ACCEPTED
