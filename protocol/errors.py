@@ -73,6 +73,7 @@ class Reason(Enum):
     ALREADY_COUNTED = "this account has already done this in this epoch"
     # Evidence
     BAD_EVIDENCE = "the evidence does not prove a contradiction"
+    EVIDENCE_TOO_OLD = "a contradiction is punished in its epoch and the next one, not later"
     ALREADY_PUNISHED = "this contradiction has already been punished"
 
 

@@ -1,4 +1,8 @@
-"""Punishes who contradicted itself: proof in, stake out, each contradiction once."""
+"""Punishes who contradicted itself: proof in, stake out, each contradiction once.
+
+Evidence is taken in the epoch of the contradiction and in the next one. So what was punished has to
+be remembered no longer, and the record stays as small as two epochs are.
+"""
 
 from collections.abc import Iterator
 
@@ -47,11 +51,13 @@ class Punishment:
         """Opens evidence that an account brings.
 
         Raises:
-            Rejected: `BAD_EVIDENCE` or `ALREADY_PUNISHED`.
+            Rejected: `BAD_EVIDENCE`, `EVIDENCE_TOO_OLD` or `ALREADY_PUNISHED`.
         """
-        committee = self._epochs.committee_of(epoch_of(evidence))
+        epoch = epoch_of(evidence)
+        committee = self._epochs.committee_of(epoch)
         if committee is None:
-            raise Rejected(Reason.BAD_EVIDENCE, "its epoch is over for too long")
+            is_past = epoch < self._epochs.epoch
+            raise Rejected(Reason.EVIDENCE_TOO_OLD if is_past else Reason.BAD_EVIDENCE)
         found = check_evidence(evidence, committee, self._network, self._scheme)
         contradiction = Contradiction(committee.epoch, *found)
         if contradiction in self._penalties.punished:
@@ -80,8 +86,13 @@ class Punishment:
         self._reputations.set(account, after_conviction(reputation))
         yield Slashed(account, amount, Fault.EQUIVOCATION, None)
 
+    def close(self, now_ms: Milliseconds) -> None:
+        """Forgets, where an epoch ends, what nobody can tell of any more."""
+        since_ms = Milliseconds(now_ms - self._parameters.unbonding_ms)
+        self._penalties = self._penalties.since(self._epochs.epoch, since_ms)
+
     def record(self) -> Penalties:
-        """What has been punished."""
+        """What has been punished and not been forgotten."""
         return self._penalties
 
     def load(self, penalties: Penalties) -> None:

@@ -254,6 +254,7 @@ class State:
         if commit.closes:
             self._facts.append(self.earnings.close(self._began[0], self._position))
             self._began = (self._position, self._began[0])
+            self._punishment.close(self.ledger_time_ms)
             self._facts += self.epochs.elect(commit)
         self.digest = self._entries.seal()
         if commit.closes:

@@ -45,7 +45,7 @@ class Contradiction:
 
 @dataclass(frozen=True, slots=True)
 class Penalties:
-    """The contradictions that were punished."""
+    """The contradictions that were punished, as long as somebody could tell of them again."""
 
     punished: frozenset[Contradiction] = frozenset()
     latest: tuple[tuple[AccountId, Weight, Milliseconds], ...] = ()
@@ -62,6 +62,18 @@ class Penalties:
         others = tuple(entry for entry in self.latest if entry[0] != account)
         entry = (account, weight, ledger_ms)
         return Penalties(self.punished | {contradiction}, (*others, entry))
+
+    def since(self, epoch: Epoch, ledger_ms: Milliseconds) -> "Penalties":
+        """What still matters of these.
+
+        Args:
+            epoch: The oldest of which evidence is still taken.
+            ledger_ms: When the window began in which penalties add up.
+        """
+        return Penalties(
+            frozenset(one for one in self.punished if one.epoch >= epoch),
+            tuple(entry for entry in self.latest if entry[2] >= ledger_ms),
+        )
 
     def weight_since(self, ledger_ms: Milliseconds) -> Weight:
         """The weight of the accounts punished since a ledger time, each once."""

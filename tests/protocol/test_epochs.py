@@ -248,7 +248,7 @@ def test_a_contradiction_of_the_last_epoch_is_punished_once_and_one_before_it_is
         town.close(0, 1, 2, 3)
     (late,) = town.commit((2, old))
     assert isinstance(late, OperationFailed)
-    assert late.reason is Reason.BAD_EVIDENCE
+    assert late.reason is Reason.EVIDENCE_TOO_OLD
 
 
 def test_a_window_of_rounds_goes_on_across_an_end() -> None:

@@ -2,9 +2,12 @@
 
 from msgspec.structs import replace
 
+from protocol.economy.slashing import Penalties
+from protocol.errors import Reason
 from protocol.facts import EpochClosed, OperationApplied, Slashed
 from protocol.messages import StakeWithdrawal
 from protocol.parameters import minimal
+from protocol.units import CREDIT, Milliseconds
 from tests.support.builders import STAKE, HandLedger, make_genesis
 from tests.support.contradiction import contradict
 from tests.support.town import ANN, BEA, Town
@@ -81,3 +84,40 @@ def test_a_state_loaded_between_goes_on_holding_back_what_can_still_be_punished(
     assert ledger.state.accounts.of(BEA).slashable == STAKE
     ledger.commit()
     assert ledger.state.accounts.of(BEA).slashable == 0
+
+
+def test_the_record_of_the_punished_holds_two_epochs_and_no_more() -> None:
+    ledger = HandLedger(make_genesis(parameters=BRIEF))
+    told = []
+    for number in (1, 2, 3, 4):
+        told.append(contradict(ledger.state.committee, number))
+        ledger.do(0, told[-1])
+        ledger.turn()
+        record = ledger.state._punishment.record()
+        assert [one.epoch for one in record.punished] == [ledger.state.epochs.epoch - 1]
+        assert ledger.fail(0, told[-1]).reason is Reason.ALREADY_PUNISHED
+        assert all(ledger.fail(0, old).reason is Reason.EVIDENCE_TOO_OLD for old in told[:-1])
+    ledger.turn(2)
+    assert ledger.state._punishment.record() == Penalties()
+
+
+def test_a_penalty_counts_in_the_window_of_unbonding_across_epochs() -> None:
+    ledger = HandLedger(make_genesis(parameters=replace(BRIEF, unbonding_ms=9_000)))
+    ledger.do(0, contradict(ledger.state.committee, 1))
+    ledger.turn(2)
+    assert ledger.state._punishment.record().weight_since(Milliseconds(0)) == STAKE // CREDIT
+    for _ in range(9):
+        ledger.commit()
+    ledger.turn()
+    assert ledger.state._punishment.record() == Penalties()
+
+
+def test_a_contradiction_of_an_epoch_that_has_not_begun_proves_nothing() -> None:
+    ledger, ahead = (HandLedger(make_genesis(parameters=BRIEF)) for _ in range(2))
+    ahead.turn()
+    evidence = contradict(ahead.state.committee, 1)
+    assert ledger.fail(0, evidence).reason is Reason.BAD_EVIDENCE
+    ahead.turn(2)
+    staked = ahead.state.accounts.of(BEA).staked
+    assert ahead.fail(0, evidence).reason is Reason.EVIDENCE_TOO_OLD
+    assert ahead.state.accounts.of(BEA).staked == staked

@@ -105,3 +105,14 @@ def test_a_member_counts_once_in_the_window_however_often_it_was_punished() -> N
     assert penalties.weight_since(Milliseconds(20)) == 7
     assert penalties.weight_since(Milliseconds(31)) == 0
     assert len(penalties.punished) == 2
+
+
+def test_what_lies_before_an_epoch_and_a_time_is_forgotten() -> None:
+    penalties = Penalties()
+    for epoch, account in ((3, ANN), (4, BEA)):
+        found = Contradiction(Epoch(epoch), MemberIndex(0), Round(1))
+        penalties = penalties.including(found, account, Weight(7), Milliseconds(10 * epoch))
+    left = penalties.since(Epoch(4), Milliseconds(30))
+    assert [one.epoch for one in left.punished] == [4]
+    assert left.weight_since(Milliseconds(0)) == 14
+    assert penalties.since(Epoch(5), Milliseconds(41)) == Penalties()
