@@ -10,6 +10,7 @@ import structlog
 import trio
 
 from p2pnode.api.server import ApiSettings, ApiUnavailable, serve_api
+from p2pnode.cautions import Cautions
 from p2pnode.clock import NodeClock
 from p2pnode.content import Content
 from p2pnode.control import ControlParts, NodeControl
@@ -200,6 +201,9 @@ async def _serve(opened: Opened, hooks: Hooks) -> None:
         parts = ControlParts(settings, network, facts, content, store, devices)
         control = NodeControl(driver, parts)
         world.listen(control.hear)
+        cautions = Cautions(driver.core)
+        world.listen(cautions.hear)
+        cautions.tell()
         world.listen(stop_if_key_is_elsewhere)
         _serve_peers(opened, control)
         nursery.start_soon(driver.run)
@@ -368,9 +372,6 @@ def _announce(opened: Opened, api: str, why_no_gpu: str | None) -> None:
         log.info("development_network_made", faucet=core.account.hex())
     if not opened.joined.is_verified:
         log.warning("network_not_verified", network=network, advice="confirm with --network HASH")
-    members = len(core.ledger.committee.members)
-    if members < 4:
-        log.warning("no_fault_tolerated", validators=members, detail="every one must stay online")
     start = f"p2pnode --data-dir FOLDER --bootstrap {address} --network {network[:16]}"
     log.info("join_with", command=start)
 

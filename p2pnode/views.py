@@ -6,6 +6,7 @@ Accounts and digests are lower-case hexadecimal, money is integer millionths of 
 from collections.abc import Mapping
 from typing import Final
 
+from p2pnode.cautions import cautions_about
 from p2pnode.facts import plain
 from protocol.balances import YIELD_SCALE, Account
 from protocol.core import Core
@@ -54,6 +55,7 @@ def ledger_view(core: Core) -> dict[str, object]:
         "committee": len(committee.members),
         "quorum_weight": committee.quorum,
         "total_weight": committee.total,
+        "warnings": list(cautions_about(core.state.committee)),
         "is_validator": core.validator is not None,
         "halted": core.halted,
         "pending_operations": len(core.pool),
