@@ -1,7 +1,8 @@
 """The file of an exported ledger: written and read as a stream, whatever its size.
 
 A magic line, then frames: a header with genesis, the final commits that the node had recorded, all
-signed blocks in the order of acceptance, and a trailer. Each frame is a length of four bytes and a
+signed blocks in the order of acceptance, the state that they lead to where the exporter was asked
+for it, and a trailer. Each frame is a length of four bytes and a
 canonical MessagePack array. The trailer's checksum covers every byte before it and its own claims,
 so damage is noticed; that what was written is true only an audit can tell.
 """
@@ -51,6 +52,13 @@ class Entry(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, ta
     raw: bytes
 
 
+class RecordedPage(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=5):
+    """Entries of the state after the last block, as the exporting node derived it."""
+
+    raw: bytes
+    """A page of `protocol.snapshot`."""
+
+
 class Trailer(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=4):
     """What the file claims to hold."""
 
@@ -60,12 +68,13 @@ class Trailer(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, 
     checksum: Hash
 
 
-Frame = Header | RecordedFinal | Entry | Trailer
+Frame = Header | RecordedFinal | Entry | RecordedPage | Trailer
 
 _SUCCESSORS: Final[dict[type, tuple[type, ...]]] = {
     Header: (RecordedFinal, Entry, Trailer),
     RecordedFinal: (RecordedFinal, Entry, Trailer),
-    Entry: (Entry, Trailer),
+    Entry: (Entry, RecordedPage, Trailer),
+    RecordedPage: (RecordedPage, Trailer),
 }
 """What may follow which frame."""
 
@@ -86,11 +95,10 @@ class ExportWriter:
         self._put(MAGIC)
         self._put_frame(encode(header))
 
-    def write(self, frame: RecordedFinal | Entry) -> None:
-        """Writes the next frame; all finals come before the first block."""
-        if isinstance(frame, Entry):
-            self.entries += 1
-        else:
+    def write(self, frame: RecordedFinal | Entry | RecordedPage) -> None:
+        """Writes the next frame; finals come before blocks, and blocks before pages."""
+        self.entries += isinstance(frame, Entry)
+        if isinstance(frame, RecordedFinal):
             self.final = frame
         self._put_frame(encode(frame))
 
@@ -125,7 +133,7 @@ def read_frames(stream: BinaryIO) -> Iterator[Frame]:
     entries, final = 0, RecordedFinal(0, NO_DIGEST, NO_DIGEST)
     expected: tuple[type, ...] = (Header,)
     while True:
-        number = 0 if Entry not in expected else entries + 1
+        number = entries + 1 if entries or Entry in expected else 0
         packed = _read_packed(stream, number)
         frame = _opened(packed, number, expected)
         if isinstance(frame, Trailer):

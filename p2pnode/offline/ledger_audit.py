@@ -7,9 +7,10 @@ from typing import BinaryIO
 
 from p2pnode.cli.endings import BadInput
 from p2pnode.genesis import GenesisError, open_genesis
-from p2pnode.offline.export_file import Entry, Header, RecordedFinal, read_frames
+from p2pnode.offline.export_file import Entry, Header, RecordedFinal, RecordedPage, read_frames
 from p2pnode.offline.findings import BadEntry
 from p2pnode.offline.progress import Progress, shown_progress
+from p2pnode.offline.recorded_state import compare_state
 from p2pnode.offline.replaying import Replay, Replayed
 from protocol.errors import Misuse
 from protocol.messages import Genesis, network_of
@@ -24,11 +25,13 @@ class Audit:
         genesis: Where the ledger starts; None when not even that could be read.
         replayed: What the ledger holds, up to the first thing wrong.
         first_bad: The first thing wrong.
+        entries_compared: How many entries of a state that the export claims were found right.
     """
 
     genesis: Genesis | None
     replayed: Replayed | None
     first_bad: BadEntry | None
+    entries_compared: int = 0
 
 
 def audit_ledger(path: Path, network: str = "") -> Audit:
@@ -70,6 +73,7 @@ class Auditor:
         self._progress = progress
         self._genesis: Genesis | None = None
         self._replay: Replay | None = None
+        self._compared = 0
 
     def run(self, network: str) -> Audit:
         """Audits to the end, or to the first thing wrong."""
@@ -79,7 +83,7 @@ class Auditor:
         except BadEntry as bad:
             first_bad = bad
         replayed = self._replay.summary() if self._replay else None
-        return Audit(self._genesis, replayed, first_bad)
+        return Audit(self._genesis, replayed, first_bad, self._compared)
 
     def _read(self, network: str) -> None:
         frames = read_frames(self._stream)
@@ -87,6 +91,7 @@ class Auditor:
         assert isinstance(header, Header), "the reader gives the header first"
         self._replay = replay = self._begin(header, network)
         last, entries = 0, 0
+        pages: list[bytes] = []
         for frame in frames:
             if isinstance(frame, RecordedFinal):
                 last = frame.index
@@ -94,7 +99,11 @@ class Auditor:
                 entries += 1
                 replay.take(entries, frame.raw)
                 self._progress.show(entries, self._stream.tell())
+            elif isinstance(frame, RecordedPage):
+                pages.append(frame.raw)
         replay.finish(last)
+        if pages:
+            self._compared = compare_state(entries, pages, replay.replica.state)
 
     def _begin(self, header: Header, network: str) -> Replay:
         try:

@@ -34,6 +34,9 @@ def build_parser() -> argparse.ArgumentParser:
     export = _added(commands, "export", "write a node's whole ledger into one file", _export)
     export.add_argument("--data-dir", metavar="DIR", type=Path, required=True, help="of the node")
     export.add_argument("--out", metavar="FILE", type=Path, required=True, help="what to write")
+    export.add_argument(
+        "--with-state", action="store_true", help="derive the state, and write all of its entries"
+    )
     audit = _added(commands, "audit", "derive all of an export again, trusting nobody", _audit)
     audit.add_argument("file", metavar="FILE", type=Path, help="what `export` wrote")
     audit.add_argument("--network", metavar="HASH", default="", help="which network it must be")
@@ -76,7 +79,11 @@ def _added(
 
 
 def _export(arguments: argparse.Namespace) -> int:
-    trailer = export_ledger(arguments.data_dir, arguments.out)
+    try:
+        trailer = export_ledger(arguments.data_dir, arguments.out, with_state=arguments.with_state)
+    except BadEntry as bad:
+        complain(f"the store is wrong, so no state follows from it: {bad}")
+        return Ending.FAILED
     _print(
         {
             "file": str(arguments.out),
@@ -158,6 +165,7 @@ def _show(audit: Audit, *, as_json: bool) -> int:
     if replayed is not None:
         record |= {
             "finals_compared": replayed.finals_compared,
+            "entries_compared": audit.entries_compared,
             "votes_agreeing": replayed.votes_agreeing,
             "votes_differing": replayed.votes_differing,
             "counts": dict(replayed.counts),

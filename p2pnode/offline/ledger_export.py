@@ -7,9 +7,17 @@ from pathlib import Path
 from typing import BinaryIO
 
 from p2pnode.cli.endings import BadInput, CannotWrite
-from p2pnode.offline.export_file import Entry, ExportWriter, Header, RecordedFinal, Trailer
+from p2pnode.offline.export_file import (
+    Entry,
+    ExportWriter,
+    Header,
+    RecordedFinal,
+    RecordedPage,
+    Trailer,
+)
 from p2pnode.offline.findings import Unreadable
 from p2pnode.offline.progress import shown_progress
+from p2pnode.offline.replaying import Replay
 from p2pnode.offline.store import Store, opened_store
 from p2pnode.storage import DamagedData
 from protocol.encoding import encode
@@ -17,12 +25,19 @@ from protocol.messages import network_of
 from protocol.units import Digest
 
 
-def export_ledger(folder: Path, out: Path) -> Trailer:
+def export_ledger(folder: Path, out: Path, *, with_state: bool = False) -> Trailer:
     """Writes all accepted blocks and recorded finals of a data folder into a file.
 
     The finals are read first: so the blocks, which may grow meanwhile, always suffice for them.
 
+    Args:
+        folder: The node's data.
+        out: What to write.
+        with_state: Writes every entry of the state after the last block, too. That takes as long
+            as an audit does, since the state is derived anew.
+
     Raises:
+        BadEntry: The store is wrong, so that no state follows from it.
         BadInput: The folder holds no node's data, or the file's folder does not exist.
         CannotWrite: The file cannot be written.
         Unreadable: The store is damaged, or lacks a block.
@@ -31,12 +46,12 @@ def export_ledger(folder: Path, out: Path) -> Trailer:
         raise BadInput(f"there is no folder {out.parent}: create it or change --out")
     try:
         with opened_store(folder) as store, _replaced(out) as stream:
-            return _write(store, stream)
+            return _write(store, stream, with_state=with_state)
     except DamagedData as damage:
         raise Unreadable(str(damage)) from damage
 
 
-def _write(store: Store, stream: BinaryIO) -> Trailer:
+def _write(store: Store, stream: BinaryIO, *, with_state: bool) -> Trailer:
     header = Header(network_of(store.genesis), encode(store.genesis))
     if store.journal.pruned():
         raise Unreadable(
@@ -46,6 +61,7 @@ def _write(store: Store, stream: BinaryIO) -> Trailer:
     writer = ExportWriter(stream, header)
     for final in _finals(store):
         writer.write(final)
+    replay = Replay(store.genesis, lambda _: None) if with_state else None
     with shown_progress("exporting") as progress:
         for sequence, block in store.journal.blocks():
             if sequence != writer.entries + 1:
@@ -54,7 +70,11 @@ def _write(store: Store, stream: BinaryIO) -> Trailer:
                     "from peers yet: export again later, or from another node"
                 )
             writer.write(Entry(block.raw))
+            if replay is not None:
+                replay.take(writer.entries, block.raw)
             progress.show(writer.entries, 0)
+    for page in replay.replica.state.encode_pages() if replay is not None else ():
+        writer.write(RecordedPage(page))
     return writer.finish()
 
 

@@ -115,6 +115,7 @@ def test_an_honest_export_is_audited_to_its_end(
             "commit_digest": last.digest.hex(),
             "state_digest": core.state.digest.hex(),
             "finals_compared": core.state.index,
+            "entries_compared": 0,
             "votes_agreeing": found["votes_agreeing"],
             "votes_differing": 0,
             "first_bad": None,
