@@ -17,6 +17,10 @@ GIFT: Final = 2_000 * CREDIT
 GIFTS_EACH: Final = 1
 """Per account and hour; the account is the peer's identity, so it cannot ask for others."""
 GIFTS_AN_HOUR: Final = 100
+"""To all accounts together, however many there are: keys cost nothing."""
+SHARE_AN_HOUR: Final = 100
+"""Nor more than this fraction (one part in so many) of what the faucet holds: a day of greed leaves
+most of it. One gift an hour is always allowed."""
 HOUR_SECONDS: Final = 3_600.0
 ASK_SECONDS: Final = 10.0
 
@@ -58,9 +62,14 @@ class Faucet:
                 del self._gifts[known]
         if len(self._gifts.get(account, ())) >= GIFTS_EACH:
             raise RequestRefused("this account was given credits within the last hour")
-        if sum(len(times) for times in self._gifts.values()) >= GIFTS_AN_HOUR:
-            raise RequestRefused("the faucet has given all that it may within an hour")
+        if sum(len(times) for times in self._gifts.values()) >= self._gifts_allowed():
+            raise RequestRefused("the faucet has given all that it may within an hour: ask later")
         self._gifts.setdefault(account, []).append(now)
+
+    def _gifts_allowed(self) -> int:
+        """How many gifts an hour all askers together may have, at what the faucet holds now."""
+        held = self._core.state.accounts.of(self._core.account).spendable
+        return max(1, min(GIFTS_AN_HOUR, held // (SHARE_AN_HOUR * GIFT)))
 
 
 async def ask_faucet(core: Core, network: Network) -> int:

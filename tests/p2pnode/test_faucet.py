@@ -5,12 +5,14 @@ from dataclasses import dataclass, field
 import pytest
 import trio
 import trio.testing
+from msgspec.structs import replace
 
 from p2pnode.faucet import (
     FAUCET_KIND,
     GIFT,
     GIFTS_AN_HOUR,
     HOUR_SECONDS,
+    SHARE_AN_HOUR,
     Faucet,
     ask_faucet,
 )
@@ -18,6 +20,7 @@ from p2pnode.interfaces import ControlError
 from p2pnode.network import RequestRefused
 from protocol import events as ev
 from protocol.core import Core
+from protocol.messages import Allocation
 from tests.p2pnode.fake_ports import FakeNetwork, lone_core, lone_genesis
 from tests.support.builders import account_id
 
@@ -40,12 +43,16 @@ class Purse:
         return b"operation"
 
 
-def opened(purse: Purse, holder: bytes = HOLDER) -> FakeNetwork:
-    """The network of a node that has the faucet open."""
+PLENTY = SHARE_AN_HOUR * GIFTS_AN_HOUR * GIFT
+
+
+def opened(purse: Purse, holder: bytes = HOLDER, held: int = PLENTY) -> FakeNetwork:
+    """The network of a node that has the faucet open, and what the faucet holds."""
     network = FakeNetwork(HOLDER)
-    Faucet(lone_core(lone_genesis(account_id(0) if holder == HOLDER else OTHER)), purse.give).serve(
-        network.port
-    )
+    genesis = lone_genesis(account_id(0) if holder == HOLDER else OTHER)
+    allocations = (Allocation(account_id(0), held), *genesis.allocations[1:])
+    core = lone_core(replace(genesis, allocations=allocations))
+    Faucet(core, purse.give).serve(network.port)
     return network
 
 
@@ -80,6 +87,28 @@ async def test_all_together_are_given_only_so_much_an_hour(
     await trio.sleep(HOUR_SECONDS)
     await ask(network)
     assert len(purse.given) == GIFTS_AN_HOUR + 1
+
+
+@pytest.mark.parametrize(
+    ("held", "gifts"),
+    [
+        (PLENTY - 1, GIFTS_AN_HOUR - 1),
+        (3 * SHARE_AN_HOUR * GIFT, 3),
+        (2 * SHARE_AN_HOUR * GIFT - 1, 1),
+        (GIFT, 1),
+    ],
+)
+async def test_new_keys_get_no_more_than_a_hundredth_of_the_faucet_in_an_hour(
+    held: int, gifts: int
+) -> None:
+    purse = Purse()
+    network = opened(purse, held=held)
+    for number in range(gifts):
+        await ask(network, bytes([number]) * 32)
+    for number in range(gifts, gifts + 5):
+        with pytest.raises(RequestRefused, match="all that it may within an hour"):
+            await ask(network, bytes([number]) * 32)
+    assert len(purse.given) == gifts
 
 
 async def test_a_gift_that_was_refused_does_not_count() -> None:
