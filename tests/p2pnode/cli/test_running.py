@@ -69,6 +69,7 @@ def test_views_print_text_for_people(run: Run) -> None:
     assert "processor" in run("devices")[1]
     assert run("jobs")[1].splitlines()[0].split() == ["id", "state"]
     balance = run("balance", PEER[:8])[1]
+    assert run("stake")[1] == run("balance")[1], "without an amount it moves nothing"
     assert "available  12.5\n" in balance
     assert "unbonding  amount 5, due_ms 10\n" in balance
 
