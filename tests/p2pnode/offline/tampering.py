@@ -40,6 +40,7 @@ from protocol.entries import (
     VALUE_BYTES_MAX,
     Kind,
 )
+from protocol.job.record import Job
 from protocol.messages import SignedBlock, StakeWithdrawal
 from protocol.parameters import minimal
 from protocol.snapshot import decode_pages, encode_pages
@@ -155,6 +156,11 @@ def _sooner(account: Account) -> Account:
     )
 
 
+def _drawn_backwards(job: Job) -> Job:
+    assert job.draw is not None, "the job has its executors"
+    return replace(job, draw=replace(job.draw, order=job.draw.order[::-1]))
+
+
 TAMPERINGS = (
     Tampering(
         "balance",
@@ -182,10 +188,7 @@ TAMPERINGS = (
         "lottery draw",
         "entry_differs",
         ": draw.order[0] is recorded as",
-        recorded(
-            JOB,
-            lambda job: replace(job, draw=replace(job.draw, order=job.draw.order[::-1])),  # type: ignore[type-var,union-attr]  # it was drawn
-        ),
+        recorded(JOB, _drawn_backwards),
     ),
     Tampering(
         "committee",
