@@ -259,8 +259,8 @@ class Interleaving:
             self.seen["told"] += 1
             self.seen["told after leaving"] += not before.staked and bool(before.slashable)
         self.seen["told too late"] += is_late
-        first = min((one.epoch for one in self.state._punishment.record().punished), default=0)
-        assert not self.punished or first >= self.epoch - 1, "what nobody can tell of is forgotten"
+        kept = [one.epoch for one in self.state._punishment.record().punished]
+        assert min(kept, default=self.epoch) >= self.epoch - 1, "the record stays small"
 
     def _check_kept(self, offence: Offence) -> None:
         if self.epoch <= offence.epoch + 1:
