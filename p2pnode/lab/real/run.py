@@ -48,6 +48,7 @@ from p2pnode.lab.real.timeline import FaultNote, Timeline
 from p2pnode.lab.real.watch import Watch, start_clock
 from p2pnode.lab.real.wires import Wires
 from p2pnode.lab.results import checks_to_json
+from p2pnode.lab.source import source_commit
 from p2pnode.lab.testnet import LabError, LabNetwork, load
 from p2pnode.storage import layout
 from protocol.simulator.checks import Check, Result
@@ -297,7 +298,7 @@ def _manifest(run: _Finished, played: Played) -> dict[str, object]:
         "scenario": scenario,
         "seed": scenario.seed,
         "version": __version__,
-        "commit": "",
+        "commit": source_commit(),
         "trace": "",
         "outcome": played.verdict.name.lower(),
         "checks": checks_to_json(played.checks),

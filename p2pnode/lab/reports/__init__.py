@@ -6,6 +6,7 @@
 together. Matplotlib is imported when a report is made, not before.
 """
 
+from p2pnode.lab.reports.compare_report import write_compare_report
 from p2pnode.lab.reports.curves import divergence_curve, finality_curves, index_curves
 from p2pnode.lab.reports.diagrams import dag_window, life_of_an_operation, link_map
 from p2pnode.lab.reports.report import write_report
@@ -18,6 +19,7 @@ __all__ = [
     "index_curves",
     "life_of_an_operation",
     "link_map",
+    "write_compare_report",
     "write_report",
     "write_sweep_report",
 ]

@@ -193,7 +193,8 @@ def _line(
             axes.plot([x, x], [low.time_ms, high.time_ms], color=colour, linewidth=1.0)
             end = "^" if high.is_beyond else "_"
             axes.plot(x, high.time_ms, end, color=colour, markersize=5, markerfacecolor="white")
-            axes.plot(x, low.time_ms, "_", color=colour, markersize=5)
+            end = "v" if low.is_beyond else "_"
+            axes.plot(x, low.time_ms, end, color=colour, markersize=5, markerfacecolor="white")
 
 
 def _x(point: tuple[float, Middle]) -> float:

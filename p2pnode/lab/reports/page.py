@@ -19,6 +19,7 @@ from p2pnode.lab.results.waiting import (
     provisional_gaps,
     stability,
 )
+from p2pnode.lab.source import version_text
 
 STYLE: Final = """
 :root { color-scheme: light; }
@@ -129,8 +130,7 @@ def origin(manifest: Mapping[str, object]) -> str:
             str(manifest.get("source")), "unknown source"
         )
     )
-    commit = str(manifest.get("commit", ""))
-    words.append(f"p2pnode {manifest.get('version', '')}{f' ({commit[:12]})' if commit else ''}")
+    words.append(version_text(manifest, manifest.get("version", "")))
     if manifest.get("trace"):
         words.append(f"trace {str(manifest['trace'])[:16]}")
     return " · ".join(words)

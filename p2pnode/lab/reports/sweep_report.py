@@ -1,6 +1,6 @@
 """Makes the page of a sweep from its rows: what came of each cell, and its measures in plots."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from html import escape
 from pathlib import Path
@@ -10,6 +10,7 @@ from p2pnode.lab.reports.cells import MEASURES, against, heat_map, spots_of, var
 from p2pnode.lab.reports.page import document, table
 from p2pnode.lab.reports.report import inline, write_page
 from p2pnode.lab.reports.style import Caption, drawing, save
+from p2pnode.lab.source import version_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -77,20 +78,23 @@ def origin(manifest: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> st
     """Says where rows come from: sweep, seeds and version."""
     plan = manifest.get("plan")
     plan = plan if isinstance(plan, Mapping) else {}
-    seeds = sorted({row["seed"] for row in rows})
-    told = ", ".join(map(str, seeds))
-    if len(seeds) > SEEDS_NAMED:
-        told = f"{seeds[0]} to {seeds[-1]} ({len(seeds)} of them)"
-    commit = str(manifest.get("commit", ""))
     return " · ".join(
         [
             str(plan.get("name", "")),
             f"{len(rows)} runs of {len({row['cell'] for row in rows})} cells",
-            f"seeds {told}",
+            f"seeds {seeds_text(row['seed'] for row in rows)}",
             "simulated",
-            f"p2pnode {plan.get('version', '')}{f' ({commit[:12]})' if commit else ''}",
+            version_text(manifest, plan.get("version", "")),
         ]
     )
+
+
+def seeds_text(seeds: Iterable[int]) -> str:
+    """Names seeds, or from which to which they go where there are many."""
+    every = sorted(set(seeds))
+    if len(every) > SEEDS_NAMED:
+        return f"{every[0]} to {every[-1]} ({len(every)} of them)"
+    return ", ".join(map(str, every))
 
 
 def _plots(

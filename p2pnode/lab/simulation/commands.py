@@ -20,7 +20,7 @@ from p2pnode.lab.results import BadFolder, MissingExtra, checks_to_json
 from p2pnode.lab.simulation import saying
 from p2pnode.lab.simulation.checks import warnings
 from p2pnode.lab.simulation.cluster import joined
-from p2pnode.lab.simulation.comparing import compare
+from p2pnode.lab.simulation.comparison import comparison
 from p2pnode.lab.simulation.folder import check_new_file, described_in, read_json
 from p2pnode.lab.simulation.library import (
     DRAWN,
@@ -165,20 +165,6 @@ def _sweep(arguments: argparse.Namespace) -> int:
     return ending
 
 
-def _compare(arguments: argparse.Namespace) -> int:
-    compared = compare(arguments.a, arguments.b)
-    if arguments.json:
-        outcomes = [{"a": a, "b": b, "pairs": count} for (a, b), count in compared.outcomes.items()]
-        differences = [_finite(asdict(one)) for one in compared.differences]
-        print_json(
-            {"differences": differences, "outcomes": outcomes, "unpaired": compared.unpaired}
-        )
-        return Ending.DONE
-    print_table(list(saying.comparison_table(compared)), "both sides measured nothing alike")
-    _say(saying.comparison_lines(compared))
-    return Ending.DONE
-
-
 def _replay(arguments: argparse.Namespace) -> int:
     described = described_in(arguments.folder)
     with shown_run(described.scenario) as progress:
@@ -293,14 +279,6 @@ def _again(arguments: argparse.Namespace, described: Described) -> str:
     return " ".join(words + ["--real-signatures"] * arguments.real_signatures)
 
 
-def _finite(record: dict[str, Any]) -> dict[str, Any]:
-    """Writes what is endless as JSON can: as a word."""
-    return {
-        key: saying.figure(one, later=True) if isinstance(one, float) and math.isinf(one) else one
-        for key, one in record.items()
-    }
-
-
 def _warn(described: Described) -> None:
     for sentence in warnings(described):
         complain(f"warning: {sentence}")
@@ -348,9 +326,10 @@ def _parser() -> argparse.ArgumentParser:
         "--dask", metavar="ADDRESS", help="of a scheduler, whose workers play instead"
     )
     many.add_argument("--hours", type=_span, default=HOURS_MAX, help="refuse to take longer")
-    both = _add(commands, "compare", _compare, "compare two runs, or two sweeps, pair by pair")
+    both = _add(commands, "compare", comparison, "compare two runs, or two sweeps, pair by pair")
     both.add_argument("a", metavar="A", type=Path)
     both.add_argument("b", metavar="B", type=Path)
+    both.add_argument("--out", metavar="DIR", type=Path, help="keep page, plots and figures there")
     again = _add(commands, "replay", _replay, "run again, and compare to the bit")
     again.add_argument("folder", metavar="DIR", type=Path)
     less = _add(commands, "shrink", _shrink, "make a failing run smaller")

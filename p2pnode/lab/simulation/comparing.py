@@ -8,19 +8,21 @@ import json
 import math
 import random
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from p2pnode.lab.results import SEEDS_MIN, Metric, Metrics, metrics_of, wait_of
 from p2pnode.lab.results.folder import MANIFEST, SUMMARY, UNENDED
 from p2pnode.lab.simulation.folder import read_json, read_manifest
 from p2pnode.lab.simulation.library import ScenarioError
-from p2pnode.lab.simulation.rows import SWEEP, check_metrics, read_rows
+from p2pnode.lab.simulation.rows import SWEEP, Row, check_metrics, read_rows
 
 Key = tuple[str, int]
 """A cell, by its changes, and a seed."""
+Both = tuple[Metric, Metric]
+"""One measure on both sides of a pair."""
 
 RESAMPLES: Final = 2_000
 DRAWS_MAX: Final = 2_000_000
@@ -45,6 +47,8 @@ class Difference:
             there are too few pairs to tell.
         high: Upper end.
         mean: Of the differences; None when any of them is infinite.
+        mean_low: Lower end of the mean's 95 % bootstrap interval; None without a mean, too.
+        mean_high: Upper end.
         never_a: Pairs in which it never happened in A only.
         never_b: The same in B only.
         never: The same in both, which counts as no difference.
@@ -59,6 +63,8 @@ class Difference:
     low: float | None
     high: float | None
     mean: float | None
+    mean_low: float | None
+    mean_high: float | None
     never_a: int
     never_b: int
     never: int
@@ -66,25 +72,44 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
+class Side:
+    """What one folder holds.
+
+    Attributes:
+        manifest: Of the sweep or the run, as it was written.
+        rows: Of a sweep by cell and seed; none of a run.
+    """
+
+    manifest: Mapping[str, Any]
+    rows: Mapping[Key, Row]
+    metrics: Mapping[Key, Metrics]
+    outcomes: Mapping[Key, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Compared:
     """Two sides, compared.
 
     Attributes:
+        keys: What both have, in the order of A.
         unpaired: Runs that only one side has.
         outcomes: How often each pair of outcomes came.
     """
 
+    a: Side
+    b: Side
+    keys: tuple[Key, ...]
     differences: tuple[Difference, ...]
     unpaired: int
     outcomes: Mapping[tuple[str, str], int]
 
-
-@dataclass(frozen=True, slots=True)
-class Side:
-    """What one folder holds."""
-
-    metrics: Mapping[Key, Metrics]
-    outcomes: Mapping[Key, str]
+    def pairs(self, metric: str) -> dict[Key, Both]:
+        """Take one measure of each pair of which both sides have it."""
+        return {
+            key: (self.a.metrics[key][metric], self.b.metrics[key][metric])
+            for key in self.keys
+            if metric in self.a.metrics[key] and metric in self.b.metrics[key]
+        }
 
 
 def compare(first: Path, second: Path) -> Compared:
@@ -94,7 +119,7 @@ def compare(first: Path, second: Path) -> Compared:
         ScenarioError: One holds neither, or they have no run in common.
     """
     a, b = read_side(first), read_side(second)
-    keys = [key for key in a.metrics if key in b.metrics]
+    keys = tuple(key for key in a.metrics if key in b.metrics)
     if not keys:
         raise ScenarioError(
             f"{first} and {second} have no cell and seed in common: nothing can be paired"
@@ -103,18 +128,12 @@ def compare(first: Path, second: Path) -> Compared:
     for key in keys:
         both = a.outcomes[key], b.outcomes[key]
         outcomes[both] = outcomes.get(both, 0) + 1
-    names = dict.fromkeys(name for key in keys for name in a.metrics[key])
-    found = []
-    for name in names:
-        pairs = [
-            (a.metrics[key][name], b.metrics[key][name])
-            for key in keys
-            if name in a.metrics[key] and name in b.metrics[key]
-        ]
-        if pairs:
-            found.append(difference(name, pairs))
     unpaired = len(a.metrics) + len(b.metrics) - 2 * len(keys)
-    return Compared(tuple(found), unpaired, outcomes)
+    bare = Compared(a, b, keys, (), unpaired, outcomes)
+    names = dict.fromkeys(name for key in keys for name in a.metrics[key])
+    paired = {name: tuple(bare.pairs(name).values()) for name in names}
+    found = tuple(difference(name, pairs) for name, pairs in paired.items() if pairs)
+    return Compared(a, b, keys, found, unpaired, outcomes)
 
 
 def read_side(folder: Path) -> Side:
@@ -129,6 +148,8 @@ def read_side(folder: Path) -> Side:
             for row in read_rows(folder)
         }
         return Side(
+            read_json(folder / SWEEP, "a sweep's folder"),
+            rows,
             {key: row["metrics"] for key, row in rows.items()},
             {key: row["outcome"] for key, row in rows.items()},
         )
@@ -145,7 +166,8 @@ def read_side(folder: Path) -> Side:
             f"the run in {folder} did not end: it is {manifest.get('state')}; run it again"
         )
     key = ("{}", seed)
-    return Side({key: _metrics_in(folder / SUMMARY)}, {key: str(manifest["outcome"])})
+    outcomes = {key: str(manifest["outcome"])}
+    return Side(manifest, {}, {key: _metrics_in(folder / SUMMARY)}, outcomes)
 
 
 def _metrics_in(path: Path) -> Metrics:
@@ -161,13 +183,16 @@ def _metrics_in(path: Path) -> Metrics:
     return metrics
 
 
-def difference(name: str, both: Sequence[tuple[Metric, Metric]]) -> Difference:
+def difference(name: str, both: Sequence[Both]) -> Difference:
     """Compare one measure over pairs of runs."""
     pairs = [(_ended(a), _ended(b)) for a, b in both]
     apart = [_apart(a, b) for a, b in pairs]
     resamples = min(RESAMPLES, DRAWS_MAX // len(pairs)) if len(pairs) >= PAIRS_MIN else 0
     low, high = interval(apart, resamples) if resamples else (None, None)
-    finite = all(map(math.isfinite, apart))
+    is_finite = all(map(math.isfinite, apart))
+    mean_low, mean_high = (
+        interval(apart, resamples, statistics.fmean) if resamples and is_finite else (None, None)
+    )
     return Difference(
         metric=name,
         pairs=len(pairs),
@@ -176,7 +201,9 @@ def difference(name: str, both: Sequence[tuple[Metric, Metric]]) -> Difference:
         median=statistics.median_low(apart),
         low=low,
         high=high,
-        mean=statistics.fmean(apart) if finite else None,
+        mean=statistics.fmean(apart) if is_finite else None,
+        mean_low=mean_low,
+        mean_high=mean_high,
         never_a=sum(a is None and b is not None for a, b in pairs),
         never_b=sum(b is None and a is not None for a, b in pairs),
         never=sum(a is None and b is None for a, b in pairs),
@@ -184,13 +211,20 @@ def difference(name: str, both: Sequence[tuple[Metric, Metric]]) -> Difference:
     )
 
 
-def interval(values: Sequence[float], resamples: int) -> tuple[float, float]:
-    """Draw the 95 % bootstrap interval of a median; the same one each time."""
+def apart_of(both: Both) -> float:
+    """Subtract A from B in one pair; infinite where it never happened on one side only."""
+    return _apart(_ended(both[0]), _ended(both[1]))
+
+
+def interval(
+    values: Sequence[float],
+    resamples: int,
+    middle: Callable[[Sequence[float]], float] = statistics.median_low,
+) -> tuple[float, float]:
+    """Draw the 95 % bootstrap interval of a median or another middle; the same one each time."""
     source = random.Random(DRAW_SEED)  # noqa: S311  an estimate, no secret
-    medians = sorted(
-        statistics.median_low(source.choices(values, k=len(values))) for _ in range(resamples)
-    )
-    return medians[int(LOW * (resamples - 1))], medians[math.ceil(HIGH * (resamples - 1))]
+    middles = sorted(middle(source.choices(values, k=len(values))) for _ in range(resamples))
+    return middles[int(LOW * (resamples - 1))], middles[math.ceil(HIGH * (resamples - 1))]
 
 
 def _ended(metric: Metric) -> float | None:

@@ -20,6 +20,7 @@ from p2pnode.lab.simulation.checks import check_runnable
 from p2pnode.lab.simulation.library import ScenarioError, complaint
 from p2pnode.lab.simulation.scenario_file import Described, document_of, read_described
 from p2pnode.lab.simulation.schema import Misread
+from p2pnode.lab.source import source_commit
 from p2pnode.toml_text import TomlText
 
 TRACE: Final = "trace.jsonl.gz"
@@ -34,6 +35,7 @@ def new_manifest(described: Described, *, real_signatures: bool) -> dict[str, An
         "source": "simulator",
         "state": RUNNING,
         "version": p2pnode.__version__,
+        "commit": source_commit(),
         "python": platform.python_version(),
         "seed": described.scenario.seed,
         "signatures": "real" if real_signatures else "stand-in",

@@ -98,8 +98,9 @@ def comparison_table(compared: Compared) -> Iterator[Mapping[str, object]]:
             "a": figure(one.a),
             "b": figure(one.b),
             "difference": figure(one.median, later=True),
-            "interval": _interval(one),
+            "interval": _interval(one.low, one.high),
             "mean": "-" if one.mean is None else figure(one.mean),
+            "its interval": _interval(one.mean_low, one.mean_high),
             "never": _never(one),
         }
 
@@ -108,12 +109,18 @@ def comparison_lines(compared: Compared) -> Iterator[str]:
     """Say what the table cannot."""
     for (a, b), count in sorted(compared.outcomes.items()):
         yield f"{count} pairs: {a} in A, {b} in B"
+    yield from comparison_notes(compared)
+
+
+def comparison_notes(compared: Compared) -> Iterator[str]:
+    """Say how the table of measures is meant."""
     if compared.unpaired:
         yield f"{compared.unpaired} runs are on one side only, and left out"
     resamples = min((one.resamples for one in compared.differences), default=0)
     yield "differences are B less A, medians over pairs; what never happened counts as endless"
     yield (
-        f"intervals: 95 %, bootstrap with {resamples} resamples or more"
+        f"intervals: 95 %, bootstrap with {resamples} resamples or more; of twenty "
+        "intervals, one misses by chance"
         if resamples
         else f"no intervals: {PAIRS_MIN} pairs are the least to tell"
     )
@@ -143,10 +150,10 @@ def figure(value: float, *, later: bool = False) -> str:
     return f"{value:.4g}" if abs(value) < 1_000 else f"{value:.0f}"
 
 
-def _interval(one: Difference) -> str:
-    if one.low is None or one.high is None:
+def _interval(low: float | None, high: float | None) -> str:
+    if low is None or high is None:
         return "-"
-    return f"{figure(one.low, later=True)} to {figure(one.high, later=True)}"
+    return f"{figure(low, later=True)} to {figure(high, later=True)}"
 
 
 def _never(one: Difference) -> str:

@@ -36,6 +36,7 @@ from p2pnode.lab.simulation.row_file import write_csv
 from p2pnode.lab.simulation.rows import ROWS, SWEEP, Row, whole_rows
 from p2pnode.lab.simulation.scenario_file import Described
 from p2pnode.lab.simulation.sweep_file import Cell, Sweep
+from p2pnode.lab.source import source_commit
 from protocol.simulator.checks import Result
 from protocol.simulator.run import Outcome
 
@@ -90,19 +91,17 @@ def run_sweep(sweep: Sweep, folder: Path, means: Means | None = None) -> list[Ro
     """
     means = means or Means()
     manifest = _open_folder(sweep, folder, means)
-    with _locked_rows(folder) as file, _kept(folder, manifest):
+    with _locked_rows(folder) as file:
         rows = _read_rows(file)
         done = {(row["cell"], row["seed"]) for row in rows}
         missing = [(cell, seed) for cell, seed in sweep.runs if (cell.number, seed) not in done]
-        check_room(folder, len(missing))
-        with _executor(means) as executor:
-            for row in _results(executor, missing, means):
-                file.write(json.dumps(row) + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-                rows.append(row)
-        rows.sort(key=lambda row: (row["cell"], row["seed"]))
-        write_csv(folder / ROWS_CSV, rows)
+        if missing:
+            manifest["commits"] = list(dict.fromkeys([*manifest["commits"], source_commit()]))
+        with _kept(folder, manifest):
+            check_room(folder, len(missing))
+            rows += _played(file, missing, means)
+            rows.sort(key=lambda row: (row["cell"], row["seed"]))
+            write_csv(folder / ROWS_CSV, rows)
     return rows
 
 
@@ -153,12 +152,31 @@ def _open_folder(sweep: Sweep, folder: Path, means: Means) -> dict[str, Any]:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ScenarioError(f"{folder}: {error.strerror}: name another folder") from error
+    commits: object = []
     if (folder / SWEEP).exists():
-        if read_json(folder / SWEEP, "a sweep's folder").get("plan") != plan:
+        before = read_json(folder / SWEEP, "a sweep's folder")
+        if before.get("plan") != plan:
             raise ScenarioError(f"{folder} holds another sweep: name another folder")
+        commits = before.get("commits")
     elif any(not path.name.endswith(PARTIAL) for path in folder.iterdir()):
         raise ScenarioError(f"{folder} holds something else: name an empty folder")
-    return {"schema_version": SCHEMA_VERSION, "kind": "sweep", "state": RUNNING, "plan": plan}
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "kind": "sweep",
+        "state": RUNNING,
+        "commits": [*map(str, commits)] if isinstance(commits, list) else [],
+        "plan": plan,
+    }
+
+
+def _played(file: IO[str], missing: list[tuple[Cell, int]], means: Means) -> Iterator[Row]:
+    """Yields each row once it is on the disk."""
+    with _executor(means) as executor:
+        for row in _results(executor, missing, means):
+            file.write(json.dumps(row) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+            yield row
 
 
 @contextmanager

@@ -10,28 +10,21 @@ from p2pnode.lab.simulation.library import ScenarioError, load_scenario
 from p2pnode.lab.simulation.playing import run_into
 from p2pnode.lab.simulation.saying import comparison_lines, comparison_table
 from tests.p2pnode.lab.results.builders import played
+from tests.p2pnode.lab.simulation.builders import write_sweep
 
 
-def write_sweep(folder: Path, values: dict[int, object], outcome: str = "pass") -> Path:
-    folder.mkdir()
-    (folder / "sweep.json").write_text("{}")
+def sweep(folder: Path, values: dict[int, object], outcome: str = "pass") -> Path:
     rows = [
         {
             "cell": 0,
             "changes": {"x": 1},
             "seed": seed,
             "outcome": outcome,
-            "as_expected": True,
-            "broken": [],
-            "unknown": [],
-            "trace": "00",
-            "wall_ms": 1,
             "metrics": {"wait_ms": value, "commits": 5},
         }
         for seed, value in values.items()
     ]
-    (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return folder
+    return write_sweep(folder, rows, {})
 
 
 def test_differences_are_taken_pair_by_pair() -> None:
@@ -49,6 +42,19 @@ def test_an_interval_covers_the_median_and_is_the_same_each_time() -> None:
     assert difference("wait_ms", pairs) == found
 
 
+def test_the_mean_has_an_interval_of_its_own_where_every_pair_ended() -> None:
+    pairs: list[tuple[Metric, Metric]] = [(0, 0)] * 8 + [(0, 5), (0, 5)]
+    found = difference("double_executions", pairs)
+    assert (found.median, found.low, found.high, found.mean) == (0, 0, 0, 1)
+    assert found.mean_low is not None
+    assert found.mean_high is not None
+    assert 0 <= found.mean_low < 1 < found.mean_high <= 4
+    ended = difference("wait_ms", [*pairs, (1, {"beyond_ms": 9.0})])
+    assert (ended.mean, ended.mean_low, ended.mean_high) == (None, None, None)
+    few = difference("double_executions", pairs[-2:])
+    assert (few.mean, few.mean_low, few.mean_high) == (5, None, None)
+
+
 def test_what_never_happened_is_marked_and_moves_the_median() -> None:
     late = {"beyond_ms": 9.0}
     pairs: list[tuple[Metric, Metric]] = [(1, late)] * 4 + [(late, 1), (late, late), (1, 2)]
@@ -59,8 +65,8 @@ def test_what_never_happened_is_marked_and_moves_the_median() -> None:
 
 
 def test_two_sweeps_are_paired_by_cell_and_seed(tmp_path: Path) -> None:
-    a = write_sweep(tmp_path / "a", {1: 5, 2: 6, 3: 7, 9: 1})
-    b = write_sweep(tmp_path / "b", {1: 15, 2: 16, 3: {"beyond_ms": 9}}, "liveness")
+    a = sweep(tmp_path / "a", {1: 5, 2: 6, 3: 7, 9: 1})
+    b = sweep(tmp_path / "b", {1: 15, 2: 16, 3: {"beyond_ms": 9}}, "liveness")
     compared = compare(a, b)
     assert compared.unpaired == 1
     assert compared.outcomes == {("pass", "liveness"): 3}
@@ -74,6 +80,7 @@ def test_two_sweeps_are_paired_by_cell_and_seed(tmp_path: Path) -> None:
         "difference": "10",
         "interval": "-",
         "mean": "-",
+        "its interval": "-",
         "never": "0 in A, 1 in B, 0 in both",
     }
     said = list(comparison_lines(compared))
@@ -97,9 +104,9 @@ def test_a_run_is_compared_with_the_same_seed_without_the_fault(tmp_path: Path) 
 
 
 def test_folders_without_anything_in_common_are_refused(tmp_path: Path) -> None:
-    a = write_sweep(tmp_path / "a", {1: 5})
+    a = sweep(tmp_path / "a", {1: 5})
     with pytest.raises(ScenarioError, match="nothing can be paired"):
-        compare(a, write_sweep(tmp_path / "b", {2: 5}))
+        compare(a, sweep(tmp_path / "b", {2: 5}))
     with pytest.raises(ScenarioError, match="holds neither a sweep nor a run"):
         compare(a, tmp_path)
 

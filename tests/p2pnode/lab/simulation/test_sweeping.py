@@ -2,11 +2,13 @@ import json
 import shutil
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
+from p2pnode.lab.simulation import sweeping
 from p2pnode.lab.simulation.library import ScenarioError
 from p2pnode.lab.simulation.rows import Row, read_rows
 from p2pnode.lab.simulation.sweep_file import Sweep, read_sweep
@@ -93,6 +95,24 @@ def test_an_interrupted_sweep_goes_on_with_what_is_missing(tmp_path: Path) -> No
     assert sorted(keys(read_rows(out))) == keys(rows)
     assert keys(rows) == [(0, 1), (0, 2), (1, 1), (1, 2)]
     assert state(out) == "complete"
+
+
+def test_a_sweep_names_each_commit_that_played_its_runs_and_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+
+    def commits(now: str, stop_after: int) -> list[str]:
+        monkeypatch.setattr(sweeping, "source_commit", lambda: now)
+        with suppress(KeyboardInterrupt):
+            run_sweep(sweep(tmp_path), out, means(AtOnce(stop_after)))
+        return list(json.loads((out / "sweep.json").read_text())["commits"])
+
+    assert commits("first", 2) == ["first"]
+    assert commits("first", 1) == ["first"]
+    assert commits("second", 9) == ["first", "second"]
+    assert state(out) == "complete"
+    assert commits("third", 9) == ["first", "second"]
 
 
 def test_a_folder_of_another_sweep_or_of_other_things_is_left_alone(tmp_path: Path) -> None:
