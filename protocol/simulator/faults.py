@@ -35,6 +35,9 @@ from protocol.simulator.scenario import (
 )
 from protocol.simulator.world import World
 
+TWINS = "twins"
+"""Stands for a second node with the keys of the first, among what goes wrong."""
+
 LinkFault = Partition | Cut | SlowLink | Clog | LossBurst | DuplicateBurst | ReorderBurst
 NodeFault = Crash | Pause | ClockJump | StoreFailure | TornWrite | StaleDisk
 
@@ -102,7 +105,7 @@ class FaultPlan:
             found.append(Bite(behaviour.value, mischief.count(behaviour, node)))
         for number, original in enumerate(scenario.twins, start=scenario.originals):
             both_signed = min(nodes[original].disk.signed, nodes[number].disk.signed)
-            found.append(Bite("twins", both_signed))
+            found.append(Bite(TWINS, both_signed))
         if any(scenario.skews_ns):
             skews = zip(scenario.skews_ns, nodes, strict=False)
             found.append(Bite("skew", sum(node.disk.signed for skew, node in skews if skew)))

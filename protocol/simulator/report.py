@@ -44,7 +44,7 @@ def outcome_lines(outcome: Outcome, command: str) -> Iterator[str]:
         f"ended at {counts.ended_ns // MILLISECOND} ms, trace {outcome.trace[:16]}"
     )
     for bite in outcome.bites:
-        yield f"  {bite.kind}: {f'bit {bite.count} times' if bite.count else 'never bit'}"
+        yield f"  {bite.kind}: {_times(bite.count)}"
     width = max((len(check.name) for check in outcome.checks), default=0)
     for check in outcome.checks:
         yield f"  {check.name:{width}}  {check.result.value:7}  {check.reason}".rstrip()
@@ -141,9 +141,28 @@ def _told(value: object, silent: Sequence[str] = ()) -> str:
     for field in fields(value):
         part = getattr(value, field.name)
         if field.name not in silent and part != field.default:
-            text = f"({_told(part)})" if is_dataclass(part) else _told(part)
-            told.append(f"{field.name} {text}")
+            told.append(f"{field.name} {_part(field.name, part)}")
     return ", ".join(told) or "as usual"
+
+
+def _part(name: str, part: object) -> str:
+    """Writes groups and links as a file has them."""
+    if is_dataclass(part):
+        return f"({_told(part)})"
+    if not isinstance(part, tuple):
+        return _told(part)
+    inner, outer = (">", " ") if name == "pairs" else (",", " | ")
+    return outer.join(_joined(one, inner) for one in part)
+
+
+def _joined(one: object, sign: str) -> str:
+    return sign.join(map(str, one)) if isinstance(one, tuple) else str(one)
+
+
+def _times(count: int) -> str:
+    if not count:
+        return "never bit"
+    return "bit once" if count == 1 else f"bit {count} times"
 
 
 def _list(numbers: Iterator[int] | Sequence[int]) -> str:

@@ -3,10 +3,11 @@
 Everything that comes from data is escaped; the plots are SVG that was drawn here.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from typing import Final
 
+from p2pnode.lab.reports.fault_words import measure_text, whom_text
 from p2pnode.lab.reports.words import quantile_text, seconds, side_name, story
 from p2pnode.lab.results.ledgers import carriage, dag_width, divergence, stale_blocks
 from p2pnode.lab.results.reading import Reading
@@ -20,6 +21,7 @@ from p2pnode.lab.results.waiting import (
     stability,
 )
 from p2pnode.lab.source import version_text
+from protocol.job.record import Ending
 
 STYLE: Final = """
 :root { color-scheme: light; }
@@ -66,12 +68,14 @@ def page(
         f"<h1>{escape(name)}</h1>",
         f'<p class="origin">{escape(origin(manifest))}</p>',
         f'<p><span class="outcome {escape(outcome, quote=True)}">{escape(outcome)}</span></p>',
+        *_about(manifest),
         *(f"<p>{escape(sentence)}</p>" for sentence in story(reading, outcome)),
+        _unexpected(manifest),
         _dropped(manifest),
         _violations(manifest),
         _promises(manifest),
         "<h2>Faults</h2>",
-        _faults(reading),
+        _faults(reading, is_simulated=manifest.get("source") == "simulator"),
         "<h2>Requests</h2>",
         _requests(reading),
         "<h2>Figures</h2>",
@@ -136,6 +140,28 @@ def origin(manifest: Mapping[str, object]) -> str:
     return " · ".join(words)
 
 
+def _about(manifest: Mapping[str, object]) -> Iterator[str]:
+    """Takes over what the scenario says of itself, and of what is expected."""
+    scenario = manifest.get("scenario")
+    about = scenario.get("about") if isinstance(scenario, Mapping) else None
+    if isinstance(about, str) and about.strip():
+        yield f"<p><em>{escape(' '.join(about.split()))}</em></p>"
+
+
+def _unexpected(manifest: Mapping[str, object]) -> str:
+    """Says whether the outcome is what the scenario's file expects, where that was looked at."""
+    as_expected, scenario = manifest.get("as_expected"), manifest.get("scenario")
+    if not isinstance(as_expected, bool) or not isinstance(scenario, Mapping):
+        return ""
+    expect = scenario.get("expect")
+    named = expect if isinstance(expect, Mapping) else {}
+    expected, invariant = named.get("outcome", "pass"), named.get("invariant")
+    expected = f"{expected} of {invariant}" if invariant else expected
+    if as_expected:
+        return f"<p>The scenario expects this outcome: {escape(str(expected))}.</p>"
+    return f"<p><strong>The scenario expects another outcome: {escape(str(expected))}.</strong></p>"
+
+
 def _dropped(manifest: Mapping[str, object]) -> str:
     """Warns where the tables are not whole."""
     found = manifest.get("dropped")
@@ -179,21 +205,20 @@ def _node(number: object) -> str:
     return "several" if number == -1 else str(number)
 
 
-def _faults(reading: Reading) -> str:
+def _faults(reading: Reading, *, is_simulated: bool) -> str:
     if not reading.faults:
         return "<p>None was planned.</p>"
     rows = []
     for fault in reading.faults:
-        whom = " | ".join(", ".join(map(str, side)) for side in fault.sides)
-        whom = whom or ", ".join(map(str, fault.nodes)) or "all links"
         begin, end = fault.begin_ms, fault.end_ms
         span = "whole run" if begin is None or end is None else f"{seconds(begin)} – {seconds(end)}"
-        rows.append((fault.kind, whom, span, "yes" if fault.count else "no", f"{fault.count:,}"))
+        effect = measure_text(fault) if is_simulated else f"{fault.count:,}"
+        rows.append((fault.kind, whom_text(fault), span, effect))
     note = (
-        '<p class="note">A fault without effect proves nothing. The measure is the fault\'s own: '
-        "messages that met a cut, messages lost, rounds forgotten, events that piled up.</p>"
+        '<p class="note">A fault without effect proves nothing. The effect is in the fault\'s own '
+        "measure, and two kinds of fault cannot be compared by it.</p>"
     )
-    return table(("fault", "nodes", "when", "took effect", "measure"), rows, numbers=(4,)) + note
+    return table(("fault", "whom", "when", "effect"), rows, numbers=(3,)) + note
 
 
 def _requests(reading: Reading) -> str:
@@ -278,9 +303,15 @@ def _jobs(reading: Reading) -> str:
         ]
         took = seconds(ends[0] - opened) if ends and opened is not None else "not ended"
         drawn = ", ".join(map(str, job.executors)) or "–"
-        rows.append((job.identifier[:12], job.phase, job.ending or "–", drawn, took))
+        rows.append((job.identifier[:12], job.phase, _why(job.ending), drawn, took))
     heads = ("job", "phase at the end", "why", "nodes drawn", "opened to ended")
     return table(heads, rows, numbers=(4,))
+
+
+def _why(ending: str) -> str:
+    """Says why a job ended, by the protocol's own sentence."""
+    known = Ending.__members__.get(ending.upper())
+    return known.value if known is not None else ending or "–"
 
 
 def _payments(reading: Reading, manifest: Mapping[str, object]) -> str:

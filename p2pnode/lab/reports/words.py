@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from p2pnode.lab.reports.fault_words import counted, happened
 from p2pnode.lab.results.reading import Fault, Reading, Side
 from p2pnode.lab.results.recovery import recovery
 from p2pnode.lab.results.survival import Quantile, Wait, summarise
@@ -51,42 +52,25 @@ def story(reading: Reading, outcome: str) -> Iterator[str]:
     waits = summarise(finality_waits(reading))
     yield (
         f"{len(reading.nodes)} honest nodes ran for {seconds(reading.ended_ms)}. Users asked for "
-        f"{_count(requests.attempted, 'operation')}; the nodes that were asked accepted "
+        f"{counted(requests.attempted, 'operation')}; the nodes that were asked accepted "
         f"{requests.seen} and saw {requests.final} of them final, half within "
         f"{quantile_text(waits.p50)}."
     )
-    timed = [fault for fault in reading.faults if fault.begin_ms is not None]
-    if len(timed) <= MANY_FAULTS:
-        yield from map(fault_text, timed)
+    if len(reading.faults) <= MANY_FAULTS:
+        yield from map(fault_text, reading.faults)
     else:
-        yield f"{len(timed)} faults were planned; {_bitten(timed)} of them took effect."
+        bitten = sum(fault.count > 0 for fault in reading.faults)
+        yield f"{len(reading.faults)} faults were planned; {bitten} of them took effect."
     yield from _during(reading)
     yield from _after(reading)
 
 
 def fault_text(fault: Fault) -> str:
     """Tells of one fault."""
-    if fault.sides:
-        parted = " | ".join(", ".join(map(str, side)) for side in fault.sides)
-        what = f"the network was split into {parted}"
-    elif fault.cut_links:
-        what = f"nothing passed over {_count(len(fault.cut_links), 'directed link')}"
-    elif fault.nodes:
-        what = f"{fault.kind} at node {', '.join(map(str, fault.nodes))}"
-    else:
-        what = f"{fault.kind} on all links"
-    effect = f"it took effect (measure {fault.count})" if fault.count else "it had no effect"
+    effect = "" if fault.count else "; it had no effect"
     if fault.begin_ms is None or fault.end_ms is None:
-        return f"For the whole run: {what}; {effect}."
-    return f"From {seconds(fault.begin_ms)} to {seconds(fault.end_ms)} {what}; {effect}."
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number} {thing}{'' if number == 1 else 's'}"
-
-
-def _bitten(faults: list[Fault]) -> int:
-    return sum(fault.count > 0 for fault in faults)
+        return f"For the whole run, {happened(fault)}{effect}."
+    return f"From {seconds(fault.begin_ms)} to {seconds(fault.end_ms)}, {happened(fault)}{effect}."
 
 
 def _during(reading: Reading) -> Iterator[str]:
@@ -96,8 +80,9 @@ def _during(reading: Reading) -> Iterator[str]:
         answered = availability(reading, side, "during")
         if answered.attempted:
             yield (
-                f"While faults were at work, {side_name(reading, side)} was asked for "
-                f"{_count(answered.attempted, 'operation')}: {answered.seen} accepted and "
+                f"While faults were at work, {side_name(reading, side)} "
+                f"{'were' if len(reading.sides) == 1 else 'was'} asked for "
+                f"{counted(answered.attempted, 'operation')}: {answered.seen} accepted and "
                 f"{answered.final} final within two seconds."
             )
 

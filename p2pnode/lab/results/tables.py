@@ -15,7 +15,7 @@ from p2pnode.lab.results.notes import OperationNote, RequestNote
 from p2pnode.lab.results.schema import Cell, Tables, check_tables, table_of
 from p2pnode.lab.results.series_table import series_rows
 from p2pnode.lab.results.times import known_ms, middle, to_ms
-from protocol.simulator.faults import Bite, FaultRecord
+from protocol.simulator.faults import TWINS, Bite, FaultRecord
 from protocol.simulator.network import Pair
 from protocol.simulator.run import Outcome
 from protocol.simulator.scenario import Cut, Partition
@@ -244,10 +244,14 @@ def _fault_rows(collector: Collector, end: End) -> Iterator[Row]:
         count = record.count
         yield record.kind, _words(record.nodes), sides, cut, *span, count, count > 0
     behaviours = list(scenario.behaviours)
+    twins = list(enumerate(scenario.twins, start=scenario.originals))
     for bite in end.bites[len(end.faults) :]:
         nodes = ""
         if behaviours and behaviours[0][1].value == bite.kind:
             nodes = str(behaviours.pop(0)[0])
+        elif twins and bite.kind == TWINS:
+            copy, original = twins.pop(0)
+            nodes = _words((original, copy))
         yield bite.kind, nodes, "", "", None, None, bite.count, bite.count > 0
 
 

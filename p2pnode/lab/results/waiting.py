@@ -1,6 +1,7 @@
 """How long operations took, and how many got anywhere: one function for each figure.
 
-Requests are what users asked for; the duties of nodes (bids, commitments, reveals) are left out.
+Requests are what users asked honest nodes for; the duties of nodes (bids, commitments, reveals) are
+left out, and so is what dishonest nodes do for themselves, since nobody tells what they saw of it.
 A request belongs to the side that the asked node is on, and to the part of the run, before, during
 or after the faults, in which it was asked for.
 """
@@ -52,7 +53,7 @@ class Stability:
 
 
 def requests(reading: Reading, side: Side | None = None, part: str = "") -> Iterator[Operation]:
-    """Yields what users asked for on one side and in one part of the run.
+    """Yields what users asked honest nodes for on one side and in one part of the run.
 
     Args:
         reading: The run.
@@ -64,6 +65,8 @@ def requests(reading: Reading, side: Side | None = None, part: str = "") -> Iter
         if not operation.is_request or operation.begun_ms is None:
             continue
         if side is not None and operation.asker not in side:
+            continue
+        if operation.asker is not None and operation.asker not in reading.nodes:
             continue
         if part and window is not None and window.part(operation.begun_ms) != part:
             continue

@@ -53,7 +53,7 @@ def test_what_is_set_is_said() -> None:
     fault = scenario.faults[0]
     start, end = fault.start_ns // MILLISECOND, fault.end_ns // MILLISECOND
     (told,) = (line for line in said if line.startswith("  fault: "))
-    assert told == f"  fault: Partition from {start} to {end} ms, groups ((0, 1, 2), (3, 4))"
+    assert told == f"  fault: Partition from {start} to {end} ms, groups 0,1,2 | 3,4"
 
 
 def test_every_promise_has_a_line_with_what_the_run_says_of_it() -> None:

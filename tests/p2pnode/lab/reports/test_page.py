@@ -42,6 +42,8 @@ def test_everything_that_comes_from_data_is_escaped() -> None:
         "checks": [{"name": EVIL, "result": EVIL, "reason": EVIL}],
         "violations": [{"invariant": EVIL, "node": EVIL, "detail": EVIL}],
         "rewards": {"without_faults": {"earned_microcredits": {EVIL: 1}}},
+        "scenario": {"about": EVIL, "expect": {"outcome": EVIL}},
+        "as_expected": False,
     }
     run = reading(
         faults=[{"kind": EVIL, "count": 1}],
@@ -60,11 +62,31 @@ def test_a_page_tells_what_was_broken_and_who_was_paid() -> None:
     assert "<td>lottery</td><td>unknown</td><td>nobody was drawn</td>" in text
     assert "Held: own_slot. Unknown:" in text
     assert "<td>own_slot" not in text
-    assert "<td>Partition</td><td>0 | 1</td><td>1.00 s – 2.00 s</td><td>yes</td>" in text
-    assert "<td>abababababab</td><td>settled</td><td>accepted</td><td>1, 0</td>" in text
+    effect = '<td class="number">3 messages met the cut</td>'
+    assert f"<td>Partition</td><td>0 | 1</td><td>1.00 s – 2.00 s</td>{effect}" in text
+    why = "a result reached the tolerated error"
+    assert f"<td>abababababab</td><td>settled</td><td>{why}</td><td>1, 0</td>" in text
     assert '<td class="number">2.50 s</td>' in text
     assert '<td>1</td><td class="number">1.500000</td>' in text
     assert "<figure><svg></svg><figcaption>About this plot.</figcaption></figure>" in text
+
+
+def test_a_page_says_what_its_scenario_is_about_and_expects() -> None:
+    scenario = {
+        "about": "Cut for\na second.",
+        "expect": {"outcome": "safety", "invariant": "agreement"},
+    }
+    text = page({**MANIFEST, "scenario": scenario, "as_expected": True}, RUN, [])
+    assert "<p><em>Cut for a second.</em></p>" in text
+    assert "<p>The scenario expects this outcome: safety of agreement.</p>" in text
+    unlike = page({**MANIFEST, "scenario": {}, "as_expected": False}, RUN, [])
+    assert "<p><strong>The scenario expects another outcome: pass.</strong></p>" in unlike
+    assert "The scenario expects" not in page(MANIFEST, RUN, [])
+
+
+def test_real_processes_have_bare_measures() -> None:
+    text = page({**MANIFEST, "source": "processes"}, RUN, [])
+    assert '<td>1.00 s – 2.00 s</td><td class="number">3</td>' in text
 
 
 def test_figures_that_nobody_measured_are_not_zero() -> None:

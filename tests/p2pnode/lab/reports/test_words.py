@@ -18,7 +18,7 @@ def test_a_run_is_told_from_start_to_recovery() -> None:
         "Passed: no promise was broken, and every fault that was planned took effect.",
         "2 honest nodes ran for 10.00 s. Users asked for 2 operations; the nodes that "
         "were asked accepted 2 and saw 2 of them final, half within 0.40 s.",
-        "From 1.00 s to 2.00 s the network was split into 0 | 1; it took effect (measure 3).",
+        "From 1.00 s to 2.00 s, the network was split into 0 | 1.",
         "While faults were at work, side {1} was asked for 1 operation: 1 accepted and 0 final "
         "within two seconds.",
         "After the last fault, every node had a new final commit within > 8.00 s, all earlier "
@@ -34,19 +34,27 @@ def test_many_faults_are_counted() -> None:
     )
 
 
-def test_every_kind_of_fault_has_a_sentence() -> None:
-    faults = (
-        Fault("Cut", (0, 1), (), ((0, 1),), 0.0, 500.0, 0),
-        Fault("Crash", (3,), (), (), 0.0, 500.0, 1),
-        Fault("LossBurst", (), (), (), 0.0, 500.0, 9),
-        Fault("lying", (1,), (), (), None, None, 2),
-    )
-    assert [fault_text(fault) for fault in faults] == [
-        "From 0.00 s to 0.50 s nothing passed over 1 directed link; it had no effect.",
-        "From 0.00 s to 0.50 s Crash at node 3; it took effect (measure 1).",
-        "From 0.00 s to 0.50 s LossBurst on all links; it took effect (measure 9).",
-        "For the whole run: lying at node 1; it took effect (measure 2).",
+def test_dishonesty_is_told_like_a_fault_and_one_group_is_many_nodes() -> None:
+    lying = {"kind": "lying", "nodes": "1", "begin_ms": None, "end_ms": None, "count": 2}
+    crash = {"kind": "Crash", "nodes": "0", "begin_ms": 1.0, "end_ms": 5_000.0, "count": 1}
+    asked = operation("a", 1, 500.0, {1: 900.0})
+    told = list(story(reading(faults=[lying, crash], operations=asked), "pass"))
+    assert told[2:5] == [
+        "For the whole run, node 1 was lying.",
+        "From 0.00 s to 5.00 s, node 0 was down, without what it had not made durable.",
+        "While faults were at work, all nodes were asked for 1 operation: 1 accepted and 1 final "
+        "within two seconds.",
     ]
+
+
+def test_a_fault_has_a_sentence_which_says_when_it_did_nothing() -> None:
+    span = 0.0, 500.0
+    assert fault_text(Fault("Crash", (3,), (), (), *span, 1)) == (
+        "From 0.00 s to 0.50 s, node 3 was down, without what it had not made durable."
+    )
+    assert fault_text(Fault("LossBurst", (), (), (), *span, 0)) == (
+        "From 0.00 s to 0.50 s, all links lost more than usual; it had no effect."
+    )
 
 
 def test_times_beyond_what_was_watched_say_so() -> None:

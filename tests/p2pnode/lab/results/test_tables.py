@@ -69,6 +69,13 @@ def test_faults_say_whom_they_part_and_whether_they_bit() -> None:
     assert (row["begin_ms"], row["end_ms"], row["has_bitten"]) == (3_000.0, 11_000.0, True)
 
 
+def test_twins_are_a_fault_of_both_nodes_with_one_key() -> None:
+    faults = played("twins")[2]["faults"]
+    places = [place for place, kind in enumerate(faults["kind"]) if kind == "twins"]
+    assert [faults["nodes"][place] for place in places] == ["3 5"]
+    assert all(faults["has_bitten"][place] for place in places)
+
+
 def test_a_dishonest_node_is_a_fault_for_the_whole_run() -> None:
     _, outcome, tables = played("lying")
     (row,) = rows_of(tables["faults"])

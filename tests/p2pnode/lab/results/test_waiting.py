@@ -62,3 +62,12 @@ def test_an_operation_is_stable_once_no_node_lacks_it() -> None:
 def test_a_run_without_faults_has_no_parts() -> None:
     calm = reading(operations=operation("a", 0, 500.0, {0: 800.0}))
     assert finality_waits(calm, (0, 1), "during") == [Wait(300.0)]
+
+
+def test_what_a_dishonest_node_asks_for_is_no_request_that_waits() -> None:
+    of_users = operation("a", 0, 500.0, {0: 800.0, 1: 850.0})
+    own = operation("f", 7, 500.0, {0: 900.0, 1: 900.0})
+    run = reading(operations=[*of_users, *own])
+    assert finality_waits(run) == [Wait(300.0)]
+    assert availability(run) == Answered(attempted=1, seen=1, in_block=1, final=1)
+    assert len(stability(run).stable) == 2
