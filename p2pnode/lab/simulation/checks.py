@@ -182,6 +182,8 @@ def _check_times(scenario: Scenario) -> None:
 
 def _check_fault(fault: Fault, scenario: Scenario, path: tuple[str, ...]) -> None:
     start, end = (write_quantity(time, TIME) for time in (fault.start_ns, fault.end_ns))
+    if fault.start_ns < 0:
+        raise Misread(path, f"the fault begins at {start}, and a network's time at 0")
     if fault.end_ns <= fault.start_ns:
         raise Misread(path, f"the fault ends at {end}, not after its start at {start}")
     if fault.end_ns > scenario.safety_ns:
@@ -192,6 +194,8 @@ def _check_fault(fault: Fault, scenario: Scenario, path: tuple[str, ...]) -> Non
         raise Misread(path, f"the fault ends at {end}, before the nodes start at {begin}")
     for node in nodes_of(fault):
         _check_node(node, scenario.nodes, path)
+    if isinstance(fault, StaleDisk) and fault.down_ns > fault.end_ns - fault.start_ns:
+        raise Misread((*path, "down"), "the node would stop before its disk is copied")
     if isinstance(fault, Partition):
         _check_groups(fault.groups, scenario.nodes, (*path, "groups"))
     if any(source == target for source, target in getattr(fault, "pairs", ())):

@@ -85,6 +85,8 @@ def _pairs(value: object, nodes: int) -> Iterator[Pair]:
     arrow = _ARROW.fullmatch(value)
     if arrow is None:
         raise ValueError(PAIRS_EXPECTED)
+    if arrow[1] == arrow[3] != "*":
+        raise ValueError(f"{value!r}: a node has no link to itself")
     for source in _side(arrow[1], nodes):
         for target in _side(arrow[3], nodes):
             if source != target:

@@ -32,6 +32,12 @@ def refusal(lines: str) -> str:
             "the fault ends at 4 s, not after its start at 5 s",
         ),
         (fault("crash", "3 s", "6 s"), "the fault ends at 9 s, after 'stop.safety', 8 s"),
+        (fault("crash", "-3 s", "6 s"), "the fault begins at -3 s, and a network's time at 0"),
+        (
+            fault("stale-disk", "3 s", "2 s", "node = 1\ndown = '2001 ms'"),
+            "down: the node would stop",
+        ),
+        (fault("cut", "3 s", "1 s", "pairs = ['1 > 1']"), "'1 > 1': a node has no link to itself"),
         (fault("crash", "0 s", "1 s"), "the fault ends at 1 s, before the nodes start at 1 s"),
         (fault("crash", "3 s", "1 s", "node = 5"), "there is no node 5: the last one is 4"),
         (fault("cut", "3 s", "1 s", "pairs = [[0, 9]]"), "there is no node 9"),
@@ -43,7 +49,7 @@ def refusal(lines: str) -> str:
 )
 def test_a_fault_that_cannot_be_is_refused_with_its_line(wrong: str, said: str) -> None:
     found = refusal(text(fault=wrong))
-    assert found.startswith(("file, line 12: fault.0: ", "file, line 16: fault.0."))
+    assert re.match(r"file, line (12: fault\.0: |1[67]: fault\.0\.)", found)
     assert said in found
 
 
