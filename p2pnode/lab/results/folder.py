@@ -37,6 +37,12 @@ UNENDED: Final = (RUNNING, INTERRUPTED)
 """Of runs that left no results."""
 
 
+def unended_text(folder: Path, state: object) -> str:
+    """Say of a folder that its run left no results; one that was killed could not say so itself."""
+    told = "nobody wrote that it ended" if state == RUNNING else f"it is {state}"
+    return f"the run in {folder} did not end: {told}; run it again, unless it still goes on"
+
+
 class BadFolder(ValueError):  # noqa: N818  named for what is wrong
     """A folder that holds no results that this version can read; the message says why."""
 
@@ -97,7 +103,7 @@ def read_folder(folder: Path) -> Results:
             f"that wrote them (version {manifest.get('version', 'unknown')})"
         )
     if manifest.get("state") in UNENDED:
-        raise BadFolder(f"the run in {folder} did not end: it is {manifest['state']}; run it again")
+        raise BadFolder(unended_text(folder, manifest["state"]))
     summary = _read_json(folder / SUMMARY)
     tables = {name: _read_table(folder / f"{name}.parquet") for name in SCHEMA}
     try:

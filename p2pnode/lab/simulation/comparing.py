@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from p2pnode.lab.results import SEEDS_MIN, Metric, Metrics, metrics_of, wait_of
-from p2pnode.lab.results.folder import MANIFEST, SUMMARY, UNENDED
+from p2pnode.lab.results.folder import MANIFEST, SUMMARY, UNENDED, unended_text
 from p2pnode.lab.simulation.folder import read_json, read_manifest
 from p2pnode.lab.simulation.library import ScenarioError
 from p2pnode.lab.simulation.rows import SWEEP, Row, check_metrics, read_rows
@@ -162,9 +162,7 @@ def read_side(folder: Path) -> Side:
     if type(seed) is not int:
         raise ScenarioError(f"{folder / MANIFEST} is damaged: it has no seed")
     if manifest.get("state") in UNENDED or "outcome" not in manifest:
-        raise ScenarioError(
-            f"the run in {folder} did not end: it is {manifest.get('state')}; run it again"
-        )
+        raise ScenarioError(unended_text(folder, manifest.get("state")))
     key = ("{}", seed)
     outcomes = {key: str(manifest["outcome"])}
     return Side(manifest, {}, {key: _metrics_in(folder / SUMMARY)}, outcomes)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from p2pnode.lab.results.folder import unended_text
 from p2pnode.lab.simulation.folder import TRACE, described_in, read_manifest
 from p2pnode.lab.simulation.library import ScenarioError
 from p2pnode.lab.simulation.tracing import Comparison, Difference
@@ -48,9 +49,7 @@ def replay(
     """
     manifest = read_manifest(folder)
     if "trace" not in manifest:
-        raise ScenarioError(
-            f"the run in {folder} did not end: it is {manifest.get('state')}; run it again"
-        )
+        raise ScenarioError(unended_text(folder, manifest.get("state")))
     comparison = Comparison(folder / TRACE) if (folder / TRACE).exists() else None
     outcome = play(
         described_in(folder).scenario,

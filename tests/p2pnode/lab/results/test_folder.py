@@ -71,7 +71,7 @@ def test_a_writer_that_is_stopped_leaves_a_folder_that_says_so(tmp_path: Path) -
     (tmp_path / "jobs.csv.partial").mkdir()
     with pytest.raises(OSError, match="directory"):
         write(tmp_path)
-    with pytest.raises(BadFolder, match="did not end: it is running; run it again"):
+    with pytest.raises(BadFolder, match="did not end: nobody wrote that it ended; run it again"):
         read_folder(tmp_path)
     (tmp_path / "jobs.csv.partial").rmdir()
     write(tmp_path)

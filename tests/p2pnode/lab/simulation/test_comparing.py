@@ -125,7 +125,7 @@ def write_run(folder: Path, summary: object, **manifest: object) -> Path:
         ({"seed": None}, "manifest.json is damaged: it has no seed"),
         ({"seed": "1"}, "manifest.json is damaged: it has no seed"),
         ({"source": "processes", "seed": None}, "is of real processes, which no seed pairs with"),
-        ({"state": "running"}, "did not end: it is running; run it again"),
+        ({"state": "running"}, "did not end: nobody wrote that it ended; run it again"),
     ],
 )
 def test_an_odd_manifest_is_refused(tmp_path: Path, manifest: dict[str, object], said: str) -> None:

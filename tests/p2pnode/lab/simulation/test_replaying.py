@@ -70,5 +70,7 @@ def test_another_history_is_told_by_its_hash_alone(tmp_path: Path) -> None:
 
 def test_a_run_that_did_not_end_cannot_be_compared(tmp_path: Path) -> None:
     write_manifest(tmp_path, new_manifest(DESCRIBED, real_signatures=False))
-    with pytest.raises(ScenarioError, match="did not end: it is running; run it again"):
+    with pytest.raises(
+        ScenarioError, match="did not end: nobody wrote that it ended; run it again"
+    ):
         replay(tmp_path)
