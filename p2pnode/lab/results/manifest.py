@@ -10,6 +10,7 @@ from msgspec.structs import asdict as struct_values
 from p2pnode import __version__
 from p2pnode.lab.results.collector import Collector
 from p2pnode.lab.results.times import to_ms
+from p2pnode.lab.source import source_commit
 from protocol.simulator.checks import Check
 from protocol.simulator.run import Outcome
 from protocol.simulator.scenario import Scenario
@@ -25,7 +26,7 @@ class Manifest:
         scenario: Everything that the run depended on, defaults included.
         seed: Of every draw; None for real processes.
         version: Of this program.
-        commit: Of its source, where known.
+        commit: Of its source, by `p2pnode.lab.source`; empty where not known.
         trace: Digest over everything that happened; empty for real processes.
         outcome: pass, safety, liveness, unknown or crash.
         checks: Each promise by `name`, its `result` (holds, broken or unknown) and the `reason`.
@@ -59,7 +60,7 @@ class Manifest:
 
 
 def manifest_of(
-    collector: Collector, outcome: Outcome, wall_ms: float, commit: str = ""
+    collector: Collector, outcome: Outcome, wall_ms: float, commit: str | None = None
 ) -> dict[str, object]:
     """Makes the manifest of a simulated run.
 
@@ -67,7 +68,7 @@ def manifest_of(
         collector: What watched it.
         outcome: What it came to.
         wall_ms: How long it took.
-        commit: Of the source, where known.
+        commit: Of the source; None looks it up.
     """
     scenario: Scenario = outcome.scenario
     return Manifest(
@@ -76,7 +77,7 @@ def manifest_of(
         scenario=scenario_to_json(scenario),
         seed=scenario.seed,
         version=__version__,
-        commit=commit,
+        commit=source_commit() if commit is None else commit,
         trace=outcome.trace,
         outcome=outcome.verdict.name.lower(),
         checks=checks_to_json(outcome.checks),
