@@ -48,8 +48,6 @@ def found(folder: Path) -> None:
     genesis = make_genesis("epochs", TERMS, founders, founders[0].account)
     write_genesis(folder / "genesis", genesis)
     save(founding.found(folder, Plan(FOUNDERS), cores=2))
-    with layout(folder / f"node-{PRUNING}").config.open("a") as config:
-        config.write('keep = "0"\n')
 
 
 def epoch(status: Record) -> int:
@@ -102,7 +100,12 @@ def _take_a_seat(network: LocalNetwork, newcomer: Path) -> None:
 
 
 def _cross_an_end(network: LocalNetwork) -> None:
-    """Kills a founder, waits for the next epoch, and has it follow from its newest snapshot."""
+    """Kills a founder, waits for the next epoch, and has it follow from its newest snapshot.
+
+    From then on it keeps no more than a start needs.
+    """
+    with layout(_folder(network)).config.open("a") as config:
+        config.write('keep = "0"\n')
     (begun,) = _begun(network, _restart_after_an_end(network))
     assert begun > 0
     with open_readonly(_folder(network), stored_digest) as journal:
