@@ -132,6 +132,25 @@ async def test_a_checkpoint_that_all_contradict_keeps_the_node_from_starting(
             await take_up_snapshot(node)
         assert node.journal.snapshots() == ()
     right = (3, history().boundaries[3].digest)
-    async with newcomer(tmp_path, server(), checkpoint=right) as (node, _):
+    async with newcomer(tmp_path, server(), checkpoint=right) as (node, network):
         await take_up_snapshot(node)
         assert node.journal.certificate_span() == (3, LAST)
+        asked = len(network.asked)
+        await take_up_snapshot(node)
+        assert len(network.asked) == asked, "its own chain shows that end"
+    async with newcomer(tmp_path, checkpoint=right) as (node, _):
+        await take_up_snapshot(node)
+    async with newcomer(tmp_path, server(), checkpoint=(3, bytes(32))) as (node, network):
+        with pytest.raises(JoinRefused, match="the ledger in this data folder has another end"):
+            await take_up_snapshot(node)
+        assert network.asked == []
+
+
+async def test_a_trusted_end_without_a_snapshot_leads_to_no_ledger_from_genesis(
+    tmp_path: Path,
+) -> None:
+    right = (3, history().boundaries[3].digest)
+    bare = peer("one", store_of(history()))
+    async with newcomer(tmp_path, bare, checkpoint=right) as (node, _):
+        with pytest.raises(JoinRefused, match="none serves a snapshot"):
+            await take_up_snapshot(node)
