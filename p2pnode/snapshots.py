@@ -24,6 +24,31 @@ def mark_of(snapshot: Snapshot, own_nonce: int) -> SnapshotMark:
     )
 
 
+class SnapshotKeeper:
+    """Writes one snapshot at a time; of those that come meanwhile only the newest waits.
+
+    A node that catches up passes one end after the other, and each snapshot holds on to a state.
+    """
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._waiting: fx.PersistSnapshot | None = None
+        self._is_writing = False
+
+    async def keep(self, effect: fx.PersistSnapshot) -> None:
+        """Writes a snapshot, or leaves it to the call that is writing."""
+        self._waiting = effect
+        if self._is_writing:
+            return
+        self._is_writing = True
+        try:
+            while (chosen := self._waiting) is not None:
+                self._waiting = None
+                await keep_snapshot(self._journal, chosen)
+        finally:
+            self._is_writing = False
+
+
 async def keep_snapshot(journal: Journal, effect: fx.PersistSnapshot) -> None:
     """Writes a snapshot; where the disk refuses, this end has none, and the node goes on."""
     started = monotonic()

@@ -14,7 +14,7 @@ from p2pnode.driver import StoreRefused
 from p2pnode.executions import Executions
 from p2pnode.facts import FactLog, record_of
 from p2pnode.network import Network, NetworkError
-from p2pnode.snapshots import keep_snapshot
+from p2pnode.snapshots import SnapshotKeeper
 from p2pnode.storage import (
     Contradiction,
     FinalCommit,
@@ -84,6 +84,7 @@ class NodeWorld:
         self, parts: WorldParts, nursery: trio.Nursery, network_digest: bytes, clock: NodeClock
     ) -> None:
         self._journal = parts.journal
+        self._snapshots = SnapshotKeeper(parts.journal)
         self._network = parts.network
         self._content = parts.content
         self._facts = parts.facts
@@ -130,7 +131,7 @@ class NodeWorld:
                 assert self.executions is not None, "the node sets the executions before it starts"
                 self.executions.stop(job)
             case fx.PersistSnapshot():
-                self._nursery.start_soon(keep_snapshot, self._journal, effect)
+                self._nursery.start_soon(self._snapshots.keep, effect)
             case fx.FetchOutput():
                 self._nursery.start_soon(self._fetch_output, effect)
             case (

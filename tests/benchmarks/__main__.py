@@ -27,6 +27,7 @@ GROUPS = {
     "partitions": "five real processes: links cut below open connections, and healed",
     "restart": "a node that was killed, with 10,000 blocks in its store",
     "state": "a million accounts: commits, root, snapshot, memory",
+    "snapshots": "a hundred thousand accounts: write a snapshot, start from it",
 }
 """In the order in which they run: what needs most memory last, since peaks of a process stay."""
 

@@ -33,8 +33,6 @@ def test_a_newcomer_that_stakes_proposes_and_restarts_from_snapshots_cross_ends(
 ) -> None:
     folder = tmp_path / "net"
     found(folder)
-    with layout(folder / f"node-{PRUNING}").config.open("a") as config:
-        config.write('keep = "0"\n')
     with running_network(folder, FOUNDERS) as network:
         address = network.status(0)["addresses"][0]
         port, api = free_ports(2)
@@ -70,7 +68,12 @@ def _take_a_seat(network: LocalNetwork, newcomer: Path) -> None:
 
 
 def _cross_an_end(network: LocalNetwork) -> None:
-    """Kills a founder, waits for the next epoch, and has it follow from its newest snapshot."""
+    """Kills a founder, waits for the next epoch, and has it follow from its newest snapshot.
+
+    From then on it keeps no more than a start needs.
+    """
+    with layout(_folder(network)).config.open("a") as config:
+        config.write('keep = "0"\n')
     (begun,) = _begun(network, _restart_after_an_end(network))
     assert begun > 0
     with open_readonly(_folder(network), stored_digest) as journal:

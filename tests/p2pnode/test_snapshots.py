@@ -1,11 +1,14 @@
 """A node's own snapshots: what is noted of them, and what happens when the disk refuses."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import structlog.testing
+import trio
+import trio.testing
 
-from p2pnode.snapshots import keep_snapshot, mark_of
+from p2pnode.snapshots import SnapshotKeeper, keep_snapshot, mark_of
 from p2pnode.storage import SnapshotMark
 from protocol import effects as fx
 from protocol.ledger.certificate import Boundary
@@ -69,3 +72,26 @@ async def test_a_snapshot_that_cannot_be_kept_is_told_and_stops_nothing(
             ]
             disk.faults.capacity_bytes = None
             assert journal.snapshots()[-1:] == before
+
+
+async def test_of_the_ends_that_pass_while_one_is_written_only_the_newest_is_kept(
+    tmp_path: Path,
+) -> None:
+    async with journal_in(tmp_path) as journal:
+        keeper, first_page = SnapshotKeeper(journal), trio.Event()
+
+        def slow_pages() -> Iterator[bytes]:
+            trio.from_thread.run(first_page.wait)
+            yield b"page"
+
+        slow = fx.PersistSnapshot(Snapshot(effect(1).snapshot.boundary, slow_pages()), 0)
+        with structlog.testing.capture_logs() as told:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(keeper.keep, slow)
+                await trio.testing.wait_all_tasks_blocked(0.02)
+                for epoch in (2, 3, 4):
+                    await keeper.keep(effect(epoch))
+                assert not journal.snapshots()
+                first_page.set()
+        assert [one["epoch"] for one in told] == [2, 5], "the ends of epochs 1 and 4"
+        assert [mark.epoch for mark in journal.snapshots()] == [5, 2]

@@ -1,6 +1,6 @@
 """Effects through the real journal and store, and a network that only remembers."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,8 +26,10 @@ from p2pnode.storage import (
     OwnOperation,
     OwnSlot,
     PreparedReveal,
+    SnapshotMark,
     StorageFailed,
     StoredBlock,
+    StoredCertificate,
     open_journal,
 )
 from p2pnode.world import FETCH_ATTEMPTS, NodeWorld, WorldParts, topic_of
@@ -40,6 +42,7 @@ from protocol.units import CommitIndex, Digest, JobId, Round
 from protocol.wire import BlockBatch
 from tests.p2pnode.fake_ports import FakeNetwork, TrioClock, gift, lone_core
 from tests.p2pnode.storage.builders import block, journal_in, reveal
+from tests.p2pnode.test_snapshots import effect as snapshot_of
 from tests.support.builders import account_id, make_offer
 from tests.support.fault_vfs.disk import Call, Faults, fault_disk
 
@@ -57,10 +60,22 @@ class FakeJournal:
 
     failure: Exception | None = None
     stored: dict[bytes, StoredBlock] = field(default_factory=dict)
+    written: list[SnapshotMark] = field(default_factory=list)
+    begun: trio.Event = field(default_factory=trio.Event)
+    may_end: trio.Event = field(default_factory=trio.Event)
+    """A snapshot is written once this is set; it has begun before."""
+    done: trio.Event = field(default_factory=trio.Event)
 
     async def append(self, records: Sequence[JournalRecord]) -> None:
         if self.failure is not None:
             raise self.failure
+
+    async def write_snapshot(self, mark: SnapshotMark, pages: Iterator[bytes]) -> SnapshotMark:
+        self.begun.set()
+        await self.may_end.wait()
+        self.written.append(mark)
+        self.done.set()
+        return mark
 
     async def block(self, digest: bytes) -> StoredBlock | None:
         if self.failure is not None and digest not in self.stored:
@@ -136,6 +151,7 @@ async def test_every_record_becomes_durable_in_its_table(tmp_path: Path) -> None
                 fx.PersistOperation(Digest(b"i" * 32), 3, b"operation"),
                 fx.PersistReveal(JobId(Digest(stored.job)), stored.raw),
                 fx.PersistCommit(CommitIndex(1), Digest(b"c" * 32), Digest(b"s" * 32)),
+                fx.PersistCertificate(0, b"certificate"),
             )
         )
     async with journal_in(tmp_path) as journal:
@@ -144,6 +160,20 @@ async def test_every_record_becomes_durable_in_its_table(tmp_path: Path) -> None
         assert journal.own_operations() == (OwnOperation(b"i" * 32, 3, b"operation"),)
         assert journal.prepared_reveals() == (PreparedReveal(stored.job, stored.raw),)
         assert journal.last_final() == FinalCommit(1, b"c" * 32, b"s" * 32)
+        assert await journal.certificates(0, 9) == (StoredCertificate(0, b"certificate"),)
+
+
+async def test_a_snapshot_is_written_while_other_effects_are_performed() -> None:
+    journal = FakeJournal()
+    async with surrounded(journal) as made:
+        await made.world.perform(snapshot_of(3))
+        await journal.begun.wait()
+        await made.world.perform(fx.GossipBlock(b"block"))
+        assert len(made.network.published) == 1
+        assert journal.written == []
+        journal.may_end.set()
+        await journal.done.wait()
+        assert [mark.epoch for mark in journal.written] == [4]
 
 
 async def test_two_blocks_for_one_slot_are_a_contradiction_that_no_retry_mends(
