@@ -19,7 +19,7 @@ from p2pnode.arrival.chain import HistoryForked
 from p2pnode.arrival.company import Company
 from p2pnode.arrival.progress import LoggedProgress
 from p2pnode.arrival.serving import Serving
-from p2pnode.arrival.store import JournalStore
+from p2pnode.arrival.store import FETCHED_NOTE, JournalStore
 from p2pnode.joining import Joined, JoinRefused, NobodyAnswered
 from p2pnode.network import Network, NetworkError
 from p2pnode.settings import Settings
@@ -122,7 +122,10 @@ def _is_needed(newcomer: Newcomer) -> bool:
         return False
     if journal.note(BEHIND_NOTE):
         return True
-    is_fresh = not journal.snapshots() and next(journal.blocks(), None) is None
+    has_state = bool(journal.snapshots())
+    if not has_state and journal.note(FETCHED_NOTE):
+        return True  # the state that was fetched is lost, and blocks before it were never here
+    is_fresh = not has_state and next(journal.blocks(), None) is None
     return is_fresh and _epochs_possible(newcomer.joined.genesis) >= 1
 
 

@@ -68,9 +68,9 @@ def measure(effort: Effort) -> Iterator[Figure]:
     size = f"{epochs:,} epochs of {MEMBERS} members, {accounts:,} accounts, {len(pages)} pages"
     conditions = f"wall clock, loopback, server in the same process; {size}"
     chains = tuple(one.chain_s for one in runs)
-    yield Figure("newcomer: of that, until the chain was proven", "s", chains, conditions)
+    yield Figure("newcomer: until the chain is proven", "s", chains, conditions)
     wholes = tuple(one.whole_s for one in runs)
-    yield Figure("newcomer: certified state fetched and durable", "s", wholes, conditions)
+    yield Figure("newcomer: until the state is durable", "s", wholes, conditions)
     totals = tuple(one.whole_s + one.load_s for one in runs)
     target = at_most(TARGET_SECONDS)
     yield Figure("newcomer: until the state is loaded", "s", totals, conditions, target=target)

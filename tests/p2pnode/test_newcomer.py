@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from p2pnode.arrival import wire
 from p2pnode.arrival.behind import BEHIND_NOTE
+from p2pnode.arrival.store import FETCHED_NOTE
 from p2pnode.joining import Joined, JoinRefused, NobodyAnswered
 from p2pnode.network import PeerUnreachable
 from p2pnode.newcomer import Newcomer, take_up_snapshot
@@ -97,6 +98,14 @@ async def test_who_has_blocks_goes_on_with_them_unless_nobody_has_the_next_ones(
         await take_up_snapshot(node)
         assert [one.epoch for one in node.journal.snapshots()] == [LAST + 1]
         assert not node.journal.note(BEHIND_NOTE)
+
+
+async def test_a_fetched_state_that_is_lost_is_fetched_again(tmp_path: Path) -> None:
+    async with newcomer(tmp_path, server()) as (node, _):
+        await node.journal.append([Note(FETCHED_NOTE, (2).to_bytes(8, "big"))])
+        await node.journal.append([StoredBlock(content_digest(b"block"), 0, 1, 3, b"block")])
+        await take_up_snapshot(node)
+        assert [one.epoch for one in node.journal.snapshots()] == [LAST + 1]
 
 
 async def test_an_archive_fetches_all_blocks(tmp_path: Path) -> None:
