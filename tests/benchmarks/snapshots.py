@@ -69,7 +69,7 @@ class History:
 
 def measure(effort: Effort) -> Iterator[Figure]:
     """Write the newest snapshot again and again, then start with and without one."""
-    accounts, rounds = effort.of(100_000, 2_000), effort.of(2_520, 1_020)
+    accounts, rounds = effort.of(100_000, 2_000), effort.of(1_520, 1_020)
     size = f"{accounts:,} accounts, {rounds * MEMBERS:,} blocks, epochs of {EPOCH_ROUNDS} rounds"
     with tempfile.TemporaryDirectory(prefix="p2pnode-benchmark-") as name:
         folder = Path(name)
@@ -77,7 +77,7 @@ def measure(effort: Effort) -> Iterator[Figure]:
         history = _weave(seeds, accounts, rounds)
         yield from trio.run(_write, folder / "node-0", seeds[0], history, effort.of(5, 2), size)
         for what in ("newest snapshot and later blocks", "whole replay"):
-            starts = [_start(folder / "node-0") for _ in range(effort.of(5, 2))]
+            starts = [_start(folder / "node-0") for _ in range(effort.of(3, 2))]
             stated = f"processor time until a core is ready; {starts[0][2]} blocks; {size}"
             yield Figure(f"start: {what}", "s", tuple(one[0] for one in starts), stated)
             peaks = tuple(one[1] / MEGA for one in starts)

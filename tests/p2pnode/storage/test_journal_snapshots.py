@@ -1,7 +1,10 @@
 """Snapshots and certificates: whole or not there, bounded in number, and checked when read."""
 
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from random import Random
 
 import apsw
 import pytest
@@ -21,7 +24,7 @@ from p2pnode.storage import (
 from p2pnode.storage.database import JOURNAL_FILE
 from p2pnode.storage.journal_snapshots import DROPPED_PAGES_MAX
 from tests.p2pnode.storage.builders import block, digest_of, journal_in, slot
-from tests.support.fault_vfs.disk import fault_disk
+from tests.support.fault_vfs.disk import FaultDisk, fault_disk
 
 
 def mark(epoch: int, state: bytes = b"state") -> SnapshotMark:
@@ -192,3 +195,73 @@ async def test_blocks_of_later_epochs_lie_behind_one_place(tmp_path: Path) -> No
         await journal.append([stored(0, 9), stored(2, 9)])
         assert [journal.before_epoch(epoch) for epoch in range(4)] == [0, 4, 8, 14]
         assert [one.epoch for _, one in journal.blocks(8)] == [2, 2, 2, 2, 0, 2]
+
+
+async def test_no_loss_of_power_leaves_half_a_snapshot_or_costs_the_one_before(
+    tmp_path: Path,
+) -> None:
+    """Power goes at each of the first changes that a second snapshot makes."""
+    before = after = 0
+    for change in range(1, 60):
+        with fault_disk("losing", tmp_path, seed=change) as disk:
+            disk.load({})
+            first, second = await _write_two(disk, tmp_path, change)
+            disk.restart()
+            async with journal_in(tmp_path, vfs="losing") as journal:
+                assert journal.own_slots() == (slot(),)
+                found = journal.snapshots()
+                assert [one.epoch for one in found] in ([1], [2, 1])
+                assert second is None or second in found, "an acknowledged snapshot is gone"
+                for one in found:
+                    assert list(journal.snapshot_pages(one)) == pages(one.epoch)
+                assert first in found
+                before += len(found) == 1
+                after += len(found) == 2
+    assert before > 10, "the power never went before the snapshot was whole"
+    assert after > 3
+
+
+async def _write_two(
+    disk: FaultDisk, folder: Path, change: int
+) -> tuple[SnapshotMark, SnapshotMark | None]:
+    """Writes two snapshots; no second one where the power goes before it is acknowledged."""
+    second = None
+    with suppress(StorageFailed):  # also of closing, without power
+        async with journal_in(folder, vfs="losing") as journal:
+            disk.sync_names()
+            first = await keep(journal, 1)
+            await journal.append([block(), slot()])
+            disk.faults.power_loss_in = change
+            second = await keep(journal, 2)
+    return first, second
+
+
+async def test_a_flipped_bit_in_a_snapshot_is_noticed_or_harmless(tmp_path: Path) -> None:
+    chance = Random(7)  # noqa: S311  seeded, not secret
+    async with journal_in(tmp_path) as journal:
+        written = [await keep(journal, epoch, 40) for epoch in (1, 2)]
+        await journal.append([StoredCertificate(epoch, b"c" * 900) for epoch in range(9)])
+    content = (tmp_path / JOURNAL_FILE).read_bytes()
+    outcomes: Counter[str] = Counter()
+    for _ in range(80):
+        damaged = bytearray(content)
+        damaged[chance.randrange(len(content))] ^= 1 << chance.randrange(8)
+        (tmp_path / JOURNAL_FILE).write_bytes(damaged)
+        outcomes[await _outcome(tmp_path, written)] += 1
+    assert outcomes["wrong"] == 0
+    assert min(outcomes["noticed"], outcomes["harmless"]) > 10, outcomes
+
+
+async def _outcome(folder: Path, written: list[SnapshotMark]) -> str:
+    try:
+        async with journal_in(folder) as journal:
+            certificates = await journal.certificates(0, 9)
+            marks = journal.snapshots()
+            read = {mark.epoch: list(journal.snapshot_pages(mark)) for mark in marks}
+    except (DamagedData, StorageFailed):
+        return "noticed"
+    if len(marks) < len(written):
+        return "noticed"
+    is_right = all(found == pages(epoch, 40) for epoch, found in read.items())
+    whole = all(one.raw == b"c" * 900 for one in certificates) and len(certificates) == 9
+    return "harmless" if is_right and whole and set(marks) == set(written) else "wrong"
