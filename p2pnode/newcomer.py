@@ -12,14 +12,14 @@ from typing import Final
 import structlog
 import trio
 
-from p2pnode.arrival.arrival import ArrivalRefused, Way, arrive
+from p2pnode.arrival.arrival import ArrivalRefused, Way, arrive, has_trusted_end
 from p2pnode.arrival.asking import Asking
 from p2pnode.arrival.behind import BEHIND_NOTE, watch_history
 from p2pnode.arrival.chain import HistoryForked
 from p2pnode.arrival.company import Company
 from p2pnode.arrival.progress import LoggedProgress
 from p2pnode.arrival.serving import Serving
-from p2pnode.arrival.store import JournalStore
+from p2pnode.arrival.store import FETCHED_NOTE, JournalStore
 from p2pnode.joining import Joined, JoinRefused, NobodyAnswered
 from p2pnode.network import Network, NetworkError
 from p2pnode.settings import Settings
@@ -62,11 +62,22 @@ async def take_up_snapshot(newcomer: Newcomer) -> None:
     """
     store = JournalStore(newcomer.journal)
     Serving(store, newcomer.network)
-    trusted = _trusted(newcomer.settings)
-    if not _is_needed(newcomer):
-        return
+    way = Way(newcomer.joined.genesis, _trusted(newcomer.settings))
+    try:
+        is_confirmed = way.trusted is None or await has_trusted_end(way, store)
+        if is_confirmed and not _is_needed(newcomer):
+            return
+        await _fetch_snapshot(newcomer, way, store, must_trust=not is_confirmed)
+    except (ArrivalRefused, HistoryForked) as refusal:
+        raise JoinRefused(str(refusal)) from refusal
+
+
+async def _fetch_snapshot(
+    newcomer: Newcomer, way: Way, store: JournalStore, *, must_trust: bool
+) -> None:
+    """Fetches what there is; without it a ledger that the operator does not trust must not grow."""
     if not await _gathered(newcomer.network, newcomer.settings.bootstrap):
-        if trusted is not None:
+        if must_trust:
             raise NobodyAnswered(
                 "no peer could be asked for the end of the epoch that --checkpoint names: check "
                 "that those given with --bootstrap run, or start without --checkpoint"
@@ -74,11 +85,12 @@ async def take_up_snapshot(newcomer: Newcomer) -> None:
         log.warning("nobody_to_ask", consequence="this node fetches all blocks when peers come")
         return
     company = _company(newcomer.network, newcomer.joined.genesis)
-    way = Way(newcomer.joined.genesis, trusted)
-    try:
-        epoch = await arrive(way, store, company, LoggedProgress())
-    except (ArrivalRefused, HistoryForked) as refusal:
-        raise JoinRefused(str(refusal)) from refusal
+    epoch = await arrive(way, store, company, LoggedProgress())
+    if epoch is None and must_trust:
+        raise ArrivalRefused(
+            "peers show the end of the epoch that --checkpoint names, and none serves a snapshot "
+            "of it or of a later one: try again later, or name other peers with --bootstrap"
+        )
     if epoch is None:
         log.info("no_snapshot_taken", consequence="this node goes on by blocks")
     elif newcomer.journal.note(BEHIND_NOTE):
@@ -108,9 +120,12 @@ def _is_needed(newcomer: Newcomer) -> bool:
     journal = newcomer.journal
     if newcomer.settings.start_from == "genesis":
         return False
-    if newcomer.settings.checkpoint is not None or journal.note(BEHIND_NOTE):
+    if journal.note(BEHIND_NOTE):
         return True
-    is_fresh = not journal.snapshots() and next(journal.blocks(), None) is None
+    has_state = bool(journal.snapshots())
+    if not has_state and journal.note(FETCHED_NOTE):
+        return True  # the state that was fetched is lost, and blocks before it were never here
+    is_fresh = not has_state and next(journal.blocks(), None) is None
     return is_fresh and _epochs_possible(newcomer.joined.genesis) >= 1
 
 

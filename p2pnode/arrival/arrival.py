@@ -90,19 +90,31 @@ async def arrive(way: Way, store: Store, company: Company, progress: Progress) -
     return None
 
 
+async def has_trusted_end(way: Way, store: Store) -> bool:
+    """Whether the chain in a store shows the end that the operator trusts.
+
+    Raises:
+        ArrivalRefused: It shows another one.
+    """
+    trusted = way.trusted
+    if trusted is None:
+        return False
+    known = await _boundary(store, network_of(way.genesis), trusted.epoch)
+    if known is not None and known.digest != trusted.boundary:
+        raise ArrivalRefused(
+            f"the ledger in this data folder has another end of epoch {trusted.epoch} than "
+            f"--checkpoint: {known.digest.hex()}. Ask several operators which one is right, "
+            "and use a fresh data folder (--data-dir) if it is theirs"
+        )
+    return known is not None
+
+
 async def _begun_chain(way: Way, store: Store, own: Standing) -> CertificateChain:
     """Takes up the chain where the store ends, or else where the operator's trust begins."""
     trusted, newest = way.trusted, own.newest_certificate
-    if trusted is not None:
-        known = await _boundary(store, network_of(way.genesis), trusted.epoch)
-        if known is not None and known.digest != trusted.boundary:
-            raise ArrivalRefused(
-                f"the ledger in this data folder has another end of epoch {trusted.epoch} than "
-                f"--checkpoint: {known.digest.hex()}. Ask several operators which one is right, "
-                "and use a fresh data folder (--data-dir) if it is theirs"
-            )
-        if newest < trusted.epoch:
-            return CertificateChain(way.genesis, REAL, trusted)
+    await has_trusted_end(way, store)
+    if trusted is not None and newest < trusted.epoch:
+        return CertificateChain(way.genesis, REAL, trusted)
     end = await _boundary(store, network_of(way.genesis), newest)
     if end is None:
         return CertificateChain(way.genesis, REAL)

@@ -69,7 +69,8 @@ class Company:
             if standing.newest_certificate >= self._epochs_max:
                 raise PeerLied(
                     f"it claims the end of epoch {standing.newest_certificate}, and no more than "
-                    f"{self._epochs_max} can have ended since genesis"
+                    f"{self._epochs_max} can have ended since genesis, if this machine's date is "
+                    "right"
                 )
         except PeerLied as lie:
             self.ban(account, lie)

@@ -15,6 +15,8 @@ from protocol.units import Digest
 
 SERVED_AT_ONCE: Final = 4
 """Answers that are read from the disk at a time, for all peers together: the node comes first."""
+ASKED_AT_ONCE_MAX: Final = 4
+"""Questions of one peer that wait or are answered at a time: twice what our newcomers ask."""
 LISTS_KEPT: Final = 2
 """Page lists remembered: making one reads the whole snapshot."""
 
@@ -48,16 +50,35 @@ class Serving:
         self._limit = trio.Semaphore(SERVED_AT_ONCE)
         self._lists: dict[int, tuple[Digest, ...]] = {}
         self._listing = trio.Lock()
-        network.serve(wire.STANDING_KIND, self._answer_standing)
-        network.serve(wire.CERTIFICATES_KIND, self._answer_certificates)
-        network.serve(wire.PAGE_LIST_KIND, self._answer_page_list)
-        network.serve(wire.PAGE_KIND, self._answer_page)
+        self._open: dict[bytes, int] = {}
+        self._serve(network, wire.STANDING_KIND, self._answer_standing)
+        self._serve(network, wire.CERTIFICATES_KIND, self._answer_certificates)
+        self._serve(network, wire.PAGE_LIST_KIND, self._answer_page_list)
+        self._serve(network, wire.PAGE_KIND, self._answer_page)
 
-    async def _answer_standing(self, account: bytes, payload: bytes) -> bytes:
+    def _serve(
+        self, network: Network, kind: str, answer: Callable[[bytes], Awaitable[bytes]]
+    ) -> None:
+        """Answers a kind of question, some of one peer at a time."""
+
+        async def bounded(account: bytes, payload: bytes) -> bytes:
+            if self._open.get(account, 0) >= ASKED_AT_ONCE_MAX:
+                raise RequestRefused("ask for less at once")
+            self._open[account] = self._open.get(account, 0) + 1
+            try:
+                return await answer(payload)
+            finally:
+                self._open[account] -= 1
+                if not self._open[account]:
+                    del self._open[account]
+
+        network.serve(kind, bounded)
+
+    async def _answer_standing(self, payload: bytes) -> bytes:
         async with self._limit:
             return encode(await self._read(self._kept.standing))
 
-    async def _answer_certificates(self, account: bytes, payload: bytes) -> bytes:
+    async def _answer_certificates(self, payload: bytes) -> bytes:
         question = _opened(payload, wire.CertificatesQuestion)
 
         async def read() -> Sequence[bytes]:
@@ -69,7 +90,7 @@ class Serving:
             raise RequestRefused(f"the certificate of epoch {question.first} is not here")
         return encode(wire.Certificates(tuple(_within(found, wire.CERTIFICATES_BYTES))))
 
-    async def _answer_page_list(self, account: bytes, payload: bytes) -> bytes:
+    async def _answer_page_list(self, payload: bytes) -> bytes:
         epoch = _opened(payload, wire.PageListQuestion).epoch
 
         async def read() -> tuple[Digest, ...]:
@@ -78,7 +99,7 @@ class Serving:
         async with self._listing:
             return encode(wire.PageList(await self._read(read)))
 
-    async def _answer_page(self, account: bytes, payload: bytes) -> bytes:
+    async def _answer_page(self, payload: bytes) -> bytes:
         question = _opened(payload, wire.PageQuestion)
 
         async def read() -> bytes | None:

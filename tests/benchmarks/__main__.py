@@ -15,6 +15,7 @@ from tests.benchmarks.table import HEADER, lines_of, machine, record_of
 GROUPS = {
     "ledger": "one node's own work: signatures, proofs, lottery, blocks, disk",
     "chain": "certificates of a year of epochs: time to verify them",
+    "newcomer": "an old and large network: time until its newest state is here",
     "simulator": "latency in message delays with pacing off, and speed of virtual time",
     "overlay": "gossip between up to 10,000 nodes in virtual time: speed and memory",
     "thousand": "a thousand real cores in virtual time: processor time and memory",

@@ -27,7 +27,7 @@ from tests.integration.short_epochs import FOUNDERS, answer, epoch, found
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(150)]
 
-EPOCHS_BEFORE = 3
+EPOCHS_BEFORE = 2
 WRONG = "00" * 32
 
 

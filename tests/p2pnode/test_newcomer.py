@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from p2pnode.arrival import wire
 from p2pnode.arrival.behind import BEHIND_NOTE
+from p2pnode.arrival.store import FETCHED_NOTE
 from p2pnode.joining import Joined, JoinRefused, NobodyAnswered
 from p2pnode.network import PeerUnreachable
 from p2pnode.newcomer import Newcomer, take_up_snapshot
@@ -99,6 +100,14 @@ async def test_who_has_blocks_goes_on_with_them_unless_nobody_has_the_next_ones(
         assert not node.journal.note(BEHIND_NOTE)
 
 
+async def test_a_fetched_state_that_is_lost_is_fetched_again(tmp_path: Path) -> None:
+    async with newcomer(tmp_path, server()) as (node, _):
+        await node.journal.append([Note(FETCHED_NOTE, (2).to_bytes(8, "big"))])
+        await node.journal.append([StoredBlock(content_digest(b"block"), 0, 1, 3, b"block")])
+        await take_up_snapshot(node)
+        assert [one.epoch for one in node.journal.snapshots()] == [LAST + 1]
+
+
 async def test_an_archive_fetches_all_blocks(tmp_path: Path) -> None:
     async with newcomer(tmp_path, server(), start_from="genesis") as (node, network):
         await node.journal.append([Note(BEHIND_NOTE, b"\1")])
@@ -132,6 +141,25 @@ async def test_a_checkpoint_that_all_contradict_keeps_the_node_from_starting(
             await take_up_snapshot(node)
         assert node.journal.snapshots() == ()
     right = (3, history().boundaries[3].digest)
-    async with newcomer(tmp_path, server(), checkpoint=right) as (node, _):
+    async with newcomer(tmp_path, server(), checkpoint=right) as (node, network):
         await take_up_snapshot(node)
         assert node.journal.certificate_span() == (3, LAST)
+        asked = len(network.asked)
+        await take_up_snapshot(node)
+        assert len(network.asked) == asked, "its own chain shows that end"
+    async with newcomer(tmp_path, checkpoint=right) as (node, _):
+        await take_up_snapshot(node)
+    async with newcomer(tmp_path, server(), checkpoint=(3, bytes(32))) as (node, network):
+        with pytest.raises(JoinRefused, match="the ledger in this data folder has another end"):
+            await take_up_snapshot(node)
+        assert network.asked == []
+
+
+async def test_a_trusted_end_without_a_snapshot_leads_to_no_ledger_from_genesis(
+    tmp_path: Path,
+) -> None:
+    right = (3, history().boundaries[3].digest)
+    bare = peer("one", store_of(history()))
+    async with newcomer(tmp_path, bare, checkpoint=right) as (node, _):
+        with pytest.raises(JoinRefused, match="none serves a snapshot"):
+            await take_up_snapshot(node)

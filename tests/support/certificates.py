@@ -9,7 +9,7 @@ from protocol.ledger.certified import EpochCertificate, certificate_of
 from protocol.ledger.committee import Committee, CommitteeMember, members_digest
 from protocol.messages import Genesis
 from protocol.signing import EPOCH, REAL
-from protocol.units import AccountId, CommitIndex, Epoch, MemberIndex
+from protocol.units import AccountId, CommitIndex, Digest, Epoch, MemberIndex
 from tests.support.builders import account_seed, make_genesis
 
 
@@ -33,7 +33,9 @@ class Notary:
         for _ in range(epochs):
             yield self.end()
 
-    def end(self, *, following: tuple[CommitteeMember, ...] = ()) -> EpochCertificate:
+    def end(
+        self, *, following: tuple[CommitteeMember, ...] = (), root: Digest | None = None
+    ) -> EpochCertificate:
         """Ends the running epoch; the members go on unless others are named."""
         committee = self.committee
         name = committee.epoch.to_bytes(8, "big")
@@ -43,7 +45,7 @@ class Notary:
             committee.epoch,
             CommitIndex(10 * (committee.epoch + 1)),
             digest_of(b"commit", name),
-            digest_of(b"root", name),
+            root or digest_of(b"root", name),
             members_digest(members),
             digest_of(b"beacon", name),
         )

@@ -8,7 +8,7 @@ import trio
 import trio.testing
 
 from p2pnode.arrival import wire
-from p2pnode.arrival.serving import SERVED_AT_ONCE, Serving
+from p2pnode.arrival.serving import ASKED_AT_ONCE_MAX, SERVED_AT_ONCE, Serving
 from p2pnode.arrival.wire import Standing
 from p2pnode.network import RequestRefused
 from p2pnode.storage import StorageError
@@ -107,14 +107,37 @@ async def test_a_list_is_made_once_and_few_pages_are_read_at_a_time() -> None:
     network = peer("one", store)
     pages = len(history().pages[LAST])
     async with trio.open_nursery() as nursery:
-        for _ in range(5):
-            nursery.start_soon(ask, network, wire.PAGE_LIST_KIND, wire.PageListQuestion(LAST))
+        for peer_number in range(5):
+            question = encode(wire.PageListQuestion(LAST))
+            asker = bytes([peer_number]) * 32
+            nursery.start_soon(network.handlers[wire.PAGE_LIST_KIND], asker, question)
     assert store.reads == pages
     async with trio.open_nursery() as nursery:
         for number in range(pages):
-            nursery.start_soon(ask, network, wire.PAGE_KIND, wire.PageQuestion(LAST, number))
+            question = encode(wire.PageQuestion(LAST, number))
+            nursery.start_soon(network.handlers[wire.PAGE_KIND], bytes([number]) * 32, question)
     assert store.reads == 2 * pages
     assert store.most == SERVED_AT_ONCE < pages
+
+
+async def test_one_peer_alone_gets_a_few_answers_at_a_time() -> None:
+    store = CountingStore(history().genesis, {}, {LAST: history().pages[LAST]})
+    network = peer("one", store)
+    refusals: list[str] = []
+
+    async def ask_for(number: int) -> None:
+        try:
+            await ask(network, wire.PAGE_KIND, wire.PageQuestion(LAST, number))
+        except RequestRefused as refusal:
+            refusals.append(str(refusal))
+
+    async with trio.open_nursery() as nursery:
+        for number in range(ASKED_AT_ONCE_MAX + 2):
+            nursery.start_soon(ask_for, number)
+    assert refusals == ["ask for less at once"] * 2
+    assert store.reads == ASKED_AT_ONCE_MAX
+    await ask_for(0)
+    assert len(refusals) == 2, "it may go on when it has its answers"
 
 
 @dataclass
