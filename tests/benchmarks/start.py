@@ -20,7 +20,6 @@ from p2pnode.storage import layout
 from tests.benchmarks.figures import Effort, Figure, Floor, at_most
 from tests.benchmarks.lived_store import MEMBERS, found_folder, lay_down_lived
 from tests.benchmarks.processes import cpu_seconds
-from tests.benchmarks.real_nodes import STOP_SECONDS
 
 BLOCKS = 100_000
 PATIENCE_SECONDS = 300.0
@@ -78,7 +77,7 @@ def _serving(folder: Path) -> _Start:
             return _Start(time.monotonic() - begun, cpu_seconds(process.pid))
         finally:
             process.terminate()
-            process.wait(STOP_SECONDS)
+            process.wait(PATIENCE_SECONDS)
 
 
 def _answers(api_address: Path) -> bool:
