@@ -88,6 +88,7 @@ def page(
         _jobs(reading),
         "<h2>Who was paid</h2>",
         _payments(reading, manifest),
+        _circumstances(manifest),
     ]
     return document(name, parts)
 
@@ -329,6 +330,32 @@ def _payments(reading: Reading, manifest: Mapping[str, object]) -> str:
     if without:
         note += " The right column is a run of the same seed without the faults."
     return table(heads, rows, numbers=(1, 2)) + f'<p class="note">{escape(note)}</p>'
+
+
+def _circumstances(manifest: Mapping[str, object]) -> str:
+    """Says how processes were joined and paced, and what is different on them; else nothing."""
+    told = manifest.get("processes")
+    if not isinstance(told, Mapping):
+        return ""
+    found = told.get("notes")
+    notes = found if isinstance(found, list) else []
+    stores = told.get("stores")
+    agree = stores.get("agree") if isinstance(stores, Mapping) else None
+    missed = f"{told.get('facts_missed')}; {told.get('streams_broken')}"
+    rows = [
+        ("links between the nodes", f"{told.get('wires')} ({told.get('links_reason')})"),
+        ("a round, as asked for and as played", _round(told)),
+        ("processor cores for all nodes", str(told.get("cores"))),
+        ("the nodes' stores", "agree" if agree else "do not agree, or were not compared"),
+        ("facts that a watcher missed; streams that broke", missed),
+    ]
+    told_of = table(("circumstance", "value"), rows)
+    items = "".join(f"<li>{escape(str(note))}</li>" for note in notes)
+    return f"<h2>How it was played</h2>{told_of}" + (f"<ul>{items}</ul>" if items else "")
+
+
+def _round(told: Mapping[str, object]) -> str:
+    return f"{told.get('asked_round_ms')} ms; {told.get('round_ms')} ms"
 
 
 def _without_faults(summary: Mapping[str, object]) -> dict[str, int]:

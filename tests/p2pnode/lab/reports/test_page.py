@@ -56,6 +56,26 @@ def test_everything_that_comes_from_data_is_escaped() -> None:
     assert text.count("&lt;script&gt;") >= 8
 
 
+def test_a_run_of_processes_says_how_it_was_played() -> None:
+    told = {
+        "wires": "switch",
+        "links_reason": EVIL,
+        "asked_round_ms": 100,
+        "round_ms": 250,
+        "cores": 2,
+        "notes": ["a round lasts longer", EVIL],
+        "stores": {"agree": True},
+        "facts_missed": 0,
+        "streams_broken": 3,
+    }
+    text = page(MANIFEST | {"processes": told}, RUN, [])
+    assert "<h2>How it was played</h2>" in text
+    assert "<td>a round, as asked for and as played</td><td>100 ms; 250 ms</td>" in text
+    assert "<li>a round lasts longer</li>" in text
+    assert "<script" not in text
+    assert "How it was played" not in page(MANIFEST, RUN, [])
+
+
 def test_a_page_tells_what_was_broken_and_who_was_paid() -> None:
     text = page(MANIFEST, RUN, [("<svg></svg>", "About this plot.")])
     assert "<td>agreement</td><td>several</td><td>two commits</td>" in text
