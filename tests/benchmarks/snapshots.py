@@ -156,7 +156,7 @@ async def _write(
                     stalls.append(max(beats))
                     scope.cancel()
             grown.append(max(0, _peak_bytes() - before) / MEGA)
-    volume = sum(map(len, end.snapshot.pages)) / MEGA  # type: ignore[arg-type]  # whole
+    volume = sum(map(len, end.snapshot.pages)) / MEGA
     stated = f"{whole.pages} pages of {volume:.1f} MB, each synced to the disk; {size}"
     return [
         Figure("write a snapshot", "s", tuple(seconds), f"wall time beside an idle loop; {stated}"),
