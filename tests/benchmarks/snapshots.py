@@ -1,6 +1,6 @@
 """A hundred thousand accounts: writing a snapshot beside a running loop, and starting from it.
 
-`python -m tests.benchmarks.snapshots start FOLDER` is one start in a process of its own.
+`python -m tests.benchmarks.snapshots FOLDER ACCOUNTS` is one start in a process of its own.
 """
 
 import argparse
@@ -25,8 +25,10 @@ from p2pnode.genesis import Founder, make_genesis
 from p2pnode.restoring import begin, restore
 from p2pnode.snapshots import mark_of
 from p2pnode.storage import (
+    Journal,
     JournalRecord,
     NodeSeeds,
+    SnapshotMark,
     StoredBlock,
     load_or_create_seeds,
     open_journal,
@@ -46,6 +48,7 @@ from protocol.resting import snapshot_of_end
 from protocol.roles.validator import Validator
 from protocol.signing import REAL, Identity, account_of
 from protocol.snapshot import Snapshot
+from protocol.state import State
 from protocol.units import CREDIT, MILLISECOND, AccountId
 from tests.benchmarks.figures import Effort, Figure
 
@@ -74,10 +77,12 @@ def measure(effort: Effort) -> Iterator[Figure]:
     with tempfile.TemporaryDirectory(prefix="p2pnode-benchmark-") as name:
         folder = Path(name)
         seeds = [_seeds(folder / f"node-{number}") for number in range(MEMBERS)]
-        history = _weave(seeds, accounts, rounds)
+        founded = _founded(seeds)
+        (folder / "node-0" / GENESIS_FILE).write_bytes(encode(founded))
+        history = _weave(founded, seeds, accounts, rounds)
         yield from trio.run(_write, folder / "node-0", seeds[0], history, effort.of(5, 2), size)
         for what in ("newest snapshot and later blocks", "whole replay"):
-            starts = [_start(folder / "node-0") for _ in range(effort.of(3, 2))]
+            starts = [_start(folder / "node-0", accounts) for _ in range(effort.of(3, 2))]
             stated = f"processor time until a core is ready; {starts[0][2]} blocks; {size}"
             yield Figure(f"start: {what}", "s", tuple(one[0] for one in starts), stated)
             peaks = tuple(one[1] / MEGA for one in starts)
@@ -89,15 +94,10 @@ def _seeds(root: Path) -> NodeSeeds:
     return load_or_create_seeds(prepare_data_folder(root).key)
 
 
-def _weave(seeds: list[NodeSeeds], accounts: int, rounds: int) -> History:
+def _weave(founded: Genesis, seeds: list[NodeSeeds], accounts: int, rounds: int) -> History:
     """Blocks in lockstep, across the ends of epochs."""
-    founders = [Founder(account_of(one.signing), vrf.public_key(one.randomness)) for one in seeds]
-    terms = with_fields(local(), epoch_rounds=EPOCH_ROUNDS)
-    genesis = make_genesis("benchmark", terms, founders, None)
-    people = tuple(
-        Allocation(AccountId(number.to_bytes(32, "big")), CREDIT) for number in range(accounts)
-    )
-    genesis = with_fields(genesis, allocations=genesis.allocations + people, time_ms=0)
+    genesis = _peopled(founded, accounts)
+    terms = genesis.parameters
     replica, history = Replica(genesis, REAL), History(genesis)
     validators = _validators(replica, seeds)
     for number in range(1, rounds + 1):
@@ -116,6 +116,20 @@ def _weave(seeds: list[NodeSeeds], accounts: int, rounds: int) -> History:
     return history
 
 
+def _peopled(genesis: Genesis, accounts: int) -> Genesis:
+    """Gives that many people an account: more than a genesis file may hold."""
+    people = tuple(
+        Allocation(AccountId(number.to_bytes(32, "big")), CREDIT) for number in range(accounts)
+    )
+    return with_fields(genesis, allocations=genesis.allocations + people, time_ms=0)
+
+
+def _founded(seeds: list[NodeSeeds]) -> Genesis:
+    founders = [Founder(account_of(one.signing), vrf.public_key(one.randomness)) for one in seeds]
+    terms = with_fields(local(), epoch_rounds=EPOCH_ROUNDS)
+    return make_genesis("benchmark", terms, founders, None)
+
+
 def _validators(replica: Replica, seeds: list[NodeSeeds]) -> list[Validator]:
     found = []
     for one in seeds:
@@ -127,43 +141,54 @@ def _validators(replica: Replica, seeds: list[NodeSeeds]) -> list[Validator]:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """One snapshot as a running node writes it."""
+
+    seconds: float
+    busy_seconds: float
+    stall_seconds: float
+    """The longest time by which the loop was late meanwhile."""
+    grown_bytes: int
+    pages: int
+
+
 async def _write(
     root: Path, seeds: NodeSeeds, history: History, runs: int, size: str
 ) -> list[Figure]:
-    """Stores the blocks, then the state at the newest end as a running node would."""
+    """Stores the blocks, then the state at the newest end, several times."""
     network, account = network_of(history.genesis), account_of(seeds.signing)
-    (root / GENESIS_FILE).write_bytes(encode(history.genesis))
     end = history.ends[-1]
-    replica = Replica(history.genesis, REAL, end.snapshot)
+    state = Replica(history.genesis, REAL, end.snapshot).state
     mark = mark_of(end.snapshot, end.own_nonce)
-    seconds, busy, stalls, grown = [], [], [], []
     async with open_journal(root, network, account, hash_block=stored_digest) as journal:
         for first in range(0, len(history.blocks), BATCH):
             await journal.append(history.blocks[first : first + BATCH])
-        for _ in range(runs):
-            before = _peak_bytes()
-            with trio.CancelScope() as scope:
-                async with trio.open_nursery() as nursery:
-                    beats: list[float] = []
-                    nursery.start_soon(_beat, beats)
-                    await trio.sleep(0.1)
-                    beats.clear()
-                    begun, worked = time.monotonic(), time.process_time()
-                    pages = replica.state.encode_pages()
-                    whole = await journal.write_snapshot(mark, pages)
-                    seconds.append(time.monotonic() - begun)
-                    busy.append(time.process_time() - worked)
-                    stalls.append(max(beats))
-                    scope.cancel()
-            grown.append(max(0, _peak_bytes() - before) / MEGA)
+        done = [await _write_once(journal, state, mark) for _ in range(runs)]
     volume = sum(map(len, end.snapshot.pages)) / MEGA  # type: ignore[arg-type]  # whole
-    stated = f"{whole.pages} pages of {volume:.1f} MB, each synced to the disk; {size}"
+    stated = f"{done[0].pages} pages of {volume:.1f} MB, each synced to the disk; {size}"
+    wall, busy = [one.seconds for one in done], [one.busy_seconds for one in done]
+    stalls, grown = [one.stall_seconds for one in done], max(one.grown_bytes for one in done)
     return [
-        Figure("write a snapshot", "s", tuple(seconds), f"wall time beside an idle loop; {stated}"),
-        Figure("write a snapshot: processor time", "s", tuple(busy), f"idle loop included; {size}"),
+        Figure("write a snapshot", "s", tuple(wall), f"wall time beside an idle loop; {stated}"),
+        Figure("write a snapshot: processor time", "s", tuple(busy), f"loop included; {stated}"),
         Figure("write a snapshot: longest stall of the loop", "s", tuple(stalls), stated),
-        Figure("write a snapshot: memory", "MB", (max(grown),), f"growth of the peak; {stated}"),
+        Figure("write a snapshot: memory", "MB", (grown / MEGA,), f"growth of the peak; {stated}"),
     ]
+
+
+async def _write_once(journal: Journal, state: State, mark: SnapshotMark) -> Written:
+    before, beats = _peak_bytes(), list[float]()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_beat, beats)
+        await trio.sleep(0.1)
+        beats.clear()
+        begun, worked = time.monotonic(), time.process_time()
+        whole = await journal.write_snapshot(mark, state.encode_pages())
+        seconds, busy = time.monotonic() - begun, time.process_time() - worked
+        nursery.cancel_scope.cancel()
+    grown = max(0, _peak_bytes() - before)
+    return Written(seconds, busy, max(beats), grown, whole.pages)
 
 
 async def _beat(beats: list[float]) -> None:
@@ -174,9 +199,9 @@ async def _beat(beats: list[float]) -> None:
         beats.append(time.monotonic() - begun - BEAT_SECONDS)
 
 
-def _start(root: Path) -> tuple[float, float, int]:
+def _start(root: Path, accounts: int) -> tuple[float, float, int]:
     """One start in a fresh process: seconds, peak of its memory, blocks replayed."""
-    line = [sys.executable, "-m", "tests.benchmarks.snapshots", "start", str(root)]
+    line = [sys.executable, "-m", "tests.benchmarks.snapshots", str(root), str(accounts)]
     printed = subprocess.run(line, check=True, stdout=subprocess.PIPE).stdout
     found = json.loads(printed.splitlines()[-1])  # behind what the log says
     return found["seconds"], found["peak_bytes"], found["blocks"]
@@ -188,8 +213,8 @@ def _forget_snapshots(root: Path) -> None:
     connection.close()
 
 
-async def _open_and_restore(root: Path) -> dict[str, float]:
-    genesis = decode_kept((root / GENESIS_FILE).read_bytes(), Genesis)
+async def _open_and_restore(root: Path, accounts: int) -> dict[str, float]:
+    genesis = _peopled(decode_kept((root / GENESIS_FILE).read_bytes(), Genesis), accounts)
     seeds = load_or_create_seeds(root / "key")
     identity = Identity(seeds.signing, seeds.randomness)
     network, account = network_of(genesis), account_of(seeds.signing)
@@ -223,6 +248,7 @@ def _peak_bytes() -> int:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.snapshots")
-    parser.add_argument("what", choices=["start"])
     parser.add_argument("folder", type=Path)
-    sys.stdout.write(json.dumps(trio.run(_open_and_restore, parser.parse_args().folder)))
+    parser.add_argument("accounts", type=int)
+    given = parser.parse_args()
+    sys.stdout.write(json.dumps(trio.run(_open_and_restore, given.folder, given.accounts)))

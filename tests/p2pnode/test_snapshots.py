@@ -86,12 +86,18 @@ async def test_of_the_ends_that_pass_while_one_is_written_only_the_newest_is_kep
 
         slow = fx.PersistSnapshot(Snapshot(effect(1).snapshot.boundary, slow_pages()), 0)
         with structlog.testing.capture_logs() as told:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(keeper.keep, slow)
-                await trio.testing.wait_all_tasks_blocked(0.02)
-                for epoch in (2, 3, 4):
-                    await keeper.keep(effect(epoch))
-                assert not journal.snapshots()
-                first_page.set()
+            await _keep_behind(keeper, slow, first_page, (2, 3, 4))
         assert [one["epoch"] for one in told] == [2, 5], "the ends of epochs 1 and 4"
         assert [mark.epoch for mark in journal.snapshots()] == [5, 2]
+
+
+async def _keep_behind(
+    keeper: SnapshotKeeper, slow: fx.PersistSnapshot, may_go_on: trio.Event, epochs: tuple[int, ...]
+) -> None:
+    """Asks for one snapshot, and for others before its first page is there."""
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(keeper.keep, slow)
+        await trio.testing.wait_all_tasks_blocked(0.02)
+        for epoch in epochs:
+            await keeper.keep(effect(epoch))
+        may_go_on.set()

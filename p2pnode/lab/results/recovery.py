@@ -30,9 +30,13 @@ class Recovery:
 
 
 def recovery(reading: Reading) -> Recovery | None:
-    """Measures recovery after the last fault; None where no fault was planned."""
+    """Measures recovery after the last fault.
+
+    Returns:
+        None where no fault was planned, or the run was cut short before the last one ended.
+    """
     window = reading.window
-    if window is None:
+    if window is None or reading.ended_ms < window.end_ms:
         return None
     healed_ms = window.end_ms
     sets_equal, unreachable = _sets_equal(reading, healed_ms)

@@ -164,4 +164,4 @@ def _leaf(value: object) -> object:
     """Turns a value without parts into one that JSON knows; one without fields into nothing."""
     if isinstance(value, Enum):
         return value.value
-    return {} if is_dataclass(value) else value
+    return {} if is_dataclass(value) or isinstance(value, msgspec.Struct) else value

@@ -207,16 +207,12 @@ async def test_no_loss_of_power_leaves_half_a_snapshot_or_costs_the_one_before(
             disk.load({})
             first, second = await _write_two(disk, tmp_path, change)
             disk.restart()
-            async with journal_in(tmp_path, vfs="losing") as journal:
-                assert journal.own_slots() == (slot(),)
-                found = journal.snapshots()
-                assert [one.epoch for one in found] in ([1], [2, 1])
-                assert second is None or second in found, "an acknowledged snapshot is gone"
-                for one in found:
-                    assert list(journal.snapshot_pages(one)) == pages(one.epoch)
-                assert first in found
-                before += len(found) == 1
-                after += len(found) == 2
+            found = await _whole_ones(tmp_path)
+        assert [one.epoch for one in found] in ([1], [2, 1])
+        assert second is None or second in found, "an acknowledged snapshot is gone"
+        assert first in found
+        before += len(found) == 1
+        after += len(found) == 2
     assert before > 10, "the power never went before the snapshot was whole"
     assert after > 3
 
@@ -234,6 +230,15 @@ async def _write_two(
             disk.faults.power_loss_in = change
             second = await keep(journal, 2)
     return first, second
+
+
+async def _whole_ones(folder: Path) -> tuple[SnapshotMark, ...]:
+    async with journal_in(folder, vfs="losing") as journal:
+        assert journal.own_slots() == (slot(),)
+        found = journal.snapshots()
+        for one in found:
+            assert list(journal.snapshot_pages(one)) == pages(one.epoch)
+    return found
 
 
 async def test_a_flipped_bit_in_a_snapshot_is_noticed_or_harmless(tmp_path: Path) -> None:

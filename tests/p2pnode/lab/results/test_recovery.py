@@ -46,3 +46,9 @@ def test_what_never_recovers_is_cut_short_by_the_end_of_the_run() -> None:
 
 def test_a_run_without_faults_has_nothing_to_recover_from() -> None:
     assert recovery(reading(blocks=BLOCKS, votes=VOTES)) is None
+
+
+def test_a_run_that_was_cut_short_before_the_heal_has_not_begun_to_recover() -> None:
+    operations = operation("a", 0, 1_500.0, {})
+    cut_short = reading(ended_ms=1_900.0, faults=SPLIT, votes=VOTES, operations=operations)
+    assert recovery(cut_short) is None
