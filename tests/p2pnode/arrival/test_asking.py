@@ -1,4 +1,4 @@
-"""The same over real connections: honest peers, one that lies, and one that sends too much."""
+"""Questions over real connections: honest peers, one that lies, and one that sends too much."""
 
 from contextlib import AsyncExitStack
 
