@@ -10,9 +10,11 @@ from p2pnode.settings import (
     SettingsError,
     default_data_dir,
     load_settings,
+    read_checkpoint,
     split_address,
 )
 
+WHOLE = "ab" * 32
 BOOTSTRAP = "/ip4/192.0.2.1/tcp/4001/p2p/12D3KooWabc"
 
 
@@ -45,18 +47,22 @@ def test_every_setting_can_be_a_flag(tmp_path: Path) -> None:
         "allow_artefact": ["ab" * 32, "blake2b:" + "cd" * 32],
         "api": "[::1]:8080",
         "bootstrap": [BOOTSTRAP],
+        "checkpoint": "12:" + "Ef" * 32,
         "data_dir": tmp_path,
         "device": "cpu,cuda:0",
         "keep": "12",
         "listen": ["/ip4/0.0.0.0/tcp/1", "/ip4/0.0.0.0/tcp/2"],
         "network": "genesis.toml",
         "role": "worker",
+        "start_from": "genesis",
         "unsafe_run_anything": True,
         "config": None,
     }
     assert load_settings(flags, {}) == Settings(
         data_dir=tmp_path,
         bootstrap=(BOOTSTRAP,),
+        checkpoint=(12, b"\xef" * 32),
+        start_from="genesis",
         listen=("/ip4/0.0.0.0/tcp/1", "/ip4/0.0.0.0/tcp/2"),
         keep_epochs=12,
         network="genesis.toml",
@@ -131,3 +137,12 @@ def test_history_is_kept_whole_or_for_some_epochs(
 def test_any_other_length_of_history_is_refused(value: object, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="expected all, or a number of epochs"):
         load_settings({"keep": value, "data_dir": tmp_path}, {})
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "12", "12:abcd", ":" + "ab" * 32, "-1:" + "ab" * 32, "1:" + "ab" * 33, "١:" + "ab" * 32],
+)
+def test_what_is_no_checkpoint_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is not EPOCH:HASH, such as"):
+        read_checkpoint(text)

@@ -2,10 +2,13 @@
 
 import json
 from dataclasses import replace
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
+from p2pnode import views
+from p2pnode.settings import read_checkpoint
 from p2pnode.views import UNFINISHED, account_view, find_job, job_line, job_view, ledger_view
 from protocol import events as ev
 from protocol.balances import YIELD_SCALE
@@ -15,6 +18,7 @@ from protocol.messages import StakeDeposit, StakeWithdrawal
 from protocol.units import CREDIT, Digest, JobId
 from tests.p2pnode.fake_ports import gift, lone_core
 from tests.support.builders import HandLedger, account_id, make_offer, make_reveal
+from tests.support.town import Town
 
 RECEIPT = {
     "id", "state", "finality", "requester", "executors", "spares", "confidence", "replicas",
@@ -199,6 +203,20 @@ def test_the_ledger_is_shown_before_and_after_the_first_commit() -> None:
     assert view["state_digest"] == core.state.digest.hex()
     assert len(str(view["final_digest"])) == 64
     json.dumps(view)
+
+
+def test_the_newest_certified_end_is_shown_as_a_checkpoint_takes_it() -> None:
+    town = Town()
+    core = cast(Core, SimpleNamespace(state=town.state))
+    assert views._checkpoint(core) == ""
+    town.close(0, 1, 2)
+    first = town.state.epochs.closed[-1].digest
+    assert views._checkpoint(core) == "", "nobody has signed it yet"
+    town.commit(*[(number, town.attestation(number)) for number in (0, 1, 2)])
+    assert views._checkpoint(core) == f"0:{first.hex()}"
+    assert read_checkpoint(views._checkpoint(core)) == (0, first)
+    town.close(0, 1, 2)
+    assert views._checkpoint(core) == f"0:{first.hex()}", "the newer one is not certified"
 
 
 def test_an_account_that_nobody_funded_has_nothing_and_every_field() -> None:
