@@ -21,6 +21,7 @@ from p2pnode.network.guard import Guard
 from p2pnode.network.introductions import IntroductionParts, Introductions
 from protocol.signing import account_of
 from tests.support.networks import (
+    PATIENCE_SECONDS,
     connect,
     is_joined,
     local_settings,
@@ -32,16 +33,13 @@ from tests.support.networks import (
     wait_until,
 )
 
-STOP_SECONDS = 2.0
-"""How soon a second node with a key must be told, from its start."""
-
 
 def told(network: Network) -> list[KeyInUse]:
     return [event for event in pending(network) if isinstance(event, KeyInUse)]
 
 
 async def wait_told(network: Network) -> KeyInUse:
-    with trio.fail_after(STOP_SECONDS):
+    with trio.fail_after(PATIENCE_SECONDS):
         async for event in network.events:
             if isinstance(event, KeyInUse):
                 return event
