@@ -16,6 +16,7 @@ from p2pnode.lab.link_file import LINKS_NAME, LinkFile
 from p2pnode.lab.lying import lying
 from p2pnode.lab.processes import live_only_with, parse_process
 from p2pnode.lab.step_log import STEPS_NAME, StepLog
+from p2pnode.network import Network
 from p2pnode.settings import load_settings
 
 
@@ -29,6 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     node = importlib.import_module("p2pnode.node")
     together = arguments.colluding
     faults = FaultFile(settings.data_dir / FAULTS_NAME)
+    links = LinkFile(settings.data_dir / LINKS_NAME)
     steps = StepLog(settings.data_dir / STEPS_NAME)
     hooks = node.Hooks(
         wrap_run=(lambda run: lying(run, together=together)) if arguments.liar else None,
@@ -37,9 +39,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         ),
         wrap_core=steps.watch_core,
         clock_error_ns=lambda: faults.now().clock_error_ns,
-        on_network=LinkFile(settings.data_dir / LINKS_NAME).attach,
+        on_network=lambda network: _join(network, links, steps),
     )
     return int(node.run(settings, hooks))
+
+
+def _join(network: Network, links: LinkFile, steps: StepLog) -> None:
+    links.attach(network)
+    steps.watch_links(network)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -8,6 +8,7 @@ opened      a process begins
 block       the core took a block in: its digest, epoch, round, author and size
 received    how many blocks gossip has brought since the last such line
 execute, stop_execution, execution_ended, execution_impossible      runs of jobs
+links       by account, how often the node has written to a peer in this process, and how many bytes
 gauge       a size that has a cap, when it is nearer to the cap than ever before
 spin        the core asks to be woken at once, again and again
 raised      the core raised an error
@@ -15,11 +16,12 @@ raised      the core raised an error
 
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from p2pnode.driver import Step, World
 from p2pnode.facts import record_of
+from p2pnode.network import Network
 from protocol import effects as fx
 from protocol import events as ev
 from protocol.core import Core
@@ -49,6 +51,7 @@ class StepLog:
         self._kept = (0, 0)
         self._next_look_ns = 0
         self._nearest: dict[str, tuple[int, int]] = {}
+        self._written: Callable[[], Mapping[bytes, tuple[int, int]]] = dict
         self._write([{"step": "opened"}])
 
     def watch_core(self, core: Core) -> Step:
@@ -60,10 +63,14 @@ class StepLog:
             except DEFECTS as error:
                 self._write([{"step": "raised", "detail": f"{type(error).__name__}: {error}"}])
                 raise
-            self._write([*self._seen(event, effects, now), *self._gauges(core)])
+            self._write([*self._seen(event, effects, now), *self._looks(core)])
             return effects
 
         return step
+
+    def watch_links(self, network: Network) -> None:
+        """Note from now on what the node writes to its peers."""
+        self._written = lambda: network.written
 
     def watch_world(self, world: World) -> World:
         """Put a pen between a driver and what it asks for once its records are safe."""
@@ -98,13 +105,15 @@ class StepLog:
             rows.append({"step": "spin"})
         return rows
 
-    def _gauges(self, core: Core) -> list[dict[str, object]]:
-        """Look now and then how near the sizes are to their caps."""
+    def _looks(self, core: Core) -> list[dict[str, object]]:
+        """Look now and then what the links carried and how near the sizes are to their caps."""
         if self._clock_ns() < self._next_look_ns:
             return []
         self._next_look_ns = self._clock_ns() + SECOND
         gauges = [*memory_gauges(core), *store_gauges(core, *self._kept)]
-        return [_gauge_row(gauge) for gauge in gauges if self._is_nearest(gauge)]
+        written = {account.hex(): counted for account, counted in self._written().items()}
+        links: list[dict[str, object]] = [{"step": "links", "peers": written}] if written else []
+        return links + [_gauge_row(gauge) for gauge in gauges if self._is_nearest(gauge)]
 
     def _is_nearest(self, gauge: Gauge) -> bool:
         size, cap = self._nearest.get(gauge.name, (-1, 1))

@@ -29,11 +29,17 @@ _HELD_LIMIT_BYTES = 1024 * 1024
 
 
 class LinkShaper:
-    """Applies one filter to any number of connections."""
+    """Applies one filter to any number of connections.
+
+    Attributes:
+        written: By account, how often this node wrote to a peer and how many bytes, gossip and
+            everything else; since a filter was first set.
+    """
 
     def __init__(self, nursery: trio.Nursery, counters: Counters) -> None:
         self.filter: LinkFilter | None = None
         self.counters = counters
+        self.written: dict[bytes, tuple[int, int]] = {}
         self._nursery = nursery
         self._random = random.Random()  # noqa: S311 - faults need no secrecy
 
@@ -57,6 +63,11 @@ class LinkShaper:
     def rule(self, account: bytes) -> LinkRule:
         """The rule for a peer at this moment."""
         return UNTOUCHED if self.filter is None else self.filter(account)
+
+    def note(self, account: bytes, size_bytes: int) -> None:
+        """Count one write to a peer."""
+        count, total_bytes = self.written.get(account, (0, 0))
+        self.written[account] = (count + 1, total_bytes + size_bytes)
 
     def seconds_on_the_way(self, rule: LinkRule, size_bytes: int) -> float:
         """How long a write travels under this rule, once the link has taken it."""
@@ -110,6 +121,7 @@ class _ShapedLine:
         """Take the bytes; they go out in order, when the rule lets them."""
         if self._broken is not None:
             raise trio.BrokenResourceError from self._broken
+        self._shaper.note(self._account, len(data))
         rule = self._shaper.rule(self._account)
         if rule == UNTOUCHED and not self._held:
             await self._write(data)

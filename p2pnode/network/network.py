@@ -146,6 +146,11 @@ class Network:
         if link_filter is not None:
             self._parts.links.attach_shaper()
 
+    @property
+    def written(self) -> Mapping[bytes, tuple[int, int]]:
+        """By account, writes to a peer and their bytes, since a laboratory first set its faults."""
+        return dict(self._parts.shaper.written)
+
     async def _connected(self, account: bytes) -> None:
         if account == self.account:
             raise PeerUnreachable("a node does not ask itself")

@@ -1,7 +1,7 @@
 """How a real network came through its faults, by what its nodes reported."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from p2pnode.lab.real.shape import longest_delay_ns
 from p2pnode.lab.real.timeline import SETTLE_NS, FaultNote
@@ -68,6 +68,21 @@ def recovery_of(fault: Fault, note: FaultNote, scenario: Scenario, watch: Watch)
         agreement_ns(watch, note.ended_ns),
         _going(fault, scenario, note.ended_ns - since),
     )
+
+
+def as_played(scenario: Scenario, notes: Sequence[FaultNote]) -> Scenario:
+    """The scenario with each partition when it really was, once all parts had seen it.
+
+    One that never took effect is left out.
+    """
+    found: list[Fault] = []
+    for fault, note in zip(scenario.faults, notes, strict=True):
+        if not isinstance(fault, Partition):
+            found.append(fault)
+        elif note.begun_ns is not None and note.ended_ns is not None:
+            since = note.begun_ns + SETTLE_NS + longest_delay_ns(scenario.conditions)
+            found.append(replace(fault, start_ns=since, end_ns=max(since, note.ended_ns)))
+    return replace(scenario, faults=tuple(found))
 
 
 def stray_facts(fault: ClockJump, note: FaultNote, watch: Watch) -> int:

@@ -5,7 +5,7 @@ import json
 import httpx
 import trio
 
-from p2pnode.calls import ClientError, Endpoint
+from p2pnode.calls import ClientError
 from p2pnode.lab.readiness import endpoint_of, read_metrics
 from p2pnode.lab.real.watch import Watch
 from p2pnode.lab.testnet import Member
@@ -29,28 +29,17 @@ async def collect(member: Member, watch: Watch) -> None:
 
 
 async def sample(member: Member, watch: Watch) -> None:
-    """Ask one node for its counters and links again and again, for ever."""
-    while True:
-        await look(member, watch)
-        await trio.sleep(SAMPLE_SECONDS)
-
-
-async def look(member: Member, watch: Watch) -> None:
-    """Ask one node for its counters and links once; a gap says that it did not answer."""
+    """Ask one node for its counters again and again, for ever."""
     async with httpx.AsyncClient(timeout=SAMPLE_SECONDS, trust_env=False) as client:
-        try:
-            endpoint = endpoint_of(member)
-            watch.sample(member.node, read_metrics((await _get(client, endpoint, "/metrics")).text))
-            watch.links(member.node, (await _get(client, endpoint, "/v1/peers")).json())
-        except (ClientError, httpx.HTTPError):
-            return
-
-
-async def _get(client: httpx.AsyncClient, endpoint: Endpoint, path: str) -> httpx.Response:
-    headers = {"Authorization": f"Bearer {endpoint.token}"}
-    answer = await client.get(f"http://{endpoint.address}{path}", headers=headers)
-    answer.raise_for_status()
-    return answer
+        while True:
+            try:
+                endpoint = endpoint_of(member)
+                headers = {"Authorization": f"Bearer {endpoint.token}"}
+                answer = await client.get(f"http://{endpoint.address}/metrics", headers=headers)
+                watch.sample(member.node, read_metrics(answer.text))
+            except (ClientError, httpx.HTTPError):
+                pass  # a gap in the samples says that the node did not answer
+            await trio.sleep(SAMPLE_SECONDS)
 
 
 async def _follow(client: httpx.AsyncClient, member: Member, watch: Watch) -> None:

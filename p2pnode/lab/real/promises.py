@@ -40,6 +40,7 @@ class Left:
     """What a run on processes leaves to be judged.
 
     Attributes:
+        scenario: With partitions when they really were.
         setup: Whom it is about.
         steps: What the nodes wrote about themselves, in the order of time.
         blocks: The bytes of all blocks that any store holds, by digest, ancestors first.
@@ -71,6 +72,7 @@ def judge(left: Left) -> tuple[Check, ...]:
         *left.found,
         *told.log.found,
         *told.found,
+        *told.labels.found,
         *wrong_balances(copies),
         *wrong_settlements(copies),
         *wrong_convictions(told.log),
@@ -82,7 +84,7 @@ def judge(left: Left) -> tuple[Check, ...]:
     evidence = Evidence(
         scenario=left.scenario,
         log=told.log,
-        labels=Labels(left.scenario),
+        labels=told.labels,
         promptness=told.promptness,
         found=list(dict.fromkeys(found)),
         quality=quality,
@@ -118,6 +120,7 @@ class _Told:
     def __init__(self, left: Left) -> None:
         self.log = Log(left.scenario)
         self.log.know(left.setup.accounts)
+        self.labels = Labels(left.scenario)
         self.promptness = Promptness(left.scenario)
         self.found: list[Violation] = []
         self.outputs: dict[JobId, set[Digest]] = {}
@@ -172,6 +175,7 @@ class _Told:
             case _:
                 pass
         self.log.effect(time, node, effect)
+        self.labels.effect(time, node, effect)
         self.promptness.effect(time, node, effect)
 
     def _find(self, invariant: str, row: Row, detail: str) -> None:

@@ -1,7 +1,7 @@
 """The folder that a run on real processes leaves: a manifest and everything that was seen, by line.
 
 manifest.json     what was played, how, and what came of it
-nodes/node-N.jsonl  what a node told whoever watched: facts, counters, links, with `time_ns`
+nodes/node-N.jsonl  what a node told whoever watched: facts and counters, with `time_ns`
 steps/node-N.jsonl  what a node wrote about its own core, crashes or not (`p2pnode.lab.step_log`)
 requests.jsonl    what the workload asked for, when, and what became of it
 faults.jsonl      each fault: planned and actual times, what it did, how the network came back

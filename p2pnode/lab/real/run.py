@@ -19,13 +19,14 @@ from p2pnode.lab.readiness import last_words, wait_until_ready
 from p2pnode.lab.real.asking import Asked, ask_all
 from p2pnode.lab.real.checks import (
     Recovery,
+    as_played,
     conflicts,
     missed_bites,
     recovery_of,
     stray_facts,
 )
 from p2pnode.lab.real.choice import Choice, hosts_for, make_wires
-from p2pnode.lab.real.collecting import collect, look, sample
+from p2pnode.lab.real.collecting import collect, sample
 from p2pnode.lab.real.evidence import Gathered, gather, store_trouble
 from p2pnode.lab.real.founding import found_shape
 from p2pnode.lab.real.promises import Left, judge
@@ -42,7 +43,7 @@ from p2pnode.lab.real.shape import Shape, rules_of, skewed_nodes
 from p2pnode.lab.real.striking import change_faults
 from p2pnode.lab.real.tables import Seen, write_tables
 from p2pnode.lab.real.timeline import FaultNote, Timeline
-from p2pnode.lab.real.traffic import closed_times, traffic_of
+from p2pnode.lab.real.traffic import closed_times, samples_of, traffic_of
 from p2pnode.lab.real.watch import Watch, start_clock
 from p2pnode.lab.real.wires import Wires
 from p2pnode.lab.results import checks_to_json
@@ -167,7 +168,7 @@ def _play(shape: Shape, testnet: LabNetwork, wires: Wires, out: Path, tell: Tell
     course = _Course()
     with Watch(clock, out / NODES, nodes) as watch:
         watch.skewed = skewed_nodes(shape.scenario)
-        timeline = Timeline(shape.scenario, testnet, wires, clock, watch.links)
+        timeline = Timeline(shape.scenario, testnet, wires, clock)
         trio.run(_run, shape, testnet, watch, timeline, course)
     if course.is_interrupted:
         raise KeyboardInterrupt
@@ -198,9 +199,6 @@ async def _run(
                 await trio.sleep(PATIENCE_SECONDS)
             course.is_done = True
         course.ended_ns = watch.clock.now()
-        async with trio.open_nursery() as looking:
-            for member in testnet.members:
-                looking.start_soon(look, member, watch)
         following.cancel_scope.cancel()
 
 
@@ -236,11 +234,6 @@ def _judge(shape: Shape, ran: _Ran, evidence: Gathered) -> Played:
     recoveries = tuple(recovery_of(fault, note, scenario, watch) for fault, note in pairs)
     missed = missed_bites(notes, recoveries)
     found = [Violation("agreement", -1, one) for one in conflicts(watch)]
-    found += [
-        Violation("honest_labels", -1, f"nodes {one.stuck} made {one.stuck_commits} commits final")
-        for one in recoveries
-        if one is not None and one.stuck_commits
-    ]
     found += ran.gone
     if not ran.course.is_done:
         found.append(Violation("liveness", -1, "not everything was final in time"))
@@ -248,7 +241,7 @@ def _judge(shape: Shape, ran: _Ran, evidence: Gathered) -> Played:
     if trouble and False in (evidence.stores["agree"], evidence.stores["audited"]):
         found.append(Violation("convergence", -1, trouble))
     left = Left(
-        scenario,
+        as_played(scenario, notes),
         evidence.setup,
         evidence.steps,
         evidence.blocks,
@@ -294,10 +287,10 @@ def _write(run: _Finished, played: Played, evidence: Gathered, out: Path) -> Non
     write_lines(out / FAULTS, ({"fault": one, "recovery": two} for one, two in faults))
     manifest = as_json(_manifest(run, played))
     assert isinstance(manifest, dict)
-    scenario, watch = run.shape.scenario, played.watch
+    scenario = run.shape.scenario
     numbers = {one.account: one.node for one in run.testnet.members}
     closed = tuple(closed_times(scenario.faults, played.faults))
-    links = traffic_of(watch.carried, numbers, closed)
+    links = traffic_of(samples_of(evidence.steps), numbers, closed)
     seen = Seen(scenario, evidence, played.asked, played.faults, links, played.ended_ns)
     trouble = write_tables(seen, out, manifest)
     if trouble:

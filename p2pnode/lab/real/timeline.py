@@ -1,13 +1,12 @@
 """Makes a scenario's faults happen to real processes, on schedule, and says whether they bit."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
 import trio
 
-from p2pnode.calls import Record
 from p2pnode.lab.readiness import peers_of
 from p2pnode.lab.real.shape import OF_NODES, longest_delay_ns, pairs_of, rules_of
 from p2pnode.lab.real.striking import NodeFault, Strike, begin_on_node, end_on_node, stop_early
@@ -81,7 +80,6 @@ class Timeline:
     """The faults of one run.
 
     Attributes:
-        heed: Told, in the thread of the run, what a node says of its peers whenever it was asked.
         notes: One for each fault, in the scenario's order.
     """
 
@@ -89,7 +87,6 @@ class Timeline:
     testnet: LabNetwork
     wires: Wires
     clock: Clock
-    heed: Callable[[int, Sequence[Record]], None] = lambda node, peers: None
     notes: list[FaultNote] = field(default_factory=list)
     _active: list[Fault] = field(default_factory=list)
     _before: dict[int, dict[int, WireCounts]] = field(default_factory=dict)
@@ -221,9 +218,7 @@ class Timeline:
             sources.setdefault(target, []).append(members[source].account)
         running_members = load(self.testnet.folder).members
         for target, accounts in sources.items():
-            peers = peers_of(running_members[target])
-            trio.from_thread.run_sync(self.heed, target, peers)
-            for peer in peers:
+            for peer in peers_of(running_members[target]):
                 if peer["account"] in accounts:
                     link = (float(str(peer["connected_since"])), int(str(peer["bytes_in"])))
                     found[target, str(peer["account"])] = link

@@ -1,14 +1,29 @@
-"""What each link of a real network carried, by what its ends said of it now and then."""
+"""What each link of a real network carried, by what its sender wrote to it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from p2pnode.lab.real.shape import pairs_of
+from p2pnode.lab.real.steps import Row
 from p2pnode.lab.real.timeline import FaultNote
-from p2pnode.lab.real.watch import LinkSample
 from protocol.simulator.network import Pair
-from protocol.simulator.scenario import Fault
+from protocol.simulator.scenario import START_NS, Fault
 from protocol.simulator.traffic import Traffic
+
+
+@dataclass(frozen=True, slots=True)
+class LinkSample:
+    """What one node had written to its peers at one time.
+
+    Attributes:
+        process: Which of the node's processes says so; each counts from zero.
+        peers: By account, the number of writes and their bytes.
+    """
+
+    time_ns: int
+    node: int
+    process: int
+    peers: Mapping[str, tuple[int, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +43,28 @@ def closed_times(faults: Sequence[Fault], notes: Sequence[FaultNote]) -> Iterato
             yield Closed(note.begun_ns, note.ended_ns, pairs)
 
 
-def traffic_of(
-    samples: Sequence[LinkSample], numbers: Mapping[str, int], closed: Sequence[Closed]
-) -> dict[Pair, Traffic]:
-    """Add up what nodes sent over their links from their first sample to their last.
+def samples_of(steps: Iterable[Row]) -> Iterator[LinkSample]:
+    """Read what nodes wrote about their links, from when the network was ready."""
+    processes: dict[int, int] = {}
+    for row in steps:
+        node = row["node"]
+        match row.get("step"):
+            case "opened":
+                processes[node] = processes.get(node, 0) + 1
+            case "links" if row["time_ns"] >= START_NS:
+                peers = {account: (one[0], one[1]) for account, one in row["peers"].items()}
+                yield LinkSample(row["time_ns"], node, processes.get(node, 0), peers)
+            case _:
+                pass
 
-    A message met a cut when it set out between two samples of a time in which its link was closed.
-    What set out between two samples around the begin or the end of that time counts as carried, and
-    a connection that broke takes with it what it carried after the sample before.
+
+def traffic_of(
+    samples: Iterable[LinkSample], numbers: Mapping[str, int], closed: Sequence[Closed]
+) -> dict[Pair, Traffic]:
+    """Add up what nodes wrote to their peers from their first sample to their last.
+
+    A write met a cut when it was made between two samples of a time in which its link was closed.
+    One between two samples around the begin or the end of that time counts as carried.
 
     Args:
         samples: In the order of time.
@@ -46,40 +75,20 @@ def traffic_of(
     before: dict[int, LinkSample] = {}
     for sample in samples:
         last = before.get(sample.node)
-        if last is not None and _is_older(sample, last):
-            continue
         before[sample.node] = sample
-        for account in sample.peers:
+        for account, (count, size_bytes) in sample.peers.items():
             target = numbers.get(account)
             if last is None or target is None:
                 continue
+            known = last.peers.get(account, (0, 0)) if last.process == sample.process else (0, 0)
             pair = (sample.node, target)
-            messages, size_bytes = _growth(last, sample, account)
             traffic = found.setdefault(pair, Traffic())
             if _is_closed(pair, last.time_ns, sample.time_ns, closed):
-                traffic.cut += messages
+                traffic.cut += count - known[0]
             else:
-                traffic.messages += messages
-                traffic.size_bytes += size_bytes
+                traffic.messages += count - known[0]
+                traffic.size_bytes += size_bytes - known[1]
     return found
-
-
-def _growth(last: LinkSample, sample: LinkSample, account: str) -> tuple[int, int]:
-    """Messages and bytes since the sample before; a new connection counts with all it carried."""
-    since, messages, size_bytes = sample.peers[account]
-    before = last.peers.get(account)
-    if before is None or before[0] != since:
-        return messages, size_bytes
-    return messages - before[1], size_bytes - before[2]
-
-
-def _is_older(sample: LinkSample, last: LinkSample) -> bool:
-    """Whether an answer was given before the one that was noted before it."""
-    return any(
-        account in last.peers and last.peers[account][0] == since and messages < before
-        for account, (since, messages, _) in sample.peers.items()
-        for before in (last.peers.get(account, (0.0, 0, 0))[1],)
-    )
 
 
 def _is_closed(pair: Pair, since_ns: int, until_ns: int, closed: Sequence[Closed]) -> bool:

@@ -6,7 +6,7 @@ stamp their facts in whole milliseconds since genesis, by the same clocks of one
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -33,20 +33,6 @@ class Sample:
 
     time_ns: int
     counters: Mapping[str, float]
-
-
-@dataclass(frozen=True, slots=True)
-class LinkSample:
-    """What one node's connections have carried until one time.
-
-    Attributes:
-        peers: By account: since when the connection is there (seconds of the Unix clock), and the
-            messages and bytes that the node has sent over it.
-    """
-
-    time_ns: int
-    node: int
-    peers: Mapping[str, tuple[float, int, int]]
 
 
 @dataclass(slots=True)
@@ -85,7 +71,6 @@ class Watch:
         ended: When any node first knew each operation to be final.
         settled: When any node knew each job to have ended.
         samples: Each node's counters, every few seconds.
-        carried: What the nodes' links had carried, in the order of time.
         missed: Facts that a node could not pass on in time.
         gaps: How often the stream of a node broke.
         skewed: Nodes whose clock may be off; what they say is timed by its arrival.
@@ -99,7 +84,6 @@ class Watch:
     ended: dict[str, int] = field(default_factory=dict)
     settled: dict[str, int] = field(default_factory=dict)
     samples: list[list[Sample]] = field(default_factory=list)
-    carried: list[LinkSample] = field(default_factory=list)
     missed: int = 0
     gaps: int = 0
     skewed: frozenset[int] = frozenset()
@@ -154,20 +138,6 @@ class Watch:
         time_ns = self.clock.now()
         self.samples[node].append(Sample(time_ns, counters))
         self._write(node, {"time_ns": time_ns, "node": node, "fact": "counters", **counters})
-
-    def links(self, node: int, peers: Sequence[Row]) -> None:
-        """Take what a node says of its peers as it is now."""
-        time_ns = self.clock.now()
-        carried = {
-            str(peer["account"]): (
-                float(str(peer["connected_since"])),
-                int(str(peer["messages_out"])),
-                int(str(peer["bytes_out"])),
-            )
-            for peer in peers
-        }
-        self.carried.append(LinkSample(time_ns, node, carried))
-        self._write(node, {"time_ns": time_ns, "node": node, "fact": "links", "peers": carried})
 
     def reached(self, node: int) -> int:
         """The highest commit that a node has applied."""

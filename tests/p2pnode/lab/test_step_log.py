@@ -1,4 +1,5 @@
 import json
+from types import SimpleNamespace
 
 import pytest
 
@@ -127,3 +128,11 @@ def test_a_process_that_starts_again_goes_on_behind_what_is_there(tmp_path):
     StepLog(path, lambda: 1)
     StepLog(path, lambda: 2)
     assert rows(path) == [{"at_ns": 1, "step": "opened"}, {"at_ns": 2, "step": "opened"}]
+
+
+def test_what_the_node_writes_to_its_peers_is_noted_by_account(tmp_path):
+    path = tmp_path / "steps"
+    log = StepLog(path, lambda: 5)
+    log.watch_links(SimpleNamespace(written={b"\xab": (2, 30)}))
+    log.watch_core(Script())(ev.Tick(), 0)
+    assert steps_of(path, "links") == [{"at_ns": 5, "step": "links", "peers": {"ab": [2, 30]}}]

@@ -50,6 +50,16 @@ async def test_a_rate_spaces_writes_and_the_delay_comes_on_top(autojump_clock):
     assert [time for time, _ in session.arrived] == [0.6, 1.1, 1.6]
 
 
+async def test_all_that_is_written_to_a_peer_is_counted_whether_it_arrives_or_not(autojump_clock):
+    for rule in (LinkRule(), LinkRule(mute=True)):
+        async with shaped(rule) as (session, shaper, _):
+            for size in (3, 4):
+                await session.write(b"x" * size)
+            await trio.sleep(5)
+        assert shaper.written == {PEER: (2, 7)}
+        assert len(session.arrived) == (0 if rule.mute else 2)
+
+
 async def test_jitter_and_tail_vary_the_time_and_keep_the_order(autojump_clock):
     rule = LinkRule(delay_ms=50, jitter_ms=30, tail_ms=20)
     async with shaped(rule) as (session, shaper, _):

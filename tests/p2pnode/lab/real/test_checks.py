@@ -1,6 +1,7 @@
 from p2pnode.lab.real.checks import (
     Recovery,
     agreement_ns,
+    as_played,
     conflicts,
     missed_bites,
     recovery_of,
@@ -116,3 +117,13 @@ def test_a_clock_bites_by_what_its_node_stamped_wrongly(tmp_path):
         assert stray_facts(fault, note(fault), watch) == 1
         back = ClockJump(2 * SECOND, 6 * SECOND, 1, -2 * SECOND)
         assert stray_facts(back, note(back), watch) == 0
+
+
+def test_a_partition_counts_from_when_every_part_had_seen_it_until_it_really_ended():
+    crash = Crash(2 * SECOND, 6 * SECOND, 1)
+    base = builders.scenario(faults=(SPLIT, crash, SPLIT), conditions=builders.UNIFORM)
+    never = FaultNote("Partition", (0,), (0, 0))
+    played = as_played(base, [note(SPLIT, 3 * SECOND, 9 * SECOND), note(crash), never])
+    # Half a second to settle, and four times the longest delay for what was on its way.
+    since = 3_740 * MILLISECOND
+    assert played.faults == (Partition(since, 9 * SECOND, SPLIT.groups), crash)

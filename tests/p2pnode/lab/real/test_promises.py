@@ -149,6 +149,22 @@ def test_an_operation_that_waits_too_many_rounds_breaks_a_promise():
     assert "was final after" in broken(replace(left, steps=steps), "promptness")
 
 
+def test_a_side_without_a_quorum_may_finish_what_had_crossed_and_nothing_else():
+    left = base("split-3-2")
+    (cut,) = left.scenario.faults
+    ended = [
+        row
+        for row in left.steps
+        if row.get("fact") == "commit_applied" and row["time_ns"] < cut.start_ns
+    ]
+    last, inside = ended[-1], cut.start_ns + 1_000
+    place = next(n for n, row in enumerate(left.steps) if row["time_ns"] > inside)
+    for rounds, result in ((0, Result.HOLDS), (30, Result.BROKEN)):
+        late = last | {"node": 4, "time_ns": inside, "leader_round": last["leader_round"] + rounds}
+        steps = [*left.steps[:place], late, *left.steps[place:]]
+        assert checks(replace(left, steps=steps))["honest_labels"].result is result
+
+
 def test_what_was_found_from_outside_counts_and_what_nobody_could_see_is_unknown_with_the_reason():
     left = base()
     late = Violation("liveness", -1, "not everything was final in time")

@@ -30,16 +30,6 @@ def test_an_operation_and_a_job_have_ended_when_any_node_says_so(tmp_path):
     assert watch.settled == {"cd": 15 * MILLISECOND}
 
 
-def test_what_a_node_says_of_its_links_is_kept_and_written_down(tmp_path):
-    peer = {"account": "ab", "connected_since": 5.5, "messages_out": 7, "bytes_out": 70}
-    with builders.watch(tmp_path) as watch:
-        watch.links(1, [peer | {"direction": "inbound"}])
-    (sample,) = watch.carried
-    assert (sample.node, sample.peers) == (1, {"ab": (5.5, 7, 70)})
-    (row,) = rows_of(tmp_path, 1)
-    assert (row["fact"], row["peers"]) == ("links", {"ab": [5.5, 7, 70]})
-
-
 def test_what_was_missed_is_counted_and_said(tmp_path):
     with builders.watch(tmp_path) as watch:
         watch.stream(2, is_open=True)
