@@ -117,7 +117,7 @@ def test_a_target_exists(document: str, line: str) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["p2pnode stake", "p2pnode submit job.toml --fast", "p2pnode testnet fly", "p2pnode dance"],
+    ["p2pnode unstake", "p2pnode submit job.toml --fast", "p2pnode testnet fly", "p2pnode dance"],
 )
 def test_a_command_that_does_not_exist_is_noticed(line: str) -> None:
     with pytest.raises(SystemExit):

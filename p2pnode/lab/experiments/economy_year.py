@@ -258,4 +258,5 @@ EXPERIMENT: Final = Experiment(
     ),
     caption="The lively year: amounts, staked share and yearly yield, day by day.",
     measure=measure,
+    table="MARKET.md",
 )

@@ -148,6 +148,7 @@ class Experiment:
         bite: How it is known that the fault mattered.
         source: Where the answer comes from, with its date.
         caption: What the plot shows.
+        table: The page that has its rows; no page is longer than people read.
     """
 
     name: str
@@ -158,6 +159,7 @@ class Experiment:
     source: str
     caption: str
     measure: Callable[[Effort], Findings]
+    table: str = "README.md"
 
 
 def exactly(value: float) -> Expected:

@@ -1,4 +1,4 @@
-"""The pages of experiments: one table of all rows, and a section with a plot for each experiment.
+"""The pages of experiments: tables of all rows, and a section with a plot for each experiment.
 
 Results are kept as JSON next to the plots, so that one experiment can be run anew without the
 others. What people wrote around the table stays.
@@ -19,7 +19,7 @@ PLOTS_PAGE: Final = "PLOTS.md"
 PLOTS_TITLE: Final = (
     "# What each experiment asks, and how\n\n"
     "Written by `python -m p2pnode.lab.experiments --write`; the numbers are in the "
-    "[table](README.md).\n"
+    "[table](README.md), those on money in [another](MARKET.md).\n"
 )
 BEGIN: Final = "<!-- Written by python -m p2pnode.lab.experiments --write: do not edit. -->"
 END: Final = "<!-- End of what is written. -->"
@@ -50,20 +50,27 @@ def write_section(experiment: Experiment, findings: Findings, folder: Path) -> N
 
 
 def write_pages(experiments: Sequence[Experiment], folder: Path) -> None:
-    """Writes both pages anew from all results that are kept."""
+    """Writes all pages anew from all results that are kept."""
     kept = [(one, *_read(one, folder)) for one in experiments if _has(one, folder)]
-    page = folder / TABLE_PAGE
+    lines: dict[str, list[str]] = {TABLE_PAGE: []}
+    for one, rows, _ in kept:
+        lines.setdefault(one.table, []).extend(_table_line(one, row) for row in rows)
+    for name, table in lines.items():
+        _write_table(folder / name, table)
+    sections = [line for one, _, remarks in kept for line in _section(one, remarks)]
+    text = "\n".join([PLOTS_TITLE, *sections])
+    (folder / PLOTS_PAGE).write_text(text, encoding="utf-8")
+
+
+def _write_table(page: Path, lines: Sequence[str]) -> None:
+    """Replaces the table of a page; what people wrote around it stays."""
     before, after = "# Experiments with known answers\n\n", ""
     if page.exists():
         text = page.read_text(encoding="utf-8")
         before, _, rest = text.partition(BEGIN)
         after = rest.partition(END)[2].removeprefix("\n")
-    lines = [_table_line(one, row) for one, rows, _ in kept for row in rows]
     table = "\n".join([BEGIN, "", HEADER, *lines, "", END])
     page.write_text(f"{before}{table}\n{after}", encoding="utf-8")
-    sections = [line for one, _, remarks in kept for line in _section(one, remarks)]
-    text = "\n".join([PLOTS_TITLE, *sections])
-    (folder / PLOTS_PAGE).write_text(text, encoding="utf-8")
 
 
 def _has(experiment: Experiment, folder: Path) -> bool:

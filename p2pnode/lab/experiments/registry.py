@@ -13,6 +13,8 @@ from p2pnode.lab.experiments import (
     quorums,
     split_brain,
     staleness,
+    sybil_split,
+    yuma,
 )
 from p2pnode.lab.experiments.experiment import Experiment
 
@@ -30,5 +32,7 @@ EXPERIMENTS: Final[tuple[Experiment, ...]] = (
     gossip.DELIVERY,
     gossip.ATTACKS,
     economy_year.EXPERIMENT,
+    sybil_split.EXPERIMENT,
+    yuma.EXPERIMENT,
     mesh_at_scale.EXPERIMENT,
 )

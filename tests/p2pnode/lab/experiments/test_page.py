@@ -1,5 +1,6 @@
 """The page of results."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -48,3 +49,15 @@ def test_what_people_wrote_around_the_results_stays(tmp_path: Path) -> None:
     assert once.startswith(f"# Mine\n\n{BEGIN}\n\n| experiment |")
     assert once.endswith(f"{END}\n\n## Findings\n")
     assert "old" not in once
+
+
+def test_rows_stand_on_the_page_of_their_experiment(tmp_path: Path) -> None:
+    elsewhere = replace(an_experiment("sharing"), table="OTHER.md")
+    for one in (an_experiment("halving"), elsewhere):
+        write(tmp_path, one)
+    write_pages((an_experiment("halving"), elsewhere), tmp_path)
+    first, second = (
+        (tmp_path / name).read_text(encoding="utf-8") for name in ("README.md", "OTHER.md")
+    )
+    assert ("| [halving]" in first, "| [sharing]" in first) == (True, False)
+    assert ("| [halving]" in second, "| [sharing]" in second) == (False, True)
