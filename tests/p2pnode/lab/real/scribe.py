@@ -31,13 +31,13 @@ class Scribe:
         self.waiting: dict[int, dict[str, int]] = {}
         self.now = 0
 
-    def make_core(self, genesis, identity, scheme):
+    def make_core(self, genesis, identity, scheme, snapshot=None):
         node = self.accounts.index(identity.seed)
         path = self.folder / f"node-{node}" / STEPS_NAME
         path.parent.mkdir(exist_ok=True)
         self.logs[node] = StepLog(path, lambda: self.now)
         self.worlds[node] = self.logs[node].watch_world(_Nobody())
-        return _Watched(Core(genesis, identity, scheme), self.logs[node])
+        return _Watched(Core(genesis, identity, scheme, snapshot=snapshot), self.logs[node])
 
     def event(self, time, node, event):
         self.now = time
