@@ -164,7 +164,7 @@ async def _write(
         for first in range(0, len(history.blocks), BATCH):
             await journal.append(history.blocks[first : first + BATCH])
         done = [await _write_once(journal, state, mark) for _ in range(runs)]
-    volume = sum(map(len, end.snapshot.pages)) / MEGA  # type: ignore[arg-type]  # whole
+    volume = sum(map(len, end.snapshot.pages)) / MEGA
     stated = f"{done[0].pages} pages of {volume:.1f} MB, each synced to the disk; {size}"
     wall, busy = [one.seconds for one in done], [one.busy_seconds for one in done]
     stalls, grown = [one.stall_seconds for one in done], max(one.grown_bytes for one in done)
