@@ -1,6 +1,6 @@
 # Everything a contributor runs. A bare `make` lists the targets.
 # Choose another interpreter with `make test PYTHON=python3.12`; it gets an environment of its own.
-# Tests run in WORKERS processes, 0 for this one alone: only the whole suite is worth the start of more.
+# Tests run in WORKERS processes, 0 for this one alone: only many tests are worth the start of more.
 
 PYTHON ?= python3
 UV ?= uv
@@ -66,7 +66,7 @@ test: setup ## the whole test suite, in parallel; TESTS="path -k name" narrows i
 	$(RUN) -m pytest --numprocesses $(WORKERS) $(TESTS)
 
 unit: setup ## the unit tests of the protocol: no process, no server, under 20 s
-	$(RUN) -m pytest -m "not slow" tests/protocol tests/fuzz $(TESTS)
+	$(RUN) -m pytest --numprocesses $(WORKERS) -m "not slow" tests/protocol tests/fuzz $(TESTS)
 
 quick: setup ## every test that takes less than about a second
 	$(RUN) -m pytest -m "not slow" $(TESTS)

@@ -30,7 +30,7 @@ async def test_nothing_acknowledged_is_lost_by_a_kill(tmp_path: Path) -> None:
             kills_in_writing += bool(report.begun - report.acknowledged)
             acknowledged |= {(generation, number) for number in report.acknowledged}
             with open_readonly(tmp_path, digest_of) as reader:
-                stored = {(found.author, found.round) for _, found in reader.blocks()}
+                stored = {(found.epoch, found.round) for _, found in reader.blocks()}
                 slots = {(found.epoch, found.round) for found in reader.own_slots()}
             assert acknowledged <= stored, f"lost after kill {generation}"
             assert stored == slots, f"half a batch after kill {generation}"

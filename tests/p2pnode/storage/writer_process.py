@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 
@@ -107,7 +107,8 @@ async def write_until_killed(folder: Path, generation: int, output: int) -> None
     async def produce() -> None:
         for number in numbers:
             os.write(output, f"begun {number}\n".encode())
-            content = block(author=generation, round_=number, size_bytes=1_000)
+            content = block(round_=number, variant=generation, size_bytes=1_000)
+            content = replace(content, epoch=generation)
             await journal.append([content, slot(number, epoch=generation)])
             os.write(output, f"acknowledged {number}\n".encode())
 
