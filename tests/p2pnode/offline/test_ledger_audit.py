@@ -8,11 +8,9 @@ from msgspec.structs import replace
 from p2pnode.cli.entry import main
 from p2pnode.offline.export_file import (
     Entry,
-    ExportWriter,
     Frame,
     Header,
     RecordedFinal,
-    Trailer,
     read_frames,
 )
 from protocol.encoding import decode, encode
@@ -21,6 +19,7 @@ from protocol.messages import Block, SignedBlock, network_of
 from protocol.signing import REAL
 from protocol.units import Digest, Signature
 from tests.p2pnode.offline.builders import block_count, exported, town_with_a_job
+from tests.p2pnode.offline.tampering import tampered
 from tests.support.builders import account_seed, make_genesis
 
 Found = dict[str, object]
@@ -55,22 +54,6 @@ def first_bad(
         return bad["index"], bad["code"]
 
     return run
-
-
-def rewrite(path: Path, change: Change) -> Path:
-    """A forger's work: frames changed, and the checksum made to fit."""
-    with path.open("rb") as stream:
-        frames = list(read_frames(stream))
-    header, *rest = change(frames)
-    assert isinstance(header, Header)
-    forged = path.with_suffix(".forged")
-    with forged.open("wb") as stream:
-        writer = ExportWriter(stream, header)
-        for frame in rest:
-            if not isinstance(frame, Header | Trailer):
-                writer.write(frame)
-        writer.finish()
-    return forged
 
 
 def places(frames: list[Frame], kind: type) -> list[int]:
@@ -143,14 +126,14 @@ def test_people_are_told_the_result_and_the_first_bad_entry(
 def test_a_changed_signature_is_found(
     export: Path, first_bad: Callable[..., tuple[object, object]]
 ) -> None:
-    forged = rewrite(export, change_entry(70, lambda raw: raw[:-1] + bytes([raw[-1] ^ 1])))
+    forged = tampered(export, change_entry(70, lambda raw: raw[:-1] + bytes([raw[-1] ^ 1])))
     assert first_bad(forged) == (70, "bad_signature")
 
 
 def test_a_changed_content_is_found(
     export: Path, first_bad: Callable[..., tuple[object, object]]
 ) -> None:
-    forged = rewrite(export, change_entry(50, lambda raw: with_body(raw, time_ms=7)))
+    forged = tampered(export, change_entry(50, lambda raw: with_body(raw, time_ms=7)))
     assert first_bad(forged) == (50, "bad_signature")
 
 
@@ -163,7 +146,7 @@ def test_a_block_signed_by_somebody_else_is_found(
         output = b"x" if body.proof else b""
         return sign_block(body, account_seed(9), REAL, output, signed.operations).raw
 
-    assert first_bad(rewrite(export, change_entry(5, resigned))) == (5, "bad_signature")
+    assert first_bad(tampered(export, change_entry(5, resigned))) == (5, "bad_signature")
 
 
 def test_changed_operations_are_found(
@@ -173,14 +156,14 @@ def test_changed_operations_are_found(
         signed = decode(raw, SignedBlock, 600_000)
         return encode(replace(signed, operations=(*signed.operations, b"more")))
 
-    assert first_bad(rewrite(export, change_entry(30, enlarged))) == (30, "bad_content")
+    assert first_bad(tampered(export, change_entry(30, enlarged))) == (30, "bad_content")
 
 
 def test_a_block_of_another_network_is_found(
     export: Path, first_bad: Callable[..., tuple[object, object]]
 ) -> None:
     other = Digest(b"\x07" * 32)
-    forged = rewrite(export, change_entry(9, lambda raw: with_body(raw, network=other)))
+    forged = tampered(export, change_entry(9, lambda raw: with_body(raw, network=other)))
     assert first_bad(forged) == (9, "wrong_network")
 
 
@@ -241,7 +224,7 @@ def test_blocks_in_another_order_are_found(
         frames.insert(places_[20], frames.pop(places_[40]))
         return frames
 
-    assert first_bad(rewrite(export, reordered)) == (21, "missing_ancestor")
+    assert first_bad(tampered(export, reordered)) == (21, "missing_ancestor")
 
 
 def test_a_missing_block_is_found_at_the_first_that_needs_it(
@@ -251,7 +234,7 @@ def test_a_missing_block_is_found_at_the_first_that_needs_it(
         del frames[places(frames, Entry)[0]]
         return frames
 
-    index, code = first_bad(rewrite(export, thinned))
+    index, code = first_bad(tampered(export, thinned))
     assert code == "missing_ancestor"
     assert isinstance(index, int)
     assert index < 10
@@ -265,7 +248,7 @@ def test_a_repeated_block_is_found(
         return [*frames[: place + 1], frames[place], *frames[place + 1 :]]
 
     entries = block_count()
-    assert first_bad(rewrite(export, repeated)) == (entries + 1, "duplicate")
+    assert first_bad(tampered(export, repeated)) == (entries + 1, "duplicate")
 
 
 @pytest.mark.parametrize(
@@ -282,7 +265,7 @@ def test_another_recorded_final_is_found(
         frames[place] = replace(final, **{field: Digest(b"\x05" * 32)})
         return frames
 
-    index, found = first_bad(rewrite(export, changed))
+    index, found = first_bad(tampered(export, changed))
     assert (found, isinstance(index, int)) == (code, True)
 
 
@@ -294,7 +277,7 @@ def test_a_final_that_the_blocks_do_not_reach_is_found(
         frames.insert(place, RecordedFinal(10_000, Digest(bytes(32)), Digest(bytes(32))))
         return frames
 
-    assert first_bad(rewrite(export, extended))[1] == "final_not_reached"
+    assert first_bad(tampered(export, extended))[1] == "final_not_reached"
 
 
 def test_another_genesis_in_the_file_is_found(
@@ -313,9 +296,9 @@ def test_another_genesis_in_the_file_is_found(
     def broken(frames: list[Frame]) -> list[Frame]:
         return [Header(network_of(other), b"\xc1"), *frames[1:]]
 
-    assert first_bad(rewrite(export, founded_anew)) == (0, "wrong_network")
-    assert first_bad(rewrite(export, moved)) == (1, "wrong_network")
-    assert first_bad(rewrite(export, broken)) == (0, "bad_genesis")
+    assert first_bad(tampered(export, founded_anew)) == (0, "wrong_network")
+    assert first_bad(tampered(export, moved)) == (1, "wrong_network")
+    assert first_bad(tampered(export, broken)) == (0, "bad_genesis")
 
 
 def test_another_network_than_the_one_asked_for_is_refused(
@@ -330,7 +313,7 @@ def test_a_third_variant_waits_for_the_block_that_refers_to_it(
     def equivocated(frames: list[Frame]) -> list[Frame]:
         return [*frames[:-1], *(Entry(block.raw) for block in _three_faces()), frames[-1]]
 
-    code, found = audit(rewrite(export, equivocated))
+    code, found = audit(tampered(export, equivocated))
     counts = found["counts"]
     assert isinstance(counts, dict)
     assert (code, counts["equivocations"]) == (0, 2)
@@ -380,4 +363,4 @@ def test_a_signature_of_the_right_form_is_not_enough(
     def zeroed(raw: bytes) -> bytes:
         return encode(replace(decode(raw, SignedBlock, 600_000), signature=Signature(bytes(64))))
 
-    assert first_bad(rewrite(export, change_entry(1, zeroed))) == (1, "bad_signature")
+    assert first_bad(tampered(export, change_entry(1, zeroed))) == (1, "bad_signature")
