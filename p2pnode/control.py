@@ -182,6 +182,8 @@ class NodeControl:
         if digest in self._core.pool:
             level = "in_block" if self._core.pool.is_in_block(digest) else "seen"
             return {"id": digest.hex(), "finality": level}
+        if digest in map(_decided_operation, self._driver.unreported):
+            return {"id": digest.hex(), "finality": "in_block"}
         for record in reversed(self._facts.about(digest.hex())):
             if record["fact"] == "operation_applied":
                 return {"id": digest.hex(), "finality": "final"} | record
@@ -382,3 +384,8 @@ class NodeControl:
         if asked is not None:
             asked.answers.append(answer)
             asked.answered.set()
+
+
+def _decided_operation(fact: fx.Fact) -> Digest | None:
+    """Which operation left the pool by a fact."""
+    return fact.identifier if isinstance(fact, (OperationApplied, OperationFailed)) else None

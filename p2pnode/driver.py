@@ -9,7 +9,7 @@ later, and everything else is put off until the store is back.
 """
 
 import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 import structlog
@@ -73,6 +73,7 @@ class Driver:
     Attributes:
         dropped: Gossip that found no place.
         store_failure: Why the store refuses now, and what to do; empty while it works.
+        unreported: What the core has done and the store has not confirmed yet.
     """
 
     def __init__(
@@ -90,6 +91,7 @@ class Driver:
         self._held: list[fx.Effect] = []
         self.dropped = 0
         self.store_failure = ""
+        self.unreported: Sequence[fx.Fact] = ()
 
     async def put(self, event: ev.Event) -> None:
         """Hands an event to the core, waiting while the inbox is full."""
@@ -149,7 +151,9 @@ class Driver:
                 facts.append(effect.fact)
             else:
                 actions.append(effect)
+        self.unreported = facts
         await self._persist(records)
+        self.unreported = ()
         for fact in facts:
             self._world.report(fact)
         held, self._held = self._held, []

@@ -1,9 +1,6 @@
 """What local programs may ask: a lone validator with a real core and store."""
 
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -13,28 +10,22 @@ from trio.testing import MockClock
 from p2pnode.content import PAGE_KIND, SIZE_KIND, Content
 from p2pnode.control import (
     OPERATION_SECONDS,
-    ControlParts,
-    NodeControl,
     silence_seconds,
 )
-from p2pnode.driver import Driver
-from p2pnode.execution.devices import Device, Devices
-from p2pnode.facts import FOLLOWERS_MAX, FactLog
+from p2pnode.facts import FOLLOWERS_MAX
 from p2pnode.faucet import FAUCET_KIND, GIFT
-from p2pnode.interfaces import ControlError, JobRequest
-from p2pnode.settings import ROLES, Settings
+from p2pnode.interfaces import ControlError
+from p2pnode.settings import ROLES
 from p2pnode.storage import open_artifacts
 from p2pnode.world import topic_of
 from protocol import events as ev
 from protocol.core import Core
-from protocol.encoding import content_digest
-from protocol.messages import Genesis, network_of
+from protocol.messages import network_of
 from protocol.units import CREDIT, Digest, JobId
+from tests.p2pnode.control_bench import ARTEFACT, ITEM_MAX, bench, request
 from tests.p2pnode.fake_ports import (
     FakeNetwork,
-    FakeWorld,
     gift,
-    live_driver,
     lone_core,
     lone_genesis,
 )
@@ -47,78 +38,6 @@ STATUS = {
 }  # fmt: skip
 QUOTE = {"replicas", "replicas_max", "smallest_budget", "highest_price", "expected_price"}
 NETWORK = network_of(lone_genesis())
-ARTEFACT = b"artefact"
-ITEM_MAX = 1_000
-
-
-@dataclass
-class Bench:
-    """A node's control and everything behind it."""
-
-    control: NodeControl
-    core: Core
-    world: FakeWorld
-    network: FakeNetwork
-    facts: FactLog
-    driver: Driver
-
-
-@asynccontextmanager
-async def bench(
-    folder: Path,
-    genesis: Genesis | None = None,
-    core: Core | None = None,
-    roles: tuple[str, ...] = ROLES,
-    runs: bool = True,
-) -> AsyncIterator[Bench]:
-    core = core if core is not None else lone_core(genesis)
-    world, network, facts = FakeWorld(), FakeNetwork(core.account), FactLog()
-    store = await open_artifacts(folder, ITEM_MAX, 2 * ITEM_MAX)
-    content = Content(store, network.port, lambda: core.peers)
-    devices = Devices((Device("cpu", "processor", "", 2**30),), "no driver")
-    driver = live_driver(core, world)
-    settings = Settings(folder, roles=roles)
-    parts = ControlParts(settings, network.port, facts, content, store, devices)
-    control = NodeControl(driver, parts)
-    made = Bench(control, core, world, network, facts, driver)
-
-    def hear(fact: object) -> None:
-        facts.add(fact, 0)
-        control.hear(fact)  # type: ignore[arg-type]  # only facts are reported
-
-    world.listener = hear
-    async with trio.open_nursery() as nursery:
-        await driver.put(ev.Restored(0, (), ()))
-        if runs:
-            nursery.start_soon(driver.run)
-        yield made
-        nursery.cancel_scope.cancel()
-
-
-def request(**changes: object) -> JobRequest:
-    offer = make_offer()
-    fields = {
-        "kind": offer.kind,
-        "artefact": content_digest(ARTEFACT),
-        "inputs": (),
-        "size_bytes": 0,
-        "device": offer.device,
-        "time_limit_ms": offer.limits.time_ms,
-        "memory_limit_bytes": offer.limits.memory_bytes,
-        "output_limit_bytes": offer.limits.output_bytes,
-        "fuel_limit": offer.limits.fuel,
-        "result_class": offer.result_class,
-        "tolerated_error_ppm": offer.tolerated_error_ppm,
-        "replicas": offer.replicas,
-        "replicas_max": offer.replicas_max,
-        "price_cap": offer.price_cap,
-        "budget": 0,
-        "bid_window_rounds": 0,
-        "deadline_ms": offer.deadline_ms,
-        "speed_target_ms": 0,
-        "tentative_ok": False,
-    }
-    return JobRequest(**{**fields, **changes})  # type: ignore[arg-type]  # as the fields are
 
 
 async def test_an_operation_is_followed_from_signing_to_finality(
@@ -133,6 +52,24 @@ async def test_an_operation_is_followed_from_signing_to_finality(
         assert made.control.status()["finality_p50_ms"]
         assert made.control.why(identifier)["facts"]
         assert made.control.why(account_id(2))["account"] == made.control.account(account_id(2))
+
+
+async def test_an_operation_is_known_at_all_times_however_slow_the_store(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with bench(tmp_path) as made:
+        made.world.keep_seconds = 0.5
+        identifier = await made.control.transfer(account_id(2), CREDIT)
+        levels = []
+        for _ in range(200):
+            levels.append(made.control.operation(identifier)["finality"])
+            was_decided = identifier not in made.core.pool
+            if levels[-1] == "final":
+                break
+            assert not was_decided or made.driver.unreported
+            await trio.sleep(0.05)
+    assert levels[-1] == "final"
+    assert levels == sorted(levels, key=["seen", "in_block", "final"].index)
 
 
 async def test_stake_moves_in_and_out(tmp_path: Path, autojump_clock: MockClock) -> None:
