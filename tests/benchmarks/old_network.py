@@ -84,8 +84,8 @@ def lay_down_old(
         load_or_create_seeds(prepare_data_folder(folder / f"node-{node}").key)
         for node in range(nodes)
     ]
-    past = _Past(_genesis(seeds, epochs, guests), seeds, accounts)
-    past.live(epochs)
+    past = _Past(_genesis(seeds, epochs, guests), seeds, epochs, accounts)
+    past.live()
     write_genesis(folder / "genesis", past.replica_genesis)
     for node, one in enumerate(seeds):
         trio.run(_store, folder / f"node-{node}", past, one)
@@ -122,8 +122,11 @@ class _Member:
 class _Past:
     """A network's life in lockstep, and what each member keeps of it."""
 
-    def __init__(self, genesis: Genesis, seeds: Sequence[NodeSeeds], accounts: int) -> None:
+    def __init__(
+        self, genesis: Genesis, seeds: Sequence[NodeSeeds], epochs: int, accounts: int
+    ) -> None:
         self.replica_genesis = genesis
+        self._epochs = epochs
         self.replica = Replica(genesis, REAL)
         self.shared: list[JournalRecord] = []
         self.snapshots: list[tuple[SnapshotMark, tuple[bytes, ...]]] = []
@@ -131,11 +134,11 @@ class _Past:
         self._validators = self._seats()
         self._gifts = self._transfers(accounts)
 
-    def live(self, epochs: int) -> None:
-        """Go on until so many epochs have ended."""
+    def live(self) -> None:
+        """Go on until enough epochs have ended."""
         pace = self.replica.parameters.minimum_round_ms * MILLISECOND
         for number in count(1):
-            if self.replica.ledger.committee.epoch >= epochs:
+            if self.replica.ledger.committee.epoch >= self._epochs:
                 return
             now = number * pace
             for member in self.members:
@@ -218,7 +221,8 @@ class _Past:
                 self.shared.append(StoredCertificate(kept.epoch, kept.raw))
         if self.replica.begin_epoch():
             self._validators = self._seats()
-            self._keep_snapshot()
+            if self.replica.ledger.committee.epoch > self._epochs - SNAPSHOTS_KEPT:
+                self._keep_snapshot()
 
     def _author(self, index: MemberIndex) -> _Member:
         account = self.replica.ledger.committee.members[index].account
@@ -228,7 +232,7 @@ class _Past:
         """Keep the state as it is now; the members differ in the nonce alone, which is noted."""
         end = snapshot_of_end(self.replica.state, self.members[0].account)
         kept = mark_of(end.snapshot, end.own_nonce), tuple(end.snapshot.pages)
-        self.snapshots = [*self.snapshots, kept][-SNAPSHOTS_KEPT:]
+        self.snapshots.append(kept)
 
 
 async def _store(root: Path, past: _Past, seeds: NodeSeeds) -> None:
