@@ -27,6 +27,7 @@ from p2pnode.storage.disk import sync_folder
 from p2pnode.storage.journal_pruning import Prune
 from p2pnode.storage.journal_reader import JournalReader
 from p2pnode.storage.journal_rows import WrittenRecord
+from p2pnode.storage.journal_sizes import JournalSizes
 from p2pnode.storage.journal_snapshots import DropPages
 from p2pnode.storage.journal_writer import Batch, JournalWriter
 from p2pnode.storage.log_check import check_log
@@ -100,11 +101,12 @@ class Journal:
         """
         await self._write((ForgottenBlock(digest),))
 
-    async def prune(self, keep_epochs: int) -> bool:
+    async def prune(self, keep_epochs: int | None, keep_chain: int | None = None) -> bool:
         """Drops some of what the newest durable snapshot makes superfluous.
 
         Args:
-            keep_epochs: Whole epochs before that snapshot that stay all the same.
+            keep_epochs: Whole epochs before that snapshot that stay all the same; None for all.
+            keep_chain: Certificates that stay before the one of its end; None for all.
 
         Returns:
             Whether anything was dropped: then there may be more.
@@ -114,7 +116,7 @@ class Journal:
             DamagedData: How far pruning may go cannot be trusted.
         """
         before = self._near.statistics().rows
-        await self._write((Prune(keep_epochs),))
+        await self._write((Prune(keep_epochs, keep_chain),))
         return self._near.statistics().rows < before
 
     async def write_snapshot(
@@ -285,6 +287,15 @@ class Journal:
     def statistics(self) -> JournalStatistics:
         """The size of the journal."""
         return self._near.statistics()
+
+    async def sizes(self) -> JournalSizes:
+        """What the journal holds and what it takes on the disk.
+
+        Raises:
+            DamagedData: What it counts is damaged.
+        """
+        async with self._far_lock:
+            return await trio.to_thread.run_sync(self._far.sizes)
 
 
 @asynccontextmanager
