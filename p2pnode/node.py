@@ -171,6 +171,8 @@ async def _open(
     async with opening as journal:
         if journal.backup:
             log.info("journal_migrated", backup=str(journal.backup))
+        if journal.freed_bytes:
+            log.info("journal_compacted", freed_bytes=journal.freed_bytes)
         signs = may_sign(journal)
         make = partial(Core, joined.genesis, identity)
         validates = "validator" in settings.roles and signs

@@ -5,9 +5,9 @@
 - `journal`: the durable log, opened first and acknowledged before anything is sent. It stands on
   `journal_writer` (group commit), `journal_rows` (what a record writes), `journal_reader` (checked
   reads, also beside a running node), `journal_snapshots` (states at epochs' ends, certificates),
-  `journal_pruning` (what may go), `journal_sizes` (what is kept), `migrations` (from earlier
-  schemas), `log_check` (whether the log is whole), `records` (the values)
-  and `database` (tables and errors).
+  `journal_pruning` (what may go), `compaction` (of the file), `journal_sizes` (what is kept),
+  `migrations` (from earlier schemas), `log_check` (whether the log is whole), `records` (the
+  values) and `database` (tables and errors).
 - `artifacts`: content-addressed files, on `artifact_files` and `artifact_download`.
 - `errors`: everything that can go wrong, each with what to do about it; `disk`: durable writes.
 """

@@ -12,6 +12,7 @@ from pathlib import Path
 import apsw
 import trio
 
+from p2pnode.storage.compaction import compact
 from p2pnode.storage.database import (
     JOURNAL_FILE,
     Identity,
@@ -57,7 +58,15 @@ class _Parts:
     """Used in the event loop's thread."""
     far: JournalReader
     """Used in worker threads, one at a time."""
+    prepared: "_Prepared"
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """What was done to the file before anybody reads it."""
+
     backup: Path | None
+    freed_bytes: int
 
 
 class Journal:
@@ -65,10 +74,12 @@ class Journal:
 
     Attributes:
         backup: The copy that was made before this start changed the schema, or None.
+        freed_bytes: What this start gave back to the disk.
     """
 
     def __init__(self, parts: _Parts) -> None:
-        self.backup = parts.backup
+        self.backup = parts.prepared.backup
+        self.freed_bytes = parts.prepared.freed_bytes
         self._writer = parts.writer
         self._near = parts.near
         self._far = parts.far
@@ -341,10 +352,10 @@ def _open_parts(
         with translated():
             writing = connect_writer(path, vfs)
             opened.append(writing)
-            backup = _prepare(writing, path, identity)
+            prepared = _prepare(writing, path, identity)
             opened.extend(connect_reader(path, vfs) for _ in range(2))
             near, far = (JournalReader(path, reading, hash_block) for reading in opened[1:])
-            parts = _Parts(JournalWriter(writing), near, far, backup)
+            parts = _Parts(JournalWriter(writing), near, far, prepared)
             opened.clear()
             return parts
     finally:
@@ -353,8 +364,8 @@ def _open_parts(
                 connection.close()
 
 
-def _prepare(connection: apsw.Connection, path: Path, identity: Identity) -> Path | None:
-    """Creates, checks or migrates the tables; returns the backup of a journal that it migrated."""
+def _prepare(connection: apsw.Connection, path: Path, identity: Identity) -> _Prepared:
+    """Creates, checks or migrates the tables, and gives free space back to the disk."""
     frames, _ = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
     check_log(path.with_name(f"{path.name}-wal"), frames)
     if not has_tables(connection):
@@ -362,7 +373,8 @@ def _prepare(connection: apsw.Connection, path: Path, identity: Identity) -> Pat
     schema = check_identity(connection, identity)
     check_structure(connection)
     sync_folder(path.parent)  # each time: a kill may have come between creation and this line
-    return migrate(connection, path, schema)
+    backup = migrate(connection, path, schema)
+    return _Prepared(backup, compact(connection))
 
 
 def _close_parts(parts: _Parts) -> None:

@@ -17,10 +17,12 @@ from p2pnode.storage.records import SnapshotMark, Tally
 PRUNED_BLOCKS_MAX = 1_000
 """Most blocks that one transaction drops: the node's own writes wait so long."""
 PRUNED_ROWS_MAX = 5_000
-"""Most slots, and most final commits, that one transaction drops; they are small."""
+"""Most slots, most final commits and most marks that one transaction drops; they are small."""
 PRUNED_CERTIFICATES_MAX = 500
 """Most certificates that one transaction drops: two megabytes of a committee of 32."""
 
+_NEWEST_MARKS = "SELECT * FROM snapshot ORDER BY epoch DESC LIMIT 2"
+_MARK_UP_TO = "SELECT * FROM snapshot WHERE epoch <= ? ORDER BY epoch DESC LIMIT 1"
 _DROP_SLOTS = (
     "DELETE FROM own_slot WHERE (epoch, round) IN "
     "(SELECT epoch, round FROM own_slot WHERE epoch < ? LIMIT ?)"
@@ -57,16 +59,15 @@ def prune(connection: apsw.Connection, request: Prune, tally: Tally) -> Tally:
     Raises:
         DamagedData: What says how far pruning may go cannot be trusted.
     """
-    marks = _marks(connection)
+    marks = _marks(connection, _NEWEST_MARKS)
     if not marks:
         return tally
     if request.keep_chain is not None:
         tally = _prune_certificates(connection, marks, request.keep_chain, tally)
     if request.keep_epochs is None:
         return tally
-    oldest = marks[0].epoch - request.keep_epochs
-    cut = next((one for one in marks if one.epoch <= oldest), None)
-    return tally if cut is None else _prune_before(connection, cut, tally)
+    cuts = _marks(connection, _MARK_UP_TO, marks[0].epoch - request.keep_epochs)
+    return _prune_before(connection, cuts[0], tally) if cuts else tally
 
 
 def _prune_before(connection: apsw.Connection, cut: SnapshotMark, tally: Tally) -> Tally:
@@ -75,7 +76,7 @@ def _prune_before(connection: apsw.Connection, cut: SnapshotMark, tally: Tally) 
     slots = _delete(connection, _DROP_SLOTS, cut.epoch, PRUNED_ROWS_MAX)
     finals = _delete(connection, _DROP_FINALS, cut.index, PRUNED_ROWS_MAX)
     operations = _delete(connection, _DROP_OPERATIONS, cut.own_nonce)
-    snapshots = _delete(connection, DROP_MARKS, cut.epoch)
+    snapshots = _delete(connection, DROP_MARKS, cut.epoch, PRUNED_ROWS_MAX)
     return replace(
         tally,
         pruned=pruned,
@@ -86,9 +87,9 @@ def _prune_before(connection: apsw.Connection, cut: SnapshotMark, tally: Tally) 
     )
 
 
-def _marks(connection: apsw.Connection) -> list[SnapshotMark]:
-    """All marks, the newest first; a damaged one could let too much go."""
-    rows = connection.execute("SELECT * FROM snapshot ORDER BY epoch DESC").fetchall()
+def _marks(connection: apsw.Connection, statement: str, *values: int) -> list[SnapshotMark]:
+    """Some marks, the newest first; a damaged one could let too much go."""
+    rows = connection.execute(statement, values).fetchall()
     return [SnapshotMark(*intact("snapshot", row)) for row in rows]
 
 
@@ -96,7 +97,7 @@ def _prune_certificates(
     connection: apsw.Connection, marks: list[SnapshotMark], keep_chain: int, tally: Tally
 ) -> Tally:
     """Drops the oldest certificates; the newest one stays, whatever the snapshots say."""
-    ends = [mark.epoch - 1 for mark in marks[:2]]
+    ends = [mark.epoch - 1 for mark in marks]
     bound = min(ends[-1], ends[0] - keep_chain)
     dropped = _delete(connection, _DROP_CERTIFICATES, bound, PRUNED_CERTIFICATES_MAX)
     return replace(tally, certificates=tally.certificates - dropped)
