@@ -53,6 +53,7 @@ class DiskWatch:
         self._seen: JournalSizes | None = None
         self._written_ms: int | None = None
         self._free_bytes = 0
+        self._epoch = 0
         self._pruning_failure = ""
         self._told: tuple[str, ...] = ()
 
@@ -76,7 +77,7 @@ class DiskWatch:
         except (StorageError, OSError) as error:
             log.error("disk_not_looked_at", detail=str(error), consequence="status shows the last")
             return
-        self._seen = seen
+        self._seen, self._epoch = seen, self._epoch_now()
         warnings = self.warnings()
         for warning in warnings:
             if warning not in self._told:
@@ -128,7 +129,7 @@ class DiskWatch:
         if self._pruning_failure:
             yield f"nothing can be pruned: {self._pruning_failure}"
         ended = seen.snapshots[0].epoch if seen.snapshots else 0
-        behind = self._epoch_now() - ended
+        behind = self._epoch - ended
         if keep is not None and behind > LATE_EPOCHS:
             yield (
                 f"the newest snapshot is {behind} epochs old, and only a newer one lets older "

@@ -24,13 +24,18 @@ FREE = 10**9
 
 @asynccontextmanager
 async def watched(
-    folder: Path, epoch: int = 4, **choices: int
+    folder: Path, *epochs: int, **choices: int
 ) -> AsyncIterator[tuple[DiskWatch, Journal]]:
+    """A disk that is looked at in these epochs, and in the last of them from then on."""
+    left = [*epochs] or [4]
     artefacts = await open_artifacts(folder / "artefacts", 1_000, STORE_BYTES)
     await artefacts.put(b"artefact")
     settings = Settings(folder, **choices)  # type: ignore[arg-type]  # as the fields are
     async with journal_in(folder) as journal:
-        yield DiskWatch(settings, journal, artefacts, lambda: epoch), journal
+        yield (
+            DiskWatch(settings, journal, artefacts, lambda: left.pop(0) if left[1:] else left[0]),
+            journal,
+        )
 
 
 @pytest.fixture(autouse=True)
@@ -88,7 +93,7 @@ async def test_an_archive_is_not_bounded_and_warned_of_nothing(tmp_path: Path) -
 async def test_what_stands_in_the_way_of_a_bound_is_said_once_it_holds(
     tmp_path: Path, free: list[int]
 ) -> None:
-    async with watched(tmp_path, epoch=9, keep_epochs=3, keep_chain=9) as (disk, journal):
+    async with watched(tmp_path, 9, keep_epochs=3, keep_chain=9) as (disk, journal):
         await keep_snapshot(journal, effect(3))
         free.append(1)
         disk.hear_pruning("the disk refused")
@@ -107,8 +112,17 @@ async def test_what_stands_in_the_way_of_a_bound_is_said_once_it_holds(
         assert disk.warnings() == ()
 
 
+async def test_an_old_look_is_judged_by_the_epoch_in_which_it_was_made(tmp_path: Path) -> None:
+    async with watched(tmp_path, 4, 99, keep_epochs=3, keep_chain=9) as (disk, journal):
+        await keep_snapshot(journal, effect(3))
+        await disk.look()
+        assert disk.warnings() == disk.warnings() == ()
+        await disk.look()
+        assert "95 epochs old" in disk.warnings()[0]
+
+
 async def test_blocks_alone_do_not_make_a_disk_bounded(tmp_path: Path) -> None:
-    async with watched(tmp_path, epoch=0, keep_epochs=3) as (disk, _):
+    async with watched(tmp_path, 0, keep_epochs=3) as (disk, _):
         await disk.look()
         (warning,) = disk.warnings()
         assert "--keep-chain" in warning
