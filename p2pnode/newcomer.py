@@ -36,6 +36,9 @@ POLL_SECONDS: Final = 0.1
 PACE_MARGIN: Final = 4
 """Rounds may be so much quicker than honest nodes make them, and clocks wrong by as much."""
 EPOCHS_MARGIN: Final = 16
+CONFIRMED_NOTE: Final = "confirmed"
+"""Under this name the journal remembers the trusted end that it was compared with: the certificate
+of it may be pruned later."""
 
 log = structlog.get_logger(__name__)
 
@@ -64,12 +67,28 @@ async def take_up_snapshot(newcomer: Newcomer) -> None:
     Serving(store, newcomer.network)
     way = Way(newcomer.joined.genesis, _trusted(newcomer.settings))
     try:
-        is_confirmed = way.trusted is None or await has_trusted_end(way, store)
-        if is_confirmed and not _is_needed(newcomer):
-            return
-        await _fetch_snapshot(newcomer, way, store, must_trust=not is_confirmed)
+        is_confirmed = await _is_confirmed(newcomer.journal, way, store)
+        if not is_confirmed or _is_needed(newcomer):
+            await _fetch_snapshot(newcomer, way, store, must_trust=not is_confirmed)
+        await _remember_trust(newcomer.journal, way)
     except (ArrivalRefused, HistoryForked) as refusal:
         raise JoinRefused(str(refusal)) from refusal
+
+
+async def _is_confirmed(journal: Journal, way: Way, store: JournalStore) -> bool:
+    """Whether the ledger here is known to have the end that the operator trusts, if one."""
+    if way.trusted is None or journal.note(CONFIRMED_NOTE) == _confirmation(way.trusted):
+        return True
+    return await has_trusted_end(way, store)
+
+
+async def _remember_trust(journal: Journal, way: Way) -> None:
+    if way.trusted is not None and journal.note(CONFIRMED_NOTE) != _confirmation(way.trusted):
+        await journal.append([Note(CONFIRMED_NOTE, _confirmation(way.trusted))])
+
+
+def _confirmation(trusted: TrustedEnd) -> bytes:
+    return trusted.epoch.to_bytes(8, "big") + trusted.boundary
 
 
 async def _fetch_snapshot(

@@ -15,6 +15,7 @@ from p2pnode.cautions import Cautions
 from p2pnode.clock import NodeClock
 from p2pnode.content import Content
 from p2pnode.control import ControlParts, NodeControl
+from p2pnode.disk_watch import DiskWatch
 from p2pnode.driver import Driver, Step, World
 from p2pnode.execution.devices import Devices, discover
 from p2pnode.execution.policy import Policy
@@ -170,6 +171,8 @@ async def _open(
     async with opening as journal:
         if journal.backup:
             log.info("journal_migrated", backup=str(journal.backup))
+        if journal.freed_bytes:
+            log.info("journal_compacted", freed_bytes=journal.freed_bytes)
         signs = may_sign(journal)
         make = partial(Core, joined.genesis, identity)
         validates = "validator" in settings.roles and signs
@@ -208,7 +211,8 @@ async def _serve(opened: Opened, hooks: Hooks) -> None:
             hooks.on_network(network)
         await driver.put(offer)
         await restore(opened.journal, driver, opened.begun, may_sign=opened.may_sign)
-        parts = ControlParts(settings, network, facts, content, store, devices)
+        disk = DiskWatch(settings, opened.journal, store, lambda: core.ledger.committee.epoch)
+        parts = ControlParts(settings, network, facts, content, store, devices, disk)
         control = NodeControl(driver, parts)
         world.listen(control.hear)
         cautions = Cautions(driver.core)
@@ -217,7 +221,8 @@ async def _serve(opened: Opened, hooks: Hooks) -> None:
         world.listen(stop_if_key_is_elsewhere)
         _serve_peers(opened, control)
         nursery.start_soon(driver.run)
-        nursery.start_soon(keep_bounded, opened.journal, settings.keep_epochs)
+        nursery.start_soon(keep_bounded, opened.journal, settings, disk.hear_pruning)
+        nursery.start_soon(disk.run)
         watched = Newcomer(settings, opened.joined, opened.journal, network)
         nursery.start_soon(watch_for_gap, watched, lambda: core.ledger.committee.epoch)
         nursery.start_soon(_pump, network, driver, nursery, opened.joined.network)

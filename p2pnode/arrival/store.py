@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from p2pnode.arrival.wire import NO_EPOCH, Standing
-from p2pnode.snapshots import mark_of
+from p2pnode.snapshots import mark_of, written_note
 from p2pnode.storage import Journal, JournalReader, Note, StoredCertificate
 from protocol.ledger.certificate import Boundary
 from protocol.snapshot import Snapshot
@@ -78,4 +78,5 @@ class JournalStore:
         """Makes the state at the end of an epoch durable: the next start begins there."""
         await self._journal.append([Note(FETCHED_NOTE, boundary.epoch.to_bytes(8, "big"))])
         mark = mark_of(Snapshot(boundary, pages), UNKNOWN_NONCE)
-        await self._journal.write_snapshot(mark, iter(pages))
+        whole = await self._journal.write_snapshot(mark, iter(pages))
+        await self._journal.append([written_note(whole)])

@@ -5,8 +5,9 @@
 - `journal`: the durable log, opened first and acknowledged before anything is sent. It stands on
   `journal_writer` (group commit), `journal_rows` (what a record writes), `journal_reader` (checked
   reads, also beside a running node), `journal_snapshots` (states at epochs' ends, certificates),
-  `journal_pruning` (what may go), `migrations` (from earlier schemas), `log_check` (whether the log
-  is whole), `records` (the values) and `database` (tables and errors).
+  `journal_pruning` (what may go), `compaction` (of the file), `journal_sizes` (what is kept),
+  `migrations` (from earlier schemas), `log_check` (whether the log is whole), `records` (the
+  values) and `database` (tables and errors).
 - `artifacts`: content-addressed files, on `artifact_files` and `artifact_download`.
 - `errors`: everything that can go wrong, each with what to do about it; `disk`: durable writes.
 """
@@ -39,6 +40,7 @@ from p2pnode.storage.journal_reader import (
     open_readonly,
     replace_journal,
 )
+from p2pnode.storage.journal_sizes import JournalSizes
 from p2pnode.storage.keys import NodeSeeds, create_seeds, load_or_create_seeds, load_or_create_token
 from p2pnode.storage.lock import locked
 from p2pnode.storage.records import (
@@ -71,6 +73,7 @@ __all__ = [
     "JournalMissing",
     "JournalReader",
     "JournalRecord",
+    "JournalSizes",
     "JournalStatistics",
     "KeyFileExposed",
     "NewerSchema",

@@ -17,6 +17,7 @@ from p2pnode.storage.database import (
     translated,
 )
 from p2pnode.storage.errors import DamagedData
+from p2pnode.storage.journal_sizes import JournalSizes, read_sizes
 from p2pnode.storage.journal_snapshots import (
     has_old_pages,
     read_certificate_span,
@@ -308,6 +309,11 @@ class JournalReader:
         """The last value noted under this key."""
         values = {note.key: note.value for note in self._notes()}
         return values.get(key)
+
+    def sizes(self) -> JournalSizes:
+        """What the journal holds and what it takes on the disk."""
+        with translated():
+            return read_sizes(self._connection, self._path)
 
     def statistics(self) -> JournalStatistics:
         """The size of the journal."""
