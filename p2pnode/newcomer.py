@@ -17,13 +17,14 @@ from p2pnode.arrival.asking import Asking
 from p2pnode.arrival.behind import BEHIND_NOTE, watch_history
 from p2pnode.arrival.chain import HistoryForked
 from p2pnode.arrival.company import Company
+from p2pnode.arrival.pages import SNAPSHOT_BYTES_MAX
 from p2pnode.arrival.progress import LoggedProgress
 from p2pnode.arrival.serving import Serving
 from p2pnode.arrival.store import FETCHED_NOTE, JournalStore
 from p2pnode.joining import Joined, JoinRefused, NobodyAnswered
 from p2pnode.network import Network, NetworkError
 from p2pnode.settings import Settings
-from p2pnode.storage import Journal, Note, StorageError
+from p2pnode.storage import Journal, Note, PageShelf, StorageError, layout
 from protocol.ledger.certified import TrustedEnd
 from protocol.messages import Genesis
 from protocol.units import MILLISECOND, Digest, Epoch
@@ -60,12 +61,14 @@ async def take_up_snapshot(newcomer: Newcomer) -> None:
         JoinRefused: No peer shows the end that the operator trusts, or two histories are certified.
         StorageError: The disk refused.
     """
-    store = JournalStore(newcomer.journal)
+    shelf = PageShelf(layout(newcomer.settings.data_dir).arriving, SNAPSHOT_BYTES_MAX)
+    store = JournalStore(newcomer.journal, shelf)
     Serving(store, newcomer.network)
     way = Way(newcomer.joined.genesis, _trusted(newcomer.settings))
     try:
         is_confirmed = way.trusted is None or await has_trusted_end(way, store)
         if is_confirmed and not _is_needed(newcomer):
+            await shelf.keep_only(())  # an arrival that was stopped after its end, or given up
             return
         await _fetch_snapshot(newcomer, way, store, must_trust=not is_confirmed)
     except (ArrivalRefused, HistoryForked) as refusal:

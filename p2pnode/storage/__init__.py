@@ -7,7 +7,8 @@
   reads, also beside a running node), `journal_snapshots` (states at epochs' ends, certificates),
   `journal_pruning` (what may go), `migrations` (from earlier schemas), `log_check` (whether the log
   is whole), `records` (the values) and `database` (tables and errors).
-- `artifacts`: content-addressed files, on `artifact_files` and `artifact_download`.
+- `artifacts`: content-addressed files, on `artifact_files` and `artifact_download`; `page_shelf`:
+  pages of a snapshot that is being fetched.
 - `errors`: everything that can go wrong, each with what to do about it; `disk`: durable writes.
 """
 
@@ -41,6 +42,7 @@ from p2pnode.storage.journal_reader import (
 )
 from p2pnode.storage.keys import NodeSeeds, create_seeds, load_or_create_seeds, load_or_create_token
 from p2pnode.storage.lock import locked
+from p2pnode.storage.page_shelf import PageShelf
 from p2pnode.storage.records import (
     FinalCommit,
     JournalRecord,
@@ -79,6 +81,7 @@ __all__ = [
     "Note",
     "OwnOperation",
     "OwnSlot",
+    "PageShelf",
     "PreparedReveal",
     "SnapshotLost",
     "SnapshotMark",
