@@ -22,6 +22,7 @@ from p2pnode.execution.runner import KINDS, Runner
 from p2pnode.executions import Executions, Run
 from p2pnode.facts import FactLog
 from p2pnode.faucet import Faucet
+from p2pnode.greeting import greet, serve_greeting
 from p2pnode.interfaces import Gossiped, KeyInUse, PeerJoined, PeerLeft, Received
 from p2pnode.joining import (
     GENESIS_KIND,
@@ -68,9 +69,6 @@ ARTEFACT_BYTES_MAX: Final = 2 * 1024**3
 STORE_BYTES_MAX: Final = 20 * 1024**3
 DONE, FAILED, BAD_INPUT, UNREACHABLE = 0, 1, 2, 3
 """Exit codes, as everywhere in the command line."""
-NETWORK_KIND: Final = "network"
-GREETING_SECONDS: Final = 5.0
-GREETING_PAUSE_SECONDS: Final = 2.0
 
 log = structlog.get_logger(__name__)
 
@@ -235,7 +233,7 @@ async def _serve(opened: Opened, hooks: Hooks) -> None:
 
 
 async def _pump(
-    network: Network, driver: Driver, nursery: trio.Nursery, network_digest: bytes
+    network: Network, driver: Driver, nursery: trio.Nursery, network_digest: Digest
 ) -> None:
     """Turns what the network brings into events."""
     blocks = topic_of(BLOCKS_TOPIC, network_digest)
@@ -244,7 +242,7 @@ async def _pump(
         match event:
             case PeerJoined(account=account):
                 scope = connections[account] = trio.CancelScope()
-                nursery.start_soon(_greet, network, driver, account, network_digest, scope)
+                nursery.start_soon(greet, network, driver, account, network_digest, scope)
             case PeerLeft(account=account):
                 connections.pop(account).cancel()
                 await driver.put(ev.PeerLeft(AccountId(account)))
@@ -259,32 +257,6 @@ async def _pump(
                 raise KeyElsewhere(f"it has signed for it, and has run for {running_ms // 1000} s")
 
 
-async def _greet(
-    network: Network,
-    driver: Driver,
-    account: bytes,
-    network_digest: bytes,
-    connection: trio.CancelScope,
-) -> None:
-    """Makes a peer a neighbour once it has named the same network, unless it leaves before."""
-    with connection:
-        answer = await _asked_network(network, account)
-        if answer == network_digest:
-            await driver.put(ev.PeerJoined(AccountId(account)))
-        else:
-            log.warning("peer_of_another_network", account=account.hex(), network=answer.hex())
-
-
-async def _asked_network(network: Network, account: bytes) -> bytes:
-    """Asks a peer for its network until it answers: it may be busy, or starting."""
-    while True:
-        try:
-            return await network.request(account, NETWORK_KIND, b"", GREETING_SECONDS)
-        except NetworkError as error:
-            log.debug("greeting_unanswered", account=account.hex(), detail=str(error))
-        await trio.sleep(GREETING_PAUSE_SECONDS)
-
-
 def _serve_peers(opened: Opened, control: NodeControl) -> None:
     """Answers what peers ask outside the protocol's own messages."""
     genesis = serve_genesis(opened.joined.genesis)
@@ -292,11 +264,8 @@ def _serve_peers(opened: Opened, control: NodeControl) -> None:
     async def answer_genesis(account: bytes, payload: bytes) -> bytes:
         return genesis
 
-    async def answer_network(account: bytes, payload: bytes) -> bytes:
-        return opened.joined.network
-
     opened.network.serve(GENESIS_KIND, answer_genesis)
-    opened.network.serve(NETWORK_KIND, answer_network)
+    serve_greeting(opened.network, opened.joined.network)
     Faucet(opened.core, control.transfer).serve(opened.network)
 
 
