@@ -18,10 +18,11 @@ from p2pnode.arrival.behind import BEHIND_NOTE, watch_history
 from p2pnode.arrival.chain import HistoryForked
 from p2pnode.arrival.company import Company
 from p2pnode.arrival.pages import SNAPSHOT_BYTES_MAX
-from p2pnode.arrival.progress import LoggedProgress
+from p2pnode.arrival.progress import LoggedProgress, Progress, ShownProgress
 from p2pnode.arrival.serving import Serving
 from p2pnode.arrival.store import FETCHED_NOTE, JournalStore
 from p2pnode.joining import Joined, JoinRefused, NobodyAnswered
+from p2pnode.live_line import LiveLine
 from p2pnode.network import Network, NetworkError
 from p2pnode.settings import Settings
 from p2pnode.storage import Journal, Note, PageShelf, StorageError, layout
@@ -49,6 +50,8 @@ class Newcomer:
     joined: Joined
     journal: Journal
     network: Network
+    line: LiveLine | None = None
+    """Where somebody watches; the log tells how far it is elsewhere."""
 
 
 async def take_up_snapshot(newcomer: Newcomer) -> None:
@@ -88,7 +91,11 @@ async def _fetch_snapshot(
         log.warning("nobody_to_ask", consequence="this node fetches all blocks when peers come")
         return
     company = _company(newcomer.network, newcomer.joined.genesis)
-    epoch = await arrive(way, store, company, LoggedProgress())
+    line = newcomer.line
+    progress: Progress = LoggedProgress() if line is None else ShownProgress(line)
+    epoch = await arrive(way, store, company, progress)
+    if line is not None:
+        line.clear()
     if epoch is None and must_trust:
         raise ArrivalRefused(
             "peers show the end of the epoch that --checkpoint names, and none serves a snapshot "

@@ -11,6 +11,7 @@ import structlog
 import trio
 
 from p2pnode.api.server import ApiSettings, ApiUnavailable, serve_api
+from p2pnode.catching_up import show_catching_up
 from p2pnode.cautions import Cautions
 from p2pnode.clock import NodeClock
 from p2pnode.content import Content
@@ -33,6 +34,7 @@ from p2pnode.joining import (
     join,
     serve_genesis,
 )
+from p2pnode.live_line import LiveLine
 from p2pnode.logs import configure_logs
 from p2pnode.network import (
     BadAddress,
@@ -101,6 +103,8 @@ class Opened:
     journal: Journal
     network: Network
     may_sign: bool
+    line: LiveLine | None = None
+    """Below the log, where people watch it on a terminal."""
 
 
 def run(settings: Settings, hooks: Hooks | None = None) -> int:
@@ -110,21 +114,23 @@ def run(settings: Settings, hooks: Hooks | None = None) -> int:
         The exit code: 0 after a clean stop, 2 for an address that is none, 3 when no peer to start
         from answered, 1 when the node could not start for another reason or had to stop.
     """
-    configure_logs(settings.log_format, settings.log_level)
+    line = configure_logs(settings.log_format, settings.log_level)
     failures: list[BaseException] = []
     try:
-        trio.run(_run, settings, hooks or Hooks(), strict_exception_groups=True)
+        trio.run(_run, settings, hooks or Hooks(), line, strict_exception_groups=True)
     except* (StorageError, JoinRefused, NetworkError, ApiUnavailable) as group:
         failures += _leaves(group)
     except* (DeviceMissing, KeyElsewhere, OSError) as group:
         failures += _leaves(group)
+    if line is not None:
+        line.clear()
     for failure in failures:
         log.error("node_cannot_run", detail=_explain(failure))
     codes: dict[type[BaseException], int] = {BadAddress: BAD_INPUT, NobodyAnswered: UNREACHABLE}
     return max((codes.get(type(failure), FAILED) for failure in failures), default=DONE)
 
 
-async def _run(settings: Settings, hooks: Hooks) -> None:
+async def _run(settings: Settings, hooks: Hooks, line: LiveLine | None) -> None:
     folder = prepare_data_folder(settings.data_dir)
     with locked(folder.lock):
         seeds = load_or_create_seeds(folder.key)
@@ -137,13 +143,17 @@ async def _run(settings: Settings, hooks: Hooks) -> None:
                 vrf_seed=seeds.randomness,
             )
         )
-        async with _open(settings, folder, seeds, joined) as opened:
+        async with _open(settings, folder, seeds, joined, line) as opened:
             await _serve(opened, hooks)
 
 
 @asynccontextmanager
 async def _open(
-    settings: Settings, folder: DataFolder, seeds: NodeSeeds, joined: Joined
+    settings: Settings,
+    folder: DataFolder,
+    seeds: NodeSeeds,
+    joined: Joined,
+    line: LiveLine | None = None,
 ) -> AsyncIterator[Opened]:
     """Opens journal and network around a core that has replayed the journal."""
     identity = Identity(seeds.signing, seeds.randomness)
@@ -172,10 +182,12 @@ async def _open(
         make = partial(Core, joined.genesis, identity)
         validates = "validator" in settings.roles and signs
         async with open_network(network_settings, seeds.signing, gate) as network:
-            await take_up_snapshot(Newcomer(settings, joined, journal, network))
+            await take_up_snapshot(Newcomer(settings, joined, journal, network, line))
             made, begun = begin(journal, lambda at: make(validates=validates, snapshot=at))
             core = made
-            yield Opened(settings, folder, seeds, joined, made, begun, journal, network, signs)
+            yield Opened(
+                settings, folder, seeds, joined, made, begun, journal, network, signs, line
+            )
 
 
 _TOPICS: Final = (BLOCKS_TOPIC, OPERATIONS_TOPIC)
@@ -205,7 +217,11 @@ async def _serve(opened: Opened, hooks: Hooks) -> None:
         if hooks.on_network:
             hooks.on_network(network)
         await driver.put(offer)
-        await restore(opened.journal, driver, opened.begun, may_sign=opened.may_sign)
+        line = opened.line
+        await restore(opened.journal, driver, opened.begun, line, may_sign=opened.may_sign)
+        if line is not None:
+            line.clear()
+            nursery.start_soon(show_catching_up, line, core, clock.now)
         parts = ControlParts(settings, network, facts, content, store, devices)
         control = NodeControl(driver, parts)
         world.listen(control.hear)
