@@ -17,13 +17,15 @@ from p2pnode.arrival.asking import Asking
 from p2pnode.arrival.behind import BEHIND_NOTE, watch_history
 from p2pnode.arrival.chain import HistoryForked
 from p2pnode.arrival.company import Company
-from p2pnode.arrival.progress import LoggedProgress
+from p2pnode.arrival.pages import SNAPSHOT_BYTES_MAX
+from p2pnode.arrival.progress import LoggedProgress, Progress, ShownProgress
 from p2pnode.arrival.serving import Serving
 from p2pnode.arrival.store import FETCHED_NOTE, JournalStore
 from p2pnode.joining import Joined, JoinRefused, NobodyAnswered
+from p2pnode.live_line import LiveLine
 from p2pnode.network import Network, NetworkError
 from p2pnode.settings import Settings
-from p2pnode.storage import Journal, Note, StorageError
+from p2pnode.storage import Journal, Note, PageShelf, StorageError, layout
 from protocol.ledger.certified import TrustedEnd
 from protocol.messages import Genesis
 from protocol.units import MILLISECOND, Digest, Epoch
@@ -51,6 +53,8 @@ class Newcomer:
     joined: Joined
     journal: Journal
     network: Network
+    line: LiveLine | None = None
+    """Where somebody watches; the log tells how far it is elsewhere."""
 
 
 async def take_up_snapshot(newcomer: Newcomer) -> None:
@@ -63,12 +67,15 @@ async def take_up_snapshot(newcomer: Newcomer) -> None:
         JoinRefused: No peer shows the end that the operator trusts, or two histories are certified.
         StorageError: The disk refused.
     """
-    store = JournalStore(newcomer.journal)
+    shelf = PageShelf(layout(newcomer.settings.data_dir).arriving, SNAPSHOT_BYTES_MAX)
+    store = JournalStore(newcomer.journal, shelf)
     Serving(store, newcomer.network)
     way = Way(newcomer.joined.genesis, _trusted(newcomer.settings))
     try:
         is_confirmed = await _is_confirmed(newcomer.journal, way, store)
-        if not is_confirmed or _is_needed(newcomer):
+        if is_confirmed and not _is_needed(newcomer):
+            await shelf.keep_only(())  # an arrival that was stopped after its end, or given up
+        else:
             await _fetch_snapshot(newcomer, way, store, must_trust=not is_confirmed)
         await _remember_trust(newcomer.journal, way)
     except (ArrivalRefused, HistoryForked) as refusal:
@@ -104,7 +111,11 @@ async def _fetch_snapshot(
         log.warning("nobody_to_ask", consequence="this node fetches all blocks when peers come")
         return
     company = _company(newcomer.network, newcomer.joined.genesis)
-    epoch = await arrive(way, store, company, LoggedProgress())
+    line = newcomer.line
+    progress: Progress = LoggedProgress() if line is None else ShownProgress(line)
+    epoch = await arrive(way, store, company, progress)
+    if line is not None:
+        line.clear()
     if epoch is None and must_trust:
         raise ArrivalRefused(
             "peers show the end of the epoch that --checkpoint names, and none serves a snapshot "

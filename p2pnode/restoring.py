@@ -12,6 +12,7 @@ import structlog
 import trio
 
 from p2pnode.driver import Driver
+from p2pnode.live_line import LiveLine
 from p2pnode.storage import (
     Contradiction,
     DamagedData,
@@ -77,13 +78,21 @@ def begin(
     return open_at(None), Begun(damaged=damaged)
 
 
-async def restore(journal: Journal, driver: Driver, begun: Begun, *, may_sign: bool) -> None:
+async def restore(
+    journal: Journal,
+    driver: Driver,
+    begun: Begun,
+    line: LiveLine | None = None,
+    *,
+    may_sign: bool,
+) -> None:
     """Replays the journal through the core, before anything new can happen.
 
     Args:
         journal: The node's store.
         driver: Of the core, which begins where `begun` says.
         begun: From `begin`.
+        line: Where somebody watches how far it is.
         may_sign: Whether the journal knows all that this node has signed.
 
     Raises:
@@ -92,7 +101,7 @@ async def restore(journal: Journal, driver: Driver, begun: Begun, *, may_sign: b
     """
     core = driver.core
     _tell(begun)
-    count = await _replay(journal, driver, begun)
+    count = await _replay(journal, driver, begun, line)
     _compare_with_journal(core, journal)
     known = journal.own_slots() if may_sign else ()
     slots = [(slot.epoch, slot.round) for slot in known]
@@ -112,7 +121,7 @@ def _tell(begun: Begun) -> None:
         log.info("snapshot_loaded", epoch=begun.epoch)
 
 
-async def _replay(journal: Journal, driver: Driver, begun: Begun) -> int:
+async def _replay(journal: Journal, driver: Driver, begun: Begun, line: LiveLine | None) -> int:
     """Takes all blocks up to the first that is damaged, and returns how many those were."""
     batch: list[bytes] = []
     kept: list[StoredCertificate] = []
@@ -125,6 +134,7 @@ async def _replay(journal: Journal, driver: Driver, begun: Begun) -> int:
             count += 1
             if len(batch) >= RESTORE_BATCH:
                 kept += _step(driver, batch)
+                _show(line, count)
                 await trio.lowlevel.checkpoint()
     except DamagedData as damage:
         if damage.digest is None:
@@ -134,6 +144,11 @@ async def _replay(journal: Journal, driver: Driver, begun: Begun) -> int:
     kept += _step(driver, batch)
     await journal.append(kept)  # those that an earlier program did not keep
     return count
+
+
+def _show(line: LiveLine | None, count: int) -> None:
+    if line is not None:
+        line.show(f"replaying the journal: {count:,} blocks")
 
 
 def _step(driver: Driver, batch: list[bytes]) -> Iterator[StoredCertificate]:

@@ -8,7 +8,7 @@ import structlog
 
 from p2pnode.arrival.chain import ChainFetch
 from p2pnode.arrival.company import Company
-from p2pnode.arrival.pages import Certified, PageFetch
+from p2pnode.arrival.pages import Certified, PageFetch, Shelf
 from p2pnode.arrival.progress import Progress
 from p2pnode.arrival.wire import NO_EPOCH, Standing
 from protocol.ledger.certificate import Boundary
@@ -30,6 +30,10 @@ class ArrivalRefused(Exception):  # noqa: N818  the answer to a start, with what
 
 class Store(Protocol):
     """Where a newcomer keeps what it has proven; each method may raise `StorageError`."""
+
+    @property
+    def shelf(self) -> Shelf:
+        """Where the pages of a snapshot wait until it is proven."""
 
     async def standing(self) -> Standing:
         """What is here already."""
@@ -67,7 +71,7 @@ async def arrive(way: Way, store: Store, company: Company, progress: Progress) -
     chain = await _begun_chain(way, store, own)
     begin = chain.next_epoch
     fetch = ChainFetch(company, chain, store.keep_certificates, progress)
-    pages = PageFetch(company, progress)
+    pages = PageFetch(company, progress, store.shelf)
     for _ in range(ATTEMPTS_MAX):
         standings = await fetch.run()
         if chain.newest is None:
@@ -87,6 +91,7 @@ async def arrive(way: Way, store: Store, company: Company, progress: Progress) -
         got = await pages.run(Certified(boundary.epoch, boundary.state_digest), found[1])
         if got is not None:
             await store.install(boundary, got)
+            await store.shelf.keep_only(())
             log.info("snapshot_here", epoch=boundary.epoch, index=boundary.index, pages=len(got))
             return boundary.epoch
     return None

@@ -8,7 +8,8 @@
   `journal_pruning` (what may go), `compaction` (of the file), `journal_sizes` (what is kept),
   `migrations` (from earlier schemas), `log_check` (whether the log is whole), `records` (the
   values) and `database` (tables and errors).
-- `artifacts`: content-addressed files, on `artifact_files` and `artifact_download`.
+- `artifacts`: content-addressed files, on `artifact_files` and `artifact_download`; `page_shelf`:
+  pages of a snapshot that is being fetched.
 - `errors`: everything that can go wrong, each with what to do about it; `disk`: durable writes.
 """
 
@@ -43,6 +44,7 @@ from p2pnode.storage.journal_reader import (
 from p2pnode.storage.journal_sizes import JournalSizes
 from p2pnode.storage.keys import NodeSeeds, create_seeds, load_or_create_seeds, load_or_create_token
 from p2pnode.storage.lock import locked
+from p2pnode.storage.page_shelf import PageShelf
 from p2pnode.storage.records import (
     FinalCommit,
     JournalRecord,
@@ -82,6 +84,7 @@ __all__ = [
     "Note",
     "OwnOperation",
     "OwnSlot",
+    "PageShelf",
     "PreparedReveal",
     "SnapshotLost",
     "SnapshotMark",

@@ -1,9 +1,11 @@
 """What a start makes of a journal: blocks, or a snapshot and the blocks after it."""
 
+import io
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import cast
 
@@ -13,9 +15,11 @@ import trio
 import trio.testing
 from msgspec.structs import replace
 
+from p2pnode import restoring
 from p2pnode.content import Content
 from p2pnode.driver import Driver
 from p2pnode.facts import FactLog
+from p2pnode.live_line import ERASE, LiveLine
 from p2pnode.restoring import Begun, begin, restore
 from p2pnode.snapshots import keep_snapshot
 from p2pnode.storage import (
@@ -140,6 +144,22 @@ async def test_a_restart_continues_where_the_journal_ends(
     later = [one.round for one in made.world.all("kept") if isinstance(one, fx.PersistSlot)]
     assert min(later) == max(rounds) + 1
     assert made.core.state.index > commits[-1].index
+
+
+async def test_somebody_who_watches_sees_how_far_the_replay_is(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = await lived(tmp_path)
+    monkeypatch.setattr(restoring, "RESTORE_BATCH", 4)
+    seconds, terminal = count(), io.StringIO()
+    line = LiveLine(terminal, lambda: next(seconds))
+    async with opened_journal(tmp_path, ONE_EPOCH) as journal:
+        core, begun = begin(journal, lambda at: Core(ONE_EPOCH, identity(0), snapshot=at))
+        await restore(journal, live_driver(core, FakeWorld()), begun, line, may_sign=True)
+    steps = range(4, len(blocks_of(before)) + 1, 4)
+    shown = [f"replaying the journal: {done} blocks" for done in steps]
+    assert terminal.getvalue().split(ERASE)[1:] == shown
+    assert len(shown) > 2
 
 
 async def test_a_damaged_block_is_forgotten_and_taken_back(

@@ -20,7 +20,14 @@ from protocol.encoding import content_digest
 from protocol.ledger.certified import TrustedEnd
 from protocol.messages import network_of
 from protocol.units import Epoch
-from tests.p2pnode.arrival.builders import ENDS, MemoryStore, history, store_of, without_quorum
+from tests.p2pnode.arrival.builders import (
+    ENDS,
+    MemoryStore,
+    history,
+    shelf_in,
+    store_of,
+    without_quorum,
+)
 from tests.support.builders import account_id, account_seed
 
 LAST = ENDS - 1
@@ -45,7 +52,7 @@ def folder(tmp_path: Path) -> Path:
             made.root, network_of(GENESIS), account_id(9), hash_block=content_digest
         )
         async with opening as journal:
-            store = JournalStore(journal)
+            store = JournalStore(journal, shelf_in(tmp_path))
             await store.keep_certificates(Epoch(0), history().certificates)
             await store.install(history().boundaries[LAST], history().pages[LAST])
 
