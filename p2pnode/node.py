@@ -220,11 +220,9 @@ async def _serve(opened: Opened, hooks: Hooks) -> None:
         if hooks.on_network:
             hooks.on_network(network)
         await driver.put(offer)
-        line = opened.line
-        await restore(opened.journal, driver, opened.begun, line, may_sign=opened.may_sign)
-        if line is not None:
-            line.clear()
-            nursery.start_soon(show_catching_up, line, core, clock.now)
+        await _bring_back(opened, driver, world)
+        if opened.line is not None:
+            nursery.start_soon(show_catching_up, opened.line, core, clock.now)
         disk = DiskWatch(settings, opened.journal, store, lambda: core.ledger.committee.epoch)
         parts = ControlParts(settings, network, facts, content, store, devices, disk)
         control = NodeControl(driver, parts)
@@ -251,6 +249,16 @@ async def _serve(opened: Opened, hooks: Hooks) -> None:
         stop.set()
         folder.api_address.unlink(missing_ok=True)
         nursery.cancel_scope.cancel()
+
+
+async def _bring_back(opened: Opened, driver: Driver, world: NodeWorld) -> None:
+    """Replays the journal, and has the snapshot written that it lacks."""
+    journal, line = opened.journal, opened.line
+    lacking = await restore(journal, driver, opened.begun, line, may_sign=opened.may_sign)
+    if lacking is not None:
+        await world.perform(lacking)
+    if line is not None:
+        line.clear()
 
 
 async def _pump(

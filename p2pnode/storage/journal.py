@@ -225,6 +225,10 @@ class Journal:
         """The sequence number behind which every block of an epoch and of later ones lies."""
         return self._near.before_epoch(epoch)
 
+    def newest_epoch(self) -> int:
+        """The newest epoch of which there is a block; 0 where there is none."""
+        return self._near.newest_epoch()
+
     def pruned(self) -> int:
         """How many of the first blocks were dropped because a snapshot stands for them."""
         return self._near.pruned()

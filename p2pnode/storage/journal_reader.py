@@ -101,6 +101,12 @@ class JournalReader:
             first = self._connection.execute(_FIRST_OF, (lane_of(epoch, 0),)).get
             return read_tally(self._connection).blocks if first is None else int(first) - 1
 
+    def newest_epoch(self) -> int:
+        """The newest epoch of which there is a block; 0 where there is none."""
+        with translated():
+            lane = self._connection.execute("SELECT max(author) FROM block").get
+        return 0 if lane is None else int(lane) // LANES
+
     def _page(self, last: int) -> tuple[int, list[tuple[Any, ...]]]:
         """The next blocks, and the number before the first of them, which pruning may raise."""
         with translated(), self._connection:

@@ -75,6 +75,7 @@ class Restored:
     driver: Driver
     world: FakeWorld
     journal: Journal
+    lacking: fx.PersistSnapshot | None
 
 
 async def lived(folder: Path, genesis: Genesis = ONE_EPOCH, seconds: int = 10) -> FakeWorld:
@@ -114,8 +115,8 @@ async def restored(folder: Path, genesis: Genesis = ONE_EPOCH) -> AsyncIterator[
     async with opened_journal(folder, genesis) as journal:
         core, begun = begin(journal, lambda at: make(snapshot=at))
         driver = live_driver(core, world)
-        await restore(journal, driver, begun, may_sign=True)
-        yield Restored(core, begun, driver, world, journal)
+        lacking = await restore(journal, driver, begun, may_sign=True)
+        yield Restored(core, begun, driver, world, journal, lacking)
 
 
 def blocks_of(world: FakeWorld) -> list[fx.PersistBlock]:
@@ -321,6 +322,36 @@ async def test_the_older_snapshot_serves_a_pruned_journal_too(
         with trio.move_on_after(2):
             await made.driver.run()
         assert made.core.state.index >= last_commit_of(before).index
+
+
+@pytest.mark.parametrize("batch", [1, 500])
+async def test_a_long_replay_leaves_the_snapshot_that_the_journal_lacked(
+    batch: int,
+    tmp_path: Path,
+    autojump_clock: trio.testing.MockClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(restoring, "RESTORE_BATCH", batch)
+    before = await lived(tmp_path, SHORT, seconds=40)
+    async with opened_journal(tmp_path, SHORT) as journal:
+        written = journal.snapshots()[0]
+        pages = list(journal.snapshot_pages(written))
+    for table in ("snapshot", "snapshot_page"):
+        execute(tmp_path, f"DELETE FROM {table}")  # noqa: S608
+    async with restored(tmp_path, SHORT) as made:
+        assert made.begun.epoch == 0, "there is nothing but blocks"
+        assert made.lacking is not None
+        with trio.move_on_after(5):
+            await made.driver.run()  # what comes later does not change what is written
+        await keep_snapshot(made.journal, made.lacking)
+        (mark,) = made.journal.snapshots()
+        assert mark == written
+        assert list(made.journal.snapshot_pages(mark)) == pages, "what a running node wrote"
+    async with restored(tmp_path, SHORT) as made:
+        assert made.begun.epoch == written.epoch
+        assert made.lacking is None, "no end was passed"
+        last = last_commit_of(before)
+        assert (made.core.state.index, made.core.state.digest) == (last.index, last.state_digest)
 
 
 async def test_a_start_keeps_the_certificates_that_an_earlier_program_did_not(
