@@ -10,10 +10,10 @@ from decimal import Decimal
 from pathlib import Path
 
 from p2pnode.interfaces import JobRequest
+from p2pnode.kinds import known
 from p2pnode.money import MoneyError, parse_credits
 from p2pnode.toml_text import TomlError, TomlText, nearest, parse_toml, read_toml
 
-KINDS = ("wasm", "onnx")
 DEVICES = ("any", "cpu", "cuda")
 RESULT_CLASSES = ("exact", "class-exact")
 INPUTS_MAX = 64
@@ -150,7 +150,7 @@ def _build(document: TomlText, folder: Path) -> JobSpec:
 
 def _schema(folder: Path) -> tuple[dict[str, Field], dict[str, dict[str, Field]]]:
     top = {
-        "kind": Field("kind", _one_of(KINDS)),
+        "kind": Field("kind", _one_of(known())),
         "artefact": Field("artefact", lambda value: _content(value, folder)),
         "inputs": Field("inputs", lambda value: _contents(value, folder)),
         "device": Field("device", _one_of(DEVICES)),

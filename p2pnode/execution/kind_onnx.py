@@ -17,7 +17,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as state
 
 from p2pnode.execution import tensors
 from p2pnode.execution.onnx_rules import refusal
-from p2pnode.interfaces import Failed, Finished, Limit, LimitReached, RunOutcome, Task
+from p2pnode.interfaces import Failed, Finished, Limit, LimitReached, NoResult, RunOutcome, Task
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 """The execution provider of a device; the runtime's own list would add remote ones."""
@@ -41,6 +41,9 @@ RUNTIME_ERRORS = (
 
 MEMORY_PHRASES = ("failed to allocate memory", "bad allocation", "bad_alloc", "out of memory")
 """How the runtime says that an allocation failed."""
+
+FALLBACK_PHRASE = "fallback to cpu ep has been explicitly disabled"
+"""How the runtime says that it would have run some operators on the processor."""
 
 
 def load() -> None:
@@ -72,8 +75,10 @@ def run(task: Task, device: str) -> RunOutcome:
         encoded = tensors.encode(outputs)
     except tensors.TensorError as error:
         return Failed(str(error), 0)
+    except DeviceMissingError as error:
+        return NoResult(str(error), 0)
     except RUNTIME_ERRORS as error:
-        return _stopped(str(error))
+        return _stopped(str(error), device)
     return Finished(encoded, 0, 0, 0)
 
 
@@ -101,7 +106,23 @@ def _tensor(name: str, array: object) -> tensors.Tensor:
     return tensors.from_array(name, array)
 
 
+class DeviceMissingError(Exception):
+    """The runtime cannot use the device that this node claims to have."""
+
+
 def _session(model: bytes, device: str) -> ort.InferenceSession:
+    provider = PROVIDERS[device.partition(":")[0]]
+    session = None
+    if provider in ort.get_available_providers():
+        session = ort.InferenceSession(model, session_options(device), providers=[provider])
+    # A provider that is there and does not start is replaced by the processor without a word.
+    if session is None or session.get_providers()[0] != provider:
+        raise DeviceMissingError(f"onnxruntime cannot use {provider} on this machine")
+    return session
+
+
+def session_options(device: str) -> ort.SessionOptions:
+    """Make the options under which every model runs, so that two runs give the same bytes."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
@@ -113,15 +134,16 @@ def _session(model: bytes, device: str) -> ort.InferenceSession:
     options.log_severity_level = 4
     # Without it, int8 products saturate on processors that have AVX2 and lack VNNI.
     options.add_session_config_entry("session.x64quantprecision", "1")
-    provider = PROVIDERS[device.partition(":")[0]]
-    session = ort.InferenceSession(model, options, providers=[provider])
-    if session.get_providers()[0] != provider:
-        # The runtime falls back to the processor without a word.
-        raise RuntimeError(f"onnxruntime cannot use {provider} on this machine")
-    return session
+    if device != "cpu":
+        # Single operators would else be run on the processor under the name of the GPU.
+        options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+    return options
 
 
-def _stopped(message: str) -> RunOutcome:
+def _stopped(message: str, device: str) -> RunOutcome:
     if any(phrase in message.lower() for phrase in MEMORY_PHRASES):
         return LimitReached(Limit.MEMORY, 0, 0)
+    if device != "cpu" and FALLBACK_PHRASE in message.lower():
+        detail = "the GPU's provider lacks some of the model's operators, and none is run elsewhere"
+        return NoResult(detail, 0)
     return Failed(f"the model could not be run: {' '.join(message.split())}", 0)
