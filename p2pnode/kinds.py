@@ -16,6 +16,7 @@ GROUP = "p2pnode.kinds"
 OWN = {
     "wasm": "p2pnode.execution.kind_wasm",
     "onnx": "p2pnode.execution.kind_onnx",
+    "wgsl": "p2pnode.execution.kind_wgsl",
 }
 """Where the kinds of this package are implemented; no other package can replace one."""
 
