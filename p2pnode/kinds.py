@@ -17,6 +17,7 @@ OWN = {
     "wasm": "p2pnode.execution.kind_wasm",
     "onnx": "p2pnode.execution.kind_onnx",
     "wgsl": "p2pnode.execution.kind_wgsl",
+    "builtin": "p2pnode.execution.kind_builtin",
 }
 """Where the kinds of this package are implemented; no other package can replace one."""
 

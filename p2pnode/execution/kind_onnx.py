@@ -5,6 +5,8 @@ order it declares them. Models that read files or draw random numbers are refuse
 """
 
 import os
+from collections.abc import Callable
+from typing import Any
 
 # Read when onnxruntime is imported, hence before it.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
@@ -18,6 +20,8 @@ from onnxruntime.capi import onnxruntime_pybind11_state as state
 from p2pnode.execution import tensors
 from p2pnode.execution.onnx_rules import refusal
 from p2pnode.interfaces import Failed, Finished, Limit, LimitReached, NoResult, RunOutcome, Task
+
+Array = np.ndarray[Any, Any]
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 """The execution provider of a device; the runtime's own list would add remote ones."""
@@ -61,40 +65,62 @@ def load() -> None:
 
 def run(task: Task, device: str) -> RunOutcome:
     """Run a model on its inputs on `cpu` or `cuda:0`."""
+
+    def compute() -> bytes:
+        session = open_model(task.artefact, device)
+        return tensors.encode(infer(session, named_arrays(task.inputs)))
+
+    return outcome_of(compute, device)
+
+
+def outcome_of(compute: Callable[[], bytes], device: str) -> RunOutcome:
+    """Say what came of a computation with models, whatever the runtime raised."""
     try:
-        model = onnx.load_from_string(task.artefact)
-    except (DecodeError, ValueError, TypeError) as error:
-        return Failed(f"the artefact is not an ONNX model: {error}", 0)
-    problem = refusal(model)
-    if problem is not None:
-        return Failed(problem, 0)
-    del model
-    try:
-        feeds = _feeds(task.inputs)
-        outputs = _infer(task, device, feeds)
-        encoded = tensors.encode(outputs)
-    except tensors.TensorError as error:
+        return Finished(compute(), 0, 0, 0)
+    except (ModelRefusedError, tensors.TensorError) as error:
         return Failed(str(error), 0)
     except DeviceMissingError as error:
         return NoResult(str(error), 0)
     except RUNTIME_ERRORS as error:
         return _stopped(str(error), device)
-    return Finished(encoded, 0, 0, 0)
 
 
-def _feeds(inputs: tuple[bytes, ...]) -> dict[str, object]:
-    feeds: dict[str, object] = {}
+def open_model(artefact: bytes, device: str) -> ort.InferenceSession:
+    """Load a model that keeps the rules.
+
+    Raises:
+        ModelRefusedError: if it does not.
+        DeviceMissingError: if the runtime cannot use the device.
+        Exception: those of `RUNTIME_ERRORS`.
+    """
+    try:
+        model = onnx.load_from_string(artefact)
+    except (DecodeError, ValueError, TypeError) as error:
+        raise ModelRefusedError(f"the artefact is not an ONNX model: {error}") from error
+    problem = refusal(model)
+    if problem is not None:
+        raise ModelRefusedError(problem)
+    del model
+    return _session(artefact, device)
+
+
+def named_arrays(inputs: tuple[bytes, ...]) -> dict[str, Array]:
+    """Decode inputs into arrays by name.
+
+    Raises:
+        TensorError: if they are no tensors or two have the same name.
+    """
+    feeds: dict[str, Array] = {}
     for encoded in inputs:
-        arrays = tensors.to_arrays(tensors.decode(encoded))
-        for name, array in arrays.items():
+        for name, array in tensors.to_arrays(tensors.decode(encoded)).items():
             if name in feeds:
                 raise tensors.TensorError(f"two inputs carry the tensor {name!r}")
             feeds[name] = array
     return feeds
 
 
-def _infer(task: Task, device: str, feeds: dict[str, object]) -> list[tensors.Tensor]:
-    session = _session(task.artefact, device)
+def infer(session: ort.InferenceSession, feeds: dict[str, Array]) -> list[tensors.Tensor]:
+    """Run a loaded model; its outputs come in the order that it declares."""
     names = [output.name for output in session.get_outputs()]
     results = session.run(names, feeds)
     return [_tensor(name, array) for name, array in zip(names, results, strict=True)]
@@ -104,6 +130,10 @@ def _tensor(name: str, array: object) -> tensors.Tensor:
     if not isinstance(array, np.ndarray):
         raise tensors.TensorError(f"output {name!r} is not a tensor")
     return tensors.from_array(name, array)
+
+
+class ModelRefusedError(Exception):
+    """The artefact is no model that may run; the text says why."""
 
 
 class DeviceMissingError(Exception):

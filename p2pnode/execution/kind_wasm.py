@@ -167,7 +167,11 @@ def _config() -> Config:
     config.wasm_gc = False
     config.wasm_exceptions = False
     config.wasm_tail_call = False
+    config.wasm_wide_arithmetic = False
+    config.wasm_custom_page_sizes = False
     config.parallel_compilation = False
+    # Images of initial memory are files in memory, and a confined worker can open none.
+    config.memory_init_cow = False
     config.max_wasm_stack = STACK_BYTES
     return config
 

@@ -82,6 +82,14 @@ async def test_a_module_runs_and_leaves_nothing_behind() -> None:
     assert (children(), work_folders()) == (processes, folders)
 
 
+async def test_a_module_whose_memory_begins_with_data_runs_in_a_confined_worker() -> None:
+    body = "(i64.const 0x800000004)"
+    artefact = builders.module(body, extra='(data (i32.const 8) "fish")')
+    outcome = await builders.runner().run(builders.task(artefact))
+    assert isinstance(outcome, Finished)
+    assert outcome.output == b"fish"
+
+
 async def test_a_model_runs() -> None:
     task = builders.task(kind="onnx", inputs=(builders.tensor(),))
     outcome = await builders.runner().run(task)
