@@ -9,6 +9,7 @@ import pytest
 from p2pnode.execution import kind_builtin, tensors
 from p2pnode.interfaces import Finished
 from p2pnode.job_file import read_job_file
+from p2pnode.map_file import read_map_file
 from tests.examples.test_artefacts import load, read_job
 from tests.p2pnode.execution import builders, shaders
 
@@ -25,7 +26,12 @@ def output_of(job: Path) -> bytes:
 
 @pytest.mark.parametrize("job", sorted(EXAMPLES.glob("0[456]_*/*.toml")), ids=lambda job: job.stem)
 def test_every_job_file_is_one(job: Path) -> None:
-    assert read_job_file(job).kind in ("builtin", "wgsl")
+    if "map" in job.stem:
+        specs = [part.spec for part in read_map_file(job)]
+        assert len(specs) == 12
+    else:
+        specs = [read_job_file(job)]
+    assert {spec.kind for spec in specs} <= {"builtin", "wgsl"}
 
 
 def test_modules_that_nodes_carry_are_those_of_the_examples() -> None:
