@@ -26,7 +26,7 @@ from p2pnode.execution.compositions.recipe import (
     TrainingLoop,
     read_recipe,
 )
-from p2pnode.interfaces import Failed, Finished, LimitReached, RunOutcome, Task
+from p2pnode.interfaces import Failed, Finished, LimitReached, NoResult, RunOutcome, Task
 
 NEXT = "_next"
 """Ends the name of an output that becomes an input of the next step."""
@@ -48,7 +48,7 @@ def load() -> None:
 
 
 def run(task: Task, device: str) -> RunOutcome:
-    """Run a composition; models on `cpu` or `cuda:0`, modules always on the processor."""
+    """Run a composition; models on `cpu` or `cuda:0`, modules on the processor only."""
     try:
         recipe = read_recipe(task.artefact)
         if isinstance(recipe, TrainingLoop | BatchInference):
@@ -64,9 +64,9 @@ def _run(recipe: Recipe, task: Task, device: str) -> RunOutcome:
     match recipe:
         case MonteCarlo(points=points, streams=streams, seed=seed):
             lines = (f"{points} {seed + stream}".encode() for stream in range(streams))
-            return _module("pi.wasm", tuple(lines), task)
+            return _module("pi.wasm", tuple(lines), task, device)
         case Render():
-            return _module("tracer.wasm", (_tile(recipe),), task)
+            return _module("tracer.wasm", (_tile(recipe),), task, device)
         case MatmulChallenge():
             return kind_onnx.outcome_of(lambda: _multiply(recipe, device), device)
         case TrainingLoop():
@@ -84,7 +84,9 @@ def _check_model(digest: str, task: Task) -> None:
         raise RecipeError("the first input is not the model that the artefact names")
 
 
-def _module(name: str, inputs: tuple[bytes, ...], task: Task) -> RunOutcome:
+def _module(name: str, inputs: tuple[bytes, ...], task: Task, device: str) -> RunOutcome:
+    if device != "cpu":
+        return NoResult("this composition runs on the processor and answers for no GPU", 0)
     part = replace(task, kind="wasm", artefact=_MODULES[name], inputs=inputs)
     outcome = kind_wasm.run(part, "cpu")
     if isinstance(outcome, Finished | LimitReached):

@@ -89,6 +89,11 @@ def test_a_challenge_to_a_gpu_is_not_met_by_the_processor() -> None:
     assert isinstance(outcome, NoResult)
 
 
+def test_a_module_answers_for_no_gpu() -> None:
+    outcome = run(RENDER, device="cuda:0")
+    assert outcome == NoResult("this composition runs on the processor and answers for no GPU", 0)
+
+
 def test_tiles_are_the_whole_picture_to_the_bit() -> None:
     whole = run(RENDER)
     assert isinstance(whole, Finished)
