@@ -120,7 +120,7 @@ vectors: setup ## regenerate the golden vectors and compare
 lock: ## resolve the requirements anew (needs uv)
 	$(COMPILE) requirements/build.in --output-file requirements/build.txt
 	$(COMPILE) --override requirements/overrides.txt --constraint requirements/build.txt --extra dev \
-		--extra lab pyproject.toml --output-file requirements/development.txt
+		--extra lab --extra vulkan pyproject.toml --output-file requirements/development.txt
 	$(COMPILE) --override requirements/overrides.txt --constraint requirements/development.txt \
 		pyproject.toml --output-file requirements/runtime.txt
 

@@ -143,9 +143,9 @@ def find_endpoint(
     return Endpoint(found, token)
 
 
-def submission(request: JobRequest) -> Call:
-    """Ask to offer a job, once even if sent again after a lost answer."""
-    return Call("POST", "/v1/jobs", json=_job_body(request), key=uuid.uuid4().hex)
+def submission(request: JobRequest, key: str | None = None) -> Call:
+    """Ask to offer a job, once even if sent again after a lost answer or, with a key, a crash."""
+    return Call("POST", "/v1/jobs", json=_job_body(request), key=key or uuid.uuid4().hex)
 
 
 def quotation(request: JobRequest) -> Call:

@@ -189,8 +189,10 @@ class Client:
         """Put content into the node's store and return its digest."""
         return bytes.fromhex(self._record(upload(content))["digest"])
 
-    def submit(self, job: JobSpec | Path | str) -> Job:
+    def submit(self, job: JobSpec | Path | str, key: str | None = None) -> Job:
         """Upload what the job names and offer it to the network.
+
+        With a key of the caller's, a running node takes the same job no more than once.
 
         Raises:
             JobFileError: The job file is wrong.
@@ -199,7 +201,7 @@ class Client:
         sizes: dict[Path, int] = {}
         parts = [self._stored(part, sizes) for part in (spec.artefact, *spec.inputs)]
         request = spec.request(parts[0], parts[1:], total_size(spec, sizes))
-        return Job(self._record(submission(request))["id"], self)
+        return Job(self._record(submission(request, key))["id"], self)
 
     def wait(
         self, job: str, timeout_seconds: float | None = None, progress: Progress | None = None
@@ -349,13 +351,13 @@ class AsyncClient:
         """Put content into the node's store and return its digest."""
         return bytes.fromhex((await self._record(upload(content)))["digest"])
 
-    async def submit(self, job: JobSpec | Path | str) -> AsyncJob:
+    async def submit(self, job: JobSpec | Path | str, key: str | None = None) -> AsyncJob:
         """Upload what the job names and offer it to the network."""
         spec = read_spec(job)
         sizes: dict[Path, int] = {}
         parts = [await self._stored(part, sizes) for part in (spec.artefact, *spec.inputs)]
         request = spec.request(parts[0], parts[1:], total_size(spec, sizes))
-        return AsyncJob((await self._record(submission(request)))["id"], self)
+        return AsyncJob((await self._record(submission(request, key)))["id"], self)
 
     async def wait(
         self, job: str, timeout_seconds: float | None = None, progress: Progress | None = None

@@ -10,7 +10,7 @@ import structlog
 import trio
 
 from p2pnode.content import Content, ContentUnavailable
-from p2pnode.interfaces import Failed, Finished, Limit, LimitReached, RunOutcome, Task
+from p2pnode.interfaces import Failed, Finished, Limit, LimitReached, NoResult, RunOutcome, Task
 from p2pnode.storage import ArtifactStore, StorageError, artifact_digest
 from protocol import effects as fx
 from protocol import events as ev
@@ -183,6 +183,9 @@ class Executions:
             case LimitReached(limit=limit, elapsed_ms=elapsed, fuel=fuel):
                 reached = _LIMITS[limit].value
                 return ev.ExecutionEnded(job, reached, NO_OUTPUT, elapsed, fuel)
+            case NoResult(detail=detail):
+                log.warning("job_not_run", job=job.hex(), detail=detail)
+                return ev.ExecutionImpossible(job, unavailable=False)
             case Failed(detail=detail, elapsed_ms=elapsed):
                 log.warning("job_failed", job=job.hex(), detail=detail)
                 failed = ResultOutcome.FAILED.value

@@ -62,7 +62,7 @@ class Task:
     name: str
     """Hexadecimal job id, for logs and process titles."""
     kind: str
-    """`wasm` or `onnx`."""
+    """One of `p2pnode.kinds.known()`."""
     artefact: bytes
     inputs: tuple[bytes, ...]
     time_limit_ms: int
@@ -103,13 +103,25 @@ class LimitReached:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The artefact could not be run or trapped; the detail is for people."""
+    """The artefact is wrong or trapped, as it would everywhere; the detail is for people."""
 
     detail: str
     elapsed_ms: int
 
 
-RunOutcome = Finished | LimitReached | Failed
+@dataclass(frozen=True, slots=True)
+class NoResult:
+    """This machine could not find out: nothing is said about the artefact, and nothing committed.
+
+    What another machine might answer differently belongs here, so that an honest node never
+    vouches for an accident of its own.
+    """
+
+    detail: str
+    elapsed_ms: int
+
+
+RunOutcome = Finished | LimitReached | Failed | NoResult
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,15 +10,17 @@ from decimal import Decimal
 from pathlib import Path
 
 from p2pnode.interfaces import JobRequest
+from p2pnode.kinds import known
 from p2pnode.money import MoneyError, parse_credits
 from p2pnode.toml_text import TomlError, TomlText, nearest, parse_toml, read_toml
 
-KINDS = ("wasm", "onnx")
 DEVICES = ("any", "cpu", "cuda")
 RESULT_CLASSES = ("exact", "class-exact")
 INPUTS_MAX = 64
 """The most inputs that an offer can name."""
 REPLICAS_MAX = 64
+PARTS_KEY = "map"
+"""Begins the parts of an array of jobs; see `p2pnode.map_file`."""
 DIGEST_PREFIX = "blake2b:"
 DIGEST_BYTES = 32
 MILLION = 1_000_000
@@ -109,7 +111,7 @@ def read_job_file(path: Path) -> JobSpec:
         JobFileError: The file, one of its values or a file that it names is wrong.
     """
     try:
-        return _build(read_toml(path), path.parent)
+        return build_spec(read_toml(path), path.parent)
     except TomlError as error:
         raise JobFileError(str(error)) from error
 
@@ -121,12 +123,22 @@ def parse_job(text: str, folder: Path, name: str = "job file") -> JobSpec:
         JobFileError: As for `read_job_file`.
     """
     try:
-        return _build(parse_toml(text, name), folder)
+        return build_spec(parse_toml(text, name), folder)
     except TomlError as error:
         raise JobFileError(str(error)) from error
 
 
-def _build(document: TomlText, folder: Path) -> JobSpec:
+def build_spec(document: TomlText, folder: Path) -> JobSpec:
+    """Make a job of a file's values.
+
+    Raises:
+        JobFileError: As for `read_job_file`.
+    """
+    if PARTS_KEY in document.values:
+        raise JobFileError(
+            f"{document.place(PARTS_KEY)}: this file describes an array of jobs: "
+            "offer it with `p2pnode map`"
+        )
     top, tables = _schema(folder)
     found = _read_table(document, (), document.values, top, tuple(tables))
     for name, checks in tables.items():
@@ -150,7 +162,7 @@ def _build(document: TomlText, folder: Path) -> JobSpec:
 
 def _schema(folder: Path) -> tuple[dict[str, Field], dict[str, dict[str, Field]]]:
     top = {
-        "kind": Field("kind", _one_of(KINDS)),
+        "kind": Field("kind", _one_of(known())),
         "artefact": Field("artefact", lambda value: _content(value, folder)),
         "inputs": Field("inputs", lambda value: _contents(value, folder)),
         "device": Field("device", _one_of(DEVICES)),

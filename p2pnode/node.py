@@ -20,7 +20,7 @@ from p2pnode.disk_watch import DiskWatch
 from p2pnode.driver import Driver, Step, World
 from p2pnode.execution.devices import Devices, discover
 from p2pnode.execution.policy import Policy
-from p2pnode.execution.runner import KINDS, Runner
+from p2pnode.execution.runner import Runner
 from p2pnode.executions import Executions, Run
 from p2pnode.facts import FactLog
 from p2pnode.faucet import Faucet
@@ -35,6 +35,7 @@ from p2pnode.joining import (
     join,
     serve_genesis,
 )
+from p2pnode.kinds import known
 from p2pnode.live_line import LiveLine
 from p2pnode.logs import configure_logs
 from p2pnode.network import (
@@ -302,7 +303,7 @@ def _offer(settings: Settings, devices: Devices) -> ev.WorkerOffered:
     """What this operator lets others run here."""
     if "worker" not in settings.roles:
         return ev.WorkerOffered(frozenset(), frozenset(), 0, frozenset(), 0, 0)
-    classes = {kind: devices.class_for(kind) for kind in KINDS if devices.lends(kind)}
+    classes = {kind: devices.class_for(kind) for kind in known() if devices.lends(kind)}
     allowed = frozenset(Digest(one) for one in settings.allowed_artefacts)
     return ev.WorkerOffered(
         kinds=frozenset(classes),

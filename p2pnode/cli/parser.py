@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from p2pnode import __version__
-from p2pnode.cli import accounts, jobs, views
+from p2pnode.cli import accounts, jobs, mapping, views
 from p2pnode.cli.groups import GROUPS
 
 NODE_FLAGS = (
@@ -67,6 +67,7 @@ def _build() -> tuple[argparse.ArgumentParser, frozenset[str]]:
     views.add_commands(commands)
     accounts.add_commands(commands)
     jobs.add_commands(commands)
+    mapping.add_commands(commands)
     # A word that is no command is answered with all that could have been meant.
     commands.choices = commands.choices | dict.fromkeys(GROUPS, parser)
     return parser, frozenset(commands.choices)

@@ -13,6 +13,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from p2pnode.execution.vulkan import software_driver
+
 CPU = "cpu"
 """Identifier of the processor."""
 
@@ -23,9 +25,18 @@ RUNTIMES = ("wasmtime", "onnxruntime", GPU_RUNTIME)
 """Distributions whose versions decide whether two nodes' results are of one class."""
 
 
+FLOAT_KINDS = frozenset({"onnx", "builtin"})
+"""Kinds whose float results follow the instruction set and the version of onnxruntime."""
+
 BOARD_LENGTH = 37
 RUNTIME_LENGTH = 16
 """Characters kept of either in a device class, which has 64 at most."""
+
+VULKAN = "vulkan"
+"""Stands among the runtimes with the software driver that runs shaders."""
+
+DRIVER_LENGTH = 60
+"""Characters kept of its name in a device class."""
 
 VECTOR_FLAGS = ("amx_tile", "avx512_vnni", "avx512f", "avx_vnni", "avx2", "avx")
 """From the widest to the narrowest, as Linux names them."""
@@ -77,9 +88,11 @@ class Devices:
         """
         identifier = self.identifier_for(kind)
         device_kind = identifier.partition(":")[0]
-        if kind != "onnx":
-            return device_kind
         versions = dict(self.runtimes)
+        if kind == "wgsl":
+            return f"{device_kind}/{versions.get(VULKAN, 'none')[:DRIVER_LENGTH]}"
+        if kind not in FLOAT_KINDS:
+            return device_kind
         runtime = versions.get(GPU_RUNTIME) or versions.get("onnxruntime", "none")
         boards = (one for one in self.devices if one.identifier == identifier != CPU)
         parts = [_board(board) for board in boards] or [_instruction_set()]
@@ -87,6 +100,8 @@ class Devices:
 
     def lends(self, kind: str) -> bool:
         """Say whether the device that a kind runs on is among these."""
+        if kind == "wgsl" and VULKAN not in dict(self.runtimes):
+            return False
         identifier = self.identifier_for(kind)
         return any(device.identifier == identifier for device in self.devices)
 
@@ -105,7 +120,8 @@ class Reading:
 def discover() -> Devices:
     """Find the devices of this machine; never fails."""
     processor = _processor()
-    runtimes = tuple(_installed(RUNTIMES))
+    driver = software_driver()
+    runtimes = (*_installed(RUNTIMES), *([(VULKAN, driver)] if driver else []))
     try:
         with _driver_library() as library:
             gpus = tuple(_gpu(library, i) for i in range(library.nvmlDeviceGetCount()))

@@ -9,7 +9,7 @@ from typing import assert_never
 
 import msgpack
 
-from p2pnode.interfaces import Failed, Finished, Limit, LimitReached, RunOutcome, Task
+from p2pnode.interfaces import Failed, Finished, Limit, LimitReached, NoResult, RunOutcome, Task
 
 HEADER = struct.Struct("<Q")
 """Length of the body in bytes."""
@@ -70,6 +70,8 @@ def encode_outcome(outcome: RunOutcome) -> bytes:
             row = ["limit", outcome.limit.value, outcome.fuel]
         case Failed():
             row = ["failed", outcome.detail[:DETAIL_CHARACTERS_MAX]]
+        case NoResult():
+            row = ["none", outcome.detail[:DETAIL_CHARACTERS_MAX]]
         case _:
             assert_never(outcome)
     body: bytes = msgpack.packb(row)
@@ -102,6 +104,8 @@ def decode_outcome(body: bytes, elapsed_ms: int, fuel_max: int) -> RunOutcome:
             return LimitReached(Limit(limit), elapsed_ms, fuel)
         case ("failed", str(detail)):
             return Failed(detail[:DETAIL_CHARACTERS_MAX], elapsed_ms)
+        case ("none", str(detail)):
+            return NoResult(detail[:DETAIL_CHARACTERS_MAX], elapsed_ms)
     raise FrameError("the worker's answer is not an outcome")
 
 

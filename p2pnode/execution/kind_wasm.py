@@ -25,7 +25,7 @@ from wasmtime import (
     WasmtimeError,
 )
 
-from p2pnode.interfaces import Failed, Finished, Limit, LimitReached, RunOutcome, Task
+from p2pnode.interfaces import Failed, Finished, Limit, LimitReached, NoResult, RunOutcome, Task
 
 BINARY_PREFIX = b"\x00asm\x01\x00\x00\x00"
 """How a binary module of version 1 begins; the text format is not accepted."""
@@ -119,6 +119,10 @@ class _Call:
         code = trap.trap_code
         if code is TrapCode.OUT_OF_FUEL:
             return LimitReached(Limit.FUEL, 0, self._task.fuel_limit)
+        if code is TrapCode.STACK_OVERFLOW:
+            # How deep a module may call follows from the frames that the compiler of this
+            # processor makes, so another honest node may come through.
+            return NoResult("the module's calls are nested too deeply for this machine", 0)
         if self._memory_is_full():
             # Compiled code keeps the count in a register and a trap may lose the last of it.
             return LimitReached(Limit.MEMORY, 0, 0)
@@ -152,7 +156,8 @@ def _config() -> Config:
     config.consume_fuel = True
     config.cranelift_nan_canonicalization = True
     config.wasm_simd = True
-    config.wasm_relaxed_simd = True
+    # Should the runtime ever let one through, it is to answer the same everywhere.
+    config.wasm_relaxed_simd = False
     config.wasm_relaxed_simd_deterministic = True
     config.wasm_threads = False
     config.shared_memory = False
@@ -162,7 +167,11 @@ def _config() -> Config:
     config.wasm_gc = False
     config.wasm_exceptions = False
     config.wasm_tail_call = False
+    config.wasm_wide_arithmetic = False
+    config.wasm_custom_page_sizes = False
     config.parallel_compilation = False
+    # Images of initial memory are files in memory, and a confined worker can open none.
+    config.memory_init_cow = False
     config.max_wasm_stack = STACK_BYTES
     return config
 

@@ -1,9 +1,8 @@
 """What the operator of this node lets run on it: an allow-list of artefact digests, or anything."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-KINDS = frozenset({"wasm", "onnx"})
-"""The kinds of artefact that this node has a worker for."""
+from p2pnode.kinds import known
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,12 +13,12 @@ class Policy:
     """Digests of the artefacts that may run."""
     unsafe_run_anything: bool = False
     """Run artefacts that nobody here has looked at; the sandbox is then the only guard."""
-    kinds: frozenset[str] = KINDS
+    kinds: frozenset[str] = field(default_factory=lambda: frozenset(known()))
     """Kinds that may run at all."""
 
     def decide(self, digest: bytes, kind: str) -> str | None:
         """Say why an artefact may not run here, or None if it may."""
-        if kind not in KINDS:
+        if kind not in known():
             return f"there is no worker for artefacts of kind {kind!r}"
         if kind not in self.kinds:
             return f"the operator does not run artefacts of kind {kind!r}"

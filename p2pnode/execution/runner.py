@@ -13,10 +13,8 @@ import trio
 from p2pnode.execution import frames
 from p2pnode.execution.devices import Devices
 from p2pnode.execution.process import AnswerError, WorkerProcess
-from p2pnode.interfaces import Failed, Limit, LimitReached, RunOutcome, Task
-
-KINDS = ("wasm", "onnx")
-"""The kinds that a worker can run."""
+from p2pnode.interfaces import Failed, Limit, LimitReached, NoResult, RunOutcome, Task
+from p2pnode.kinds import known
 
 START_SECONDS = 60
 """For a worker to load its libraries: seconds on a cold disk, where it takes half a second."""
@@ -49,13 +47,13 @@ class Runner:
 
     async def run(self, task: Task) -> RunOutcome:
         """Run a task to its outcome; when cancelled, nothing of it survives."""
-        if task.kind not in KINDS:
-            return Failed(f"there is no worker for artefacts of kind {task.kind!r}", 0)
+        if task.kind not in known():
+            return NoResult(f"there is no worker for artefacts of kind {task.kind!r}", 0)
         async with self._slots:
             try:
                 worker = WorkerProcess(task.kind, self._device(task.kind))
             except OSError as error:
-                return Failed(f"the worker process could not be started: {error}", 0)
+                return NoResult(f"the worker process could not be started: {error}", 0)
             return await _run_and_kill(worker, task)
 
     def _device(self, kind: str) -> str:
@@ -79,7 +77,7 @@ async def _start_and_supervise(worker: WorkerProcess, task: Task) -> RunOutcome:
         is_ready = await worker.wait_ready()
     if not is_ready:
         detail = await _last_words(worker)
-        return Failed(f"the worker could not load its libraries: {detail}", 0)
+        return NoResult(f"the worker could not load its libraries: {detail}", 0)
     started = trio.current_time()
     outcome = await _supervise(worker, task)
     return replace(outcome, elapsed_ms=math.ceil(1000 * (trio.current_time() - started)))
@@ -136,7 +134,7 @@ async def _explain_death(worker: WorkerProcess) -> RunOutcome:
     if code == -signal.SIGXCPU:
         return LimitReached(Limit.TIME, 0, 0)
     if code == -signal.SIGKILL:
-        return Failed("the system killed the worker, most likely for want of memory", 0)
+        return NoResult("the system killed the worker, most likely for want of memory", 0)
     if code is not None and code < 0:
         return Failed(f"the worker crashed with {signal.Signals(-code).name}: {words}", 0)
     return Failed(f"the worker ended without an answer: {words}", 0)

@@ -13,12 +13,7 @@ from typing import Protocol, cast
 
 from p2pnode.execution import frames, sandbox
 from p2pnode.interfaces import Finished, Limit, LimitReached, RunOutcome, Task
-
-KIND_MODULES = {
-    "wasm": "p2pnode.execution.kind_wasm",
-    "onnx": "p2pnode.execution.kind_onnx",
-}
-"""Where each kind is implemented; a worker imports one of them."""
+from p2pnode.kinds import place_of
 
 
 class Kind(Protocol):
@@ -36,7 +31,7 @@ def main(arguments: list[str]) -> None:
     kind_name, device, result_text, parent_text = arguments
     result_fd = int(result_text)
     sandbox.detach(int(parent_text))
-    kind = cast("Kind", importlib.import_module(KIND_MODULES[kind_name]))
+    kind = cast("Kind", importlib.import_module(place_of(kind_name)))
     kind.load()
     status_fd = sandbox.open_status()
     os.write(result_fd, frames.READY)

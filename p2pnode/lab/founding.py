@@ -4,6 +4,7 @@ import importlib.util
 import json
 import random
 import socket
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -122,8 +123,19 @@ def write_config(member: Member, first: Member, network: str, artefacts: tuple[s
 
 def example_artefacts(examples: Path = EXAMPLES) -> tuple[str, ...]:
     """Digests of the examples' artefacts: what is in the source tree, and installed models."""
-    files = sorted(examples.glob("*/*.wasm")) + magika_models()
+    files = sorted(examples.glob("*/*.wasm")) + _named_artefacts(examples) + magika_models()
     return tuple(artifact_digest(path.read_bytes()).hex() for path in files)
+
+
+def _named_artefacts(examples: Path) -> list[Path]:
+    """The artefacts that job files and their parts name, where they are there."""
+    found: list[Path] = []
+    for job in sorted(examples.glob("*/*.toml")):
+        described = tomllib.loads(job.read_text())
+        tables = [described, *described.get("map", [])]
+        named = (job.parent / table["artefact"] for table in tables if "artefact" in table)
+        found += [path for path in named if path.is_file() and path.suffix != ".wasm"]
+    return found
 
 
 def magika_models() -> list[Path]:

@@ -20,7 +20,7 @@ from p2pnode.executions import (
     Executions,
     Run,
 )
-from p2pnode.interfaces import Failed, Finished, Limit, LimitReached, RunOutcome, Task
+from p2pnode.interfaces import Failed, Finished, Limit, LimitReached, NoResult, RunOutcome, Task
 from p2pnode.storage import ArtifactStore, StorageFailed, artifact_digest, open_artifacts
 from protocol import effects as fx
 from protocol import events as ev
@@ -194,6 +194,12 @@ async def test_a_failed_run_is_an_outcome_without_output(tmp_path: Path) -> None
     made = await bench(tmp_path, ending_with(Failed("it trapped", 5)))
     await made.executions.execute(order())
     assert made.told == [ev.ExecutionEnded(JOB, ResultOutcome.FAILED.value, NO_OUTPUT, 5, 0)]
+
+
+async def test_an_accident_of_this_machine_is_told_and_never_vouched_for(tmp_path: Path) -> None:
+    made = await bench(tmp_path, ending_with(NoResult("the worker was killed", 5)))
+    await made.executions.execute(order())
+    assert made.told == [ev.ExecutionImpossible(JOB, unavailable=False)]
 
 
 async def test_missing_content_is_said_when_the_time_for_it_is_over(

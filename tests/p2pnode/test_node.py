@@ -214,7 +214,7 @@ def test_a_node_offers_what_its_operator_allows(tmp_path: Path) -> None:
     devices = Devices((CPU,), "no driver")
     chosen = settings(tmp_path, allowed_artefacts=(b"a" * 32,), price=7, parallel=3)
     offer = node._offer(chosen, devices)
-    assert offer.kinds == {"wasm", "onnx"}
+    assert offer.kinds == {"wasm", "onnx", "builtin"}
     assert (offer.price, offer.parallel) == (7, 3)
     assert offer.allowed == frozenset({Digest(b"a" * 32)})
     assert node._offer(settings(tmp_path), devices).allowed == frozenset(), "nothing by default"

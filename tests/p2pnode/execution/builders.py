@@ -124,6 +124,19 @@ def endless_model() -> bytes:
     return model([loop], initializers=[trips, always])
 
 
+def folding_model(side: int = 3000, products: int = 200) -> bytes:
+    """A model whose constant part, some minutes of products, the runtime computes while loading."""
+    shape = helper.make_tensor("shape", TensorProto.INT64, [2], [side, side])
+    half = helper.make_tensor("half", TensorProto.FLOAT, [1], [1 / side])
+    nodes = [helper.make_node("ConstantOfShape", ["shape"], ["c0"], value=half)]
+    nodes += [
+        helper.make_node("MatMul", [f"c{i}", f"c{i}"], [f"c{i + 1}"]) for i in range(products)
+    ]
+    nodes += [helper.make_node("ReduceSum", [f"c{products}"], ["sum"])]
+    nodes += [helper.make_node("Add", ["x", "sum"], ["y"])]
+    return model(nodes, initializers=[shape])
+
+
 def is_dead(pid: int) -> bool:
     """Gone, or a zombie that whoever adopted it has not reaped yet."""
     try:

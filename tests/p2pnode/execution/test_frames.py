@@ -2,7 +2,7 @@ import msgpack
 import pytest
 
 from p2pnode.execution import frames
-from p2pnode.interfaces import Failed, Finished, Limit, LimitReached, RunOutcome
+from p2pnode.interfaces import Failed, Finished, Limit, LimitReached, NoResult, RunOutcome
 from tests.p2pnode.execution import builders
 
 
@@ -20,6 +20,7 @@ def test_a_task_survives_its_frame() -> None:
         Finished(b"output", 7, 5, 1000),
         *(LimitReached(limit, 7, 3) for limit in Limit),
         Failed("why", 7),
+        NoResult("why", 7),
     ],
 )
 def test_an_outcome_survives_its_frame(outcome: RunOutcome) -> None:
@@ -47,6 +48,7 @@ def test_a_long_detail_is_cut() -> None:
         msgpack.packb(["limit", "fuel", 11]),
         msgpack.packb(["failed", b"bytes"]),
         msgpack.packb(["failed", "why", "more"]),
+        msgpack.packb(["none", 7]),
     ],
 )
 def test_an_answer_that_is_no_outcome_is_refused(body: bytes) -> None:

@@ -1,10 +1,15 @@
+import os
+import subprocess
+import sys
+import time
+
 import numpy as np
 import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 
 from p2pnode.execution import kind_onnx, tensors
-from p2pnode.interfaces import Failed, Finished, RunOutcome, Task
+from p2pnode.interfaces import Failed, Finished, NoResult, RunOutcome, Task
 from tests.p2pnode.execution import builders
 
 
@@ -97,12 +102,114 @@ def test_a_model_that_answers_no_tensor_is_a_failure() -> None:
     assert run(onnx_task(made.SerializeToString())) == Failed("output 'y' is not a tensor", 0)
 
 
-@pytest.mark.filterwarnings("ignore:Specified provider")
-def test_a_device_that_the_runtime_cannot_use_is_a_failure_and_no_silent_fallback() -> None:
+def test_a_device_that_the_runtime_cannot_use_is_no_result_and_no_silent_fallback() -> None:
     if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
         pytest.skip("this onnxruntime can use CUDA")
     outcome = run(onnx_task(), "cuda:0")
-    assert outcome == Failed(
-        "the model could not be run: onnxruntime cannot use CUDAExecutionProvider on this machine",
-        0,
+    assert outcome == NoResult("onnxruntime cannot use CUDAExecutionProvider on this machine", 0)
+
+
+def test_a_provider_that_is_there_and_does_not_start_is_no_result(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Fallen:
+        """What the runtime gives for CUDA when its libraries are missing."""
+
+        def __init__(self, model: bytes, options: object, providers: list[str]) -> None:
+            assert providers == ["CUDAExecutionProvider"]
+
+        def get_providers(self) -> list[str]:
+            return ["CPUExecutionProvider"]
+
+    monkeypatch.setattr(kind_onnx.ort, "get_available_providers", lambda: ["CUDAExecutionProvider"])
+    monkeypatch.setattr(kind_onnx.ort, "InferenceSession", Fallen)
+    assert run(onnx_task(), "cuda:0") == NoResult(
+        "onnxruntime cannot use CUDAExecutionProvider on this machine", 0
     )
+
+
+def test_a_gpu_run_may_not_use_the_processor_for_single_operators() -> None:
+    entry = "session.disable_cpu_ep_fallback"
+    assert kind_onnx.session_options("cuda:0").get_session_config_entry(entry) == "1"
+    with pytest.raises(RuntimeError):
+        kind_onnx.session_options("cpu").get_session_config_entry(entry)
+
+
+def test_what_the_runtime_says_of_a_forbidden_fallback_is_understood() -> None:
+    # No provider but the processor's is here: one that can do nothing is asked to do it alone.
+    options = kind_onnx.session_options("cuda:0")
+    with pytest.raises(kind_onnx.RUNTIME_ERRORS) as caught:
+        onnxruntime.InferenceSession(
+            builders.model(), options, providers=["AzureExecutionProvider"]
+        )
+    assert kind_onnx.FALLBACK_PHRASE in str(caught.value).lower()
+
+
+def test_the_list_of_providers_is_given_and_never_the_runtimes_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[object] = []
+    real = onnxruntime.InferenceSession
+
+    def recording(*arguments: object, **named: object) -> object:
+        asked.append(named["providers"])
+        return real(*arguments, **named)
+
+    monkeypatch.setattr(kind_onnx.ort, "InferenceSession", recording)
+    assert isinstance(run(onnx_task()), Finished)
+    assert asked == [["CPUExecutionProvider"]]
+
+
+def test_int8_products_do_not_saturate() -> None:
+    options = kind_onnx.session_options("cpu")
+    assert options.get_session_config_entry("session.x64quantprecision") == "1"
+    assert _int8_product() == 255 * 127 * 64
+
+
+def _int8_product() -> int:
+    """A product whose 16-bit partial sums would overflow: 255 times 127, 64 times."""
+    weights = helper.make_tensor("w", TensorProto.INT8, [64, 1], [127] * 64)
+    given = helper.make_tensor_value_info("x", TensorProto.UINT8, [1, 64])
+    wanted = helper.make_tensor_value_info("y", TensorProto.INT32, None)
+    node = helper.make_node("MatMulInteger", ["x", "w"], ["y"])
+    graph = helper.make_graph([node], "graph", [given], [wanted], [weights])
+    made = helper.make_model(graph, opset_imports=builders.OPSETS, ir_version=8)
+    data = tensors.encode([tensors.from_array("x", np.full((1, 64), 255, np.uint8))])
+    outcome = run(onnx_task(made.SerializeToString(), inputs=(data,)))
+    assert isinstance(outcome, Finished)
+    return int(tensors.to_arrays(tensors.decode(outcome.output))["y"][0, 0])
+
+
+@pytest.mark.slow
+def test_telemetry_is_off_before_the_runtime_is_imported() -> None:
+    script = (
+        "import os, sys\n"
+        "class Finder:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'onnxruntime': print(os.environ.get('ORT_DISABLE_TELEMETRY'))\n"
+        "sys.meta_path.insert(0, Finder())\n"
+        "import p2pnode.execution.kind_onnx\n"
+    )
+    environment = {name: value for name, value in os.environ.items() if "TELEMETRY" not in name}
+    found = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=builders.ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    assert found.stdout == "1\n"
+
+
+def test_constants_are_computed_while_a_model_loads_so_loading_is_inside_the_worker() -> None:
+    # The premise of a bomb in the runner's tests: without folding it would show nothing.
+    model = builders.folding_model(side=400, products=40)
+    plain = kind_onnx.session_options("cpu")
+    plain.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    begun = time.process_time()
+    onnxruntime.InferenceSession(model, plain, providers=["CPUExecutionProvider"])
+    without = time.process_time() - begun
+    kind_onnx._session(model, "cpu")
+    assert time.process_time() - begun - without > 5 * without

@@ -9,7 +9,7 @@ import trio
 
 from p2pnode.execution import frames
 from p2pnode.execution.process import STDERR_BYTES_MAX, AnswerError, WorkerProcess
-from p2pnode.interfaces import Failed, Limit, LimitReached, RunOutcome
+from p2pnode.interfaces import Failed, Limit, LimitReached, NoResult, RunOutcome
 from tests.p2pnode.execution import builders
 
 
@@ -78,7 +78,7 @@ async def test_a_crash_is_a_failure_with_the_signals_name(pretend: Pretend) -> N
 async def test_a_kill_by_the_system_is_told_apart(pretend: Pretend) -> None:
     pretend("os.kill(os.getpid(), 9)")
     outcome = await run()
-    assert outcome == Failed(
+    assert outcome == NoResult(
         "the system killed the worker, most likely for want of memory", outcome.elapsed_ms
     )
 
@@ -102,15 +102,15 @@ async def test_resident_memory_over_the_allowance_is_seen_from_outside(pretend: 
     assert outcome.elapsed_ms < 5000
 
 
-async def test_a_worker_that_never_gets_ready_is_a_failure(pretend: Pretend) -> None:
+async def test_a_worker_that_never_gets_ready_is_no_result(pretend: Pretend) -> None:
     pretend("pass", preamble="#!/bin/sh\necho no libraries >&2; exit 1\n")
-    assert await run() == Failed("the worker could not load its libraries: no libraries", 0)
+    assert await run() == NoResult("the worker could not load its libraries: no libraries", 0)
 
 
-async def test_a_program_that_cannot_be_started_is_a_failure(pretend: Pretend) -> None:
+async def test_a_program_that_cannot_be_started_is_no_result(pretend: Pretend) -> None:
     pretend("pass", preamble="#!/nowhere\n")
     outcome = await run()
-    assert isinstance(outcome, Failed)
+    assert isinstance(outcome, NoResult)
     assert outcome.detail.startswith("the worker process could not be started: ")
 
 
@@ -155,6 +155,16 @@ async def test_an_answer_is_read_up_to_the_limit(pretend: Pretend) -> None:
         assert await worker.receive(3) == b"abc"
         with pytest.raises(AnswerError):
             await worker.receive(3)
+    finally:
+        await worker.kill()
+
+
+async def test_a_worker_begins_in_an_empty_folder(pretend: Pretend) -> None:
+    pretend("data = repr(os.listdir()).encode(); answer(struct.pack('<Q', len(data)) + data)")
+    worker = WorkerProcess("onnx", "cpu")
+    try:
+        assert await worker.wait_ready()
+        assert await worker.receive(frames.OVERHEAD_BYTES) == b"[]"
     finally:
         await worker.kill()
 

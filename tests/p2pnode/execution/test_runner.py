@@ -8,7 +8,7 @@ import pytest
 import trio
 
 from p2pnode.execution import tensors
-from p2pnode.interfaces import Failed, Finished, Limit, LimitReached, RunOutcome
+from p2pnode.interfaces import Failed, Finished, Limit, LimitReached, NoResult, RunOutcome
 from tests.p2pnode.execution import builders
 
 SCRIPT_IMPORTS = """
@@ -82,6 +82,14 @@ async def test_a_module_runs_and_leaves_nothing_behind() -> None:
     assert (children(), work_folders()) == (processes, folders)
 
 
+async def test_a_module_whose_memory_begins_with_data_runs_in_a_confined_worker() -> None:
+    body = "(i64.const 0x800000004)"
+    artefact = builders.module(body, extra='(data (i32.const 8) "fish")')
+    outcome = await builders.runner().run(builders.task(artefact))
+    assert isinstance(outcome, Finished)
+    assert outcome.output == b"fish"
+
+
 async def test_a_model_runs() -> None:
     task = builders.task(kind="onnx", inputs=(builders.tensor(),))
     outcome = await builders.runner().run(task)
@@ -110,8 +118,8 @@ async def test_two_runs_of_a_module_give_equal_bytes_and_fuel() -> None:
 async def test_an_unknown_kind_is_a_failure() -> None:
     outcome = await builders.runner().run(builders.task(kind="wasm", artefact=b""))
     assert outcome == Failed("the artefact is not a binary WebAssembly module", outcome.elapsed_ms)
-    outcome = await builders.runner().run(builders.task(b"", kind="oci"))
-    assert outcome == Failed("there is no worker for artefacts of kind 'oci'", 0)
+    outcome = await builders.runner().run(builders.task(b"", kind="python"))
+    assert outcome == NoResult("there is no worker for artefacts of kind 'python'", 0)
 
 
 async def test_an_endless_module_runs_out_of_fuel() -> None:
@@ -125,8 +133,9 @@ async def test_an_endless_module_runs_out_of_fuel() -> None:
     [
         ("wasm", builders.module(builders.FOREVER), b""),
         ("onnx", builders.endless_model(), builders.tensor()),
+        ("onnx", builders.folding_model(), builders.tensor()),
     ],
-    ids=["wasm", "onnx"],
+    ids=["wasm", "onnx", "folding while loading"],
 )
 async def test_an_endless_artefact_is_killed_at_its_time_limit(
     kind: str, artefact: bytes, data: bytes

@@ -78,7 +78,14 @@ def test_artefacts_of_the_examples_are_found(tmp_path: Path) -> None:
     folder = tmp_path / "examples" / "01"
     folder.mkdir(parents=True)
     (folder / "job.wasm").write_bytes(b"code")
-    assert artifact_digest(b"code").hex() in example_artefacts(tmp_path / "examples")
+    (folder / "job.toml").write_text('artefact = "one.json"\n[[map]]\nartefact = "two.json"\n')
+    (folder / "one.json").write_bytes(b"one")
+    (folder / "two.json").write_bytes(b"two")
+    (folder / "other.json").write_bytes(b"other")
+    found = example_artefacts(tmp_path / "examples")
+    for content in (b"code", b"one", b"two"):
+        assert artifact_digest(content).hex() in found
+    assert artifact_digest(b"other").hex() not in found
 
 
 def test_ports_are_distinct_and_free() -> None:
