@@ -24,7 +24,7 @@ from tests.integration.killing import (
 )
 from tests.integration.local_network import wait_until
 
-KILLS = int(os.environ.get("KILLS", "3"))
+KILLS = int(os.environ.get("KILLS", "8"))
 LONGEST_SECONDS = 2.0
 """A life lasts at most so long after its first payment was acknowledged."""
 RECOVERY_SECONDS = 0.4
