@@ -7,6 +7,7 @@ cannot be interrupted: the runner's SIGKILL is the time limit.
 
 import os
 from dataclasses import dataclass
+from functools import cache
 from importlib import metadata
 
 # Read by Mesa when it is loaded: a shader runs in the thread that asked for it, so that processor
@@ -74,6 +75,7 @@ _software: list[_Opened] = []
 """The processor's device, opened before files are forbidden."""
 
 
+@cache  # the runtime can be told but once which interface to look behind
 def load() -> None:
     """Open the software device and run a shader on it, so that nothing is left to load.
 

@@ -54,7 +54,8 @@ def _answer(parent_pid: int) -> None:
     status = sandbox.open_status()
     sandbox.forbid_files()
     sandbox.confine(status, GROWTH_BYTES, ANSWER_SECONDS * 1000, device_files=False)
-    sys.stdout.write("-".join(re.findall(r"[\w./-]+", kind_wgsl.description())))
+    name = "-".join(re.findall(r"[\w./-]+", kind_wgsl.description()))
+    sys.stdout.write(name.replace("-/", "/"))
 
 
 if __name__ == "__main__":
