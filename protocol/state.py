@@ -263,7 +263,12 @@ class State:
 
     def _circumstances(self) -> Circumstances:
         return Circumstances(
-            self.parameters, self._position, self.accounts.of, self.reputation_of, self.is_up
+            self.parameters,
+            self._position,
+            self.accounts.of,
+            self.reputation_of,
+            self.is_up,
+            self._register.workforce.of,
         )
 
     def _enter(self, entry: VerifiedOperation) -> None:

@@ -6,6 +6,8 @@ follows. Pledges of contradicted results are taken here too, or later when a lat
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from types import MappingProxyType
+from typing import Final
 
 from protocol.balances import NOTHING, Available, Escrow, Move, Movement, Pledge, Reserve
 from protocol.economy.reputation import Reputation, after_conviction, after_right, after_wrong
@@ -40,6 +42,15 @@ from protocol.units import AccountId, Credits, Milliseconds
 
 LONE_ESTIMATE_PARTS = (12, 10)
 """A lone executor is paid for at most 1.2 times its own estimate: nobody else measured."""
+
+REASONS: Final = MappingProxyType(
+    {
+        Duty.EXECUTOR: Payment.RESULT,
+        Duty.AUDITOR: Payment.AUDIT,
+        Duty.JUROR: Payment.JURY,
+    }
+)
+"""What whoever found the accepted result is paid for."""
 
 
 def settle_accepted(
@@ -151,8 +162,7 @@ def _result_payouts(job: Job, group: Group, circumstances: Circumstances) -> tup
         )
         time_ms = paid_ms(executor, claims, job, parameters)
         amount = pay(executor.price, time_ms, bonuses)
-        reason = Payment.AUDIT if executor.duty is Duty.AUDITOR else Payment.RESULT
-        payouts.append(Payout(executor.account, amount, reason))
+        payouts.append(Payout(executor.account, amount, REASONS[executor.duty]))
     return tuple(payouts)
 
 
