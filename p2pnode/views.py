@@ -282,6 +282,7 @@ def _draw_view(draw: Draw | None) -> dict[str, object] | None:
         "order": [account.hex() for account in draw.order],
         "passed_over": [plain(_fields(one)) for one in draw.passed_over],
         "outweighed": [plain(_fields(one)) for one in draw.outweighed],
+        "absent_stake": draw.absent_stake,
     }
 
 

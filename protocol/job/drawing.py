@@ -1,7 +1,7 @@
 """What a beacon decides for a job: the order of its bidders, how many begin, and who checks it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from protocol.economy.reputation import odds
 from protocol.encoding import digest_of
@@ -12,7 +12,7 @@ from protocol.job.lottery import draw
 from protocol.job.record import Circumstances, Job, PlacedBid, Status
 from protocol.job.transcript import Audit, Candidate, Draw, PassedOver
 from protocol.parameters import Parameters
-from protocol.units import AccountId, Digest
+from protocol.units import AccountId, Credits, Digest
 
 ORDER_PER_REPLICA = 4
 """Bidders ranked by a draw for each replica allowed: executors, and spares for all of them."""
@@ -38,7 +38,8 @@ def draw_executors(job: Job, circumstances: Circumstances) -> Draw:
     if job.offer.result_class == CLASS_EXACT:
         field, outweighed = _of_one_class(job, field, circumstances.parameters)
     count = ORDER_PER_REPLICA * job.offer.replicas_max
-    return _draw(field, outweighed, seed, circumstances, count)
+    drawn = _draw(field, outweighed, seed, circumstances, count)
+    return replace(drawn, absent_stake=_absent_stake(job, seed, circumstances))
 
 
 def replicas_to_begin(job: Job, circumstances: Circumstances) -> int | None:
@@ -138,6 +139,15 @@ def outsiders_of(job: Job, seed: Digest, circumstances: Circumstances) -> tuple[
     if len(able) > most:
         able = sorted(able, key=lambda account: digest_of(b"field", seed, account))[:most]
     return tuple(terms_of(job, account, circumstances) for account in able)
+
+
+def _absent_stake(job: Job, seed: Digest, circumstances: Circumstances) -> Credits:
+    """Adds up the free stake of those who do such work, could be drawn, and did not bid."""
+    bidders = {bid.account for bid in job.bids}
+    outsiders = outsiders_of(job, seed, circumstances)
+    absent = field_of(job, (one for one in outsiders if one.account not in bidders), circumstances)
+    cap = circumstances.parameters.lottery_stake_cap
+    return Credits(sum(min(one.free_stake, cap) for one in absent.candidates))
 
 
 def draw_outsiders(job: Job, seed: Digest, circumstances: Circumstances, count: int) -> Draw:

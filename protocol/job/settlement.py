@@ -68,7 +68,7 @@ def settle_accepted(
         return _pay_half(job, Phase.SETTLED, Ending.UNFINISHED, circumstances)
     payouts = _result_payouts(job, group, circumstances)
     change = _close(job, Phase.SETTLED, Ending.ACCEPTED, payouts, circumstances)
-    checked = len(group.members) > 1 and change.job.fee >= circumstances.parameters.check_fee_min
+    checked = _is_check(change.job, group, circumstances.parameters)
     praised = tuple(
         (account, _praise(account, job, circumstances, checked=checked))
         for account in group.members
@@ -77,6 +77,22 @@ def settle_accepted(
     for executor in contradicting:
         change = change.followed_by(punish(change.job, executor, circumstances))
     return change
+
+
+def _is_check(job: Job, group: Group, parameters: Parameters) -> bool:
+    """Whether an accepted result says something about those who found it.
+
+    Another one found the same, and the job burned enough. And whoever checked could have been
+    anybody: a checker drawn from all who do such work is among them, or most of these had bid, by
+    stake. Else a ring could raise its own credibility with offers that nobody else takes.
+    """
+    if len(group.members) < 2 or job.fee < parameters.check_fee_min:
+        return False
+    duties = [one.duty for one in job.executors if one.account in group.members]
+    if any(duty is not Duty.EXECUTOR for duty in duties):
+        return True
+    cap = Credits(parameters.lottery_stake_cap)
+    return job.draw is not None and job.draw.bidding_stake(cap) >= job.draw.absent_stake
 
 
 def settle_inconclusive(job: Job, circumstances: Circumstances) -> Change:

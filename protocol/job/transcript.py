@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from protocol.balances import NOTHING
 from protocol.errors import Reason
 from protocol.units import AccountId, CommitIndex, Credits, Digest
 
@@ -38,6 +39,14 @@ class Draw:
     passed_over: tuple[PassedOver, ...]
     outweighed: tuple[Candidate, ...] = ()
     """Who was passed over as `OTHER_CLASS` here, with the weights that their classes had."""
+    absent_stake: Credits = NOTHING
+    """Free stake of the workers who could have bid and did not, each up to the lottery's cap; 0
+    where checkers are drawn from all of them."""
+
+    def bidding_stake(self, cap: Credits) -> Credits:
+        """Free stake of those who did bid and could be drawn, each up to a cap."""
+        bidders = (*self.candidates, *self.outweighed)
+        return Credits(sum(min(one.free_stake, cap) for one in bidders))
 
 
 @dataclass(frozen=True, slots=True)
