@@ -192,7 +192,8 @@ def measure(effort: Effort) -> Findings:
     rows.append(_careless_row(networks))
     for error_ppm in ERRORS_PPM:
         rows += _control_rows(percent, error_ppm)
-    remark = f"{undecided} of {len(FAULTS) * len(ERRORS_PPM) * networks * JOBS:,} jobs ended without a result."
+    played_jobs = len(FAULTS) * len(ERRORS_PPM) * networks * JOBS
+    remark = f"{undecided} of {played_jobs:,} jobs ended without a result."
     return Findings(tuple(rows), (_chart(lines),), (remark,))
 
 
