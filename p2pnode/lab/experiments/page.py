@@ -19,8 +19,8 @@ PLOTS_PAGE: Final = "PLOTS.md"
 PLOTS_TITLE: Final = (
     "# What each experiment asks, and how\n\n"
     "Written by `python -m p2pnode.lab.experiments --write`; the numbers are in the "
-    "[table](README.md), those on money and on trust in others ([money](MARKET.md), "
-    "[trust](TRUST.md)).\n"
+    "[table](README.md), those on money and on checked work in [MARKET.md](MARKET.md) and "
+    "[TRUST.md](TRUST.md).\n"
 )
 BEGIN: Final = "<!-- Written by python -m p2pnode.lab.experiments --write: do not edit. -->"
 END: Final = "<!-- End of what is written. -->"
