@@ -22,6 +22,7 @@ from p2pnode.interfaces import ControlError, JobRequest
 from p2pnode.latency import Latencies
 from p2pnode.money import in_credits
 from p2pnode.network import Network, NetworkError, peer_id_of
+from p2pnode.quotes import quote_of
 from p2pnode.settings import Settings
 from p2pnode.storage import ArtifactStore, ArtifactTooLarge, StorageError
 from p2pnode.views import (
@@ -35,7 +36,6 @@ from p2pnode.views import (
 from p2pnode.world import BLOCKS_TOPIC, OPERATIONS_TOPIC, topic_of
 from protocol import effects as fx
 from protocol import events as ev
-from protocol.economy.rewards import paid_limit_ms
 from protocol.facts import OperationApplied, OperationFailed
 from protocol.job.offer import smallest_budget
 from protocol.job.record import ResultOutcome
@@ -254,21 +254,7 @@ class NodeControl:
 
     def quote(self, request: JobRequest) -> Mapping[str, object]:
         """What a job would cost: expected, and at most."""
-        offer = self._offer(request)
-        parameters = self._core.parameters
-        smallest = smallest_budget(offer, parameters)
-        seconds_ms = paid_limit_ms(offer, parameters)
-        expected = offer.price_cap * seconds_ms * offer.replicas // 1_000
-        return {
-            "replicas": offer.replicas,
-            "replicas_max": offer.replicas_max,
-            "smallest_budget": smallest,
-            "highest_price": smallest,
-            "expected_price": expected + expected * parameters.fee_share // 10_000,
-            "audit_floor_bp": parameters.audit_floor,
-            "bid_window_rounds": offer.bid_window_rounds,
-            "tolerated_error_ppm": offer.tolerated_error_ppm,
-        }
+        return quote_of(self._offer(request), self._core.account, self._core.state)
 
     async def cancel(self, job: bytes) -> bytes:
         """Withdraws an offer whose bidding is open."""

@@ -12,16 +12,8 @@ from protocol.balances import YIELD_SCALE, Account
 from protocol.core import Core
 from protocol.earnings import Payday
 from protocol.economy.emission import rate_of
-from protocol.job.record import (
-    Draw,
-    Duty,
-    Ending,
-    Executor,
-    Job,
-    Milestone,
-    ResultOutcome,
-    Status,
-)
+from protocol.job.record import Duty, Ending, Executor, Job, Milestone, ResultOutcome, Status
+from protocol.job.transcript import Draw
 from protocol.messages import Offer, VerifiedOperation
 from protocol.units import BASIS, CREDIT, AccountId, Credits, Digest, JobId
 
@@ -198,6 +190,8 @@ def job_view(job: Job) -> dict[str, object]:
         "bids": [plain(_fields(bid)) for bid in job.bids],
         "draw": _draw_view(job.draw),
         "audit": _audit_view(job),
+        "jury": _draw_view(job.jury),
+        "convicting": job.convicting,
         "groups": [plain(_fields(group)) for group in job.groups],
         "outcome": accepted.outcome.name.lower() if accepted else None,
         "result_digest": accepted.output.hex() if accepted and _is_finished(job) else None,
@@ -267,6 +261,8 @@ def _why_called(job: Job, executor: Executor, weights: Mapping[AccountId, int]) 
     status = executor.status.value
     if executor.duty is Duty.AUDITOR:
         return f"drawn as auditor by the later beacon; {status}"
+    if executor.duty is Duty.JUROR:
+        return f"drawn as juror by a still later beacon, since somebody contradicts; {status}"
     total, own = sum(weights.values()), weights.get(executor.account, 0)
     share = f"{100 * own // total} % of the weight" if total else "no weight"
     order = job.draw.order if job.draw else ()
@@ -286,6 +282,7 @@ def _draw_view(draw: Draw | None) -> dict[str, object] | None:
         "order": [account.hex() for account in draw.order],
         "passed_over": [plain(_fields(one)) for one in draw.passed_over],
         "outweighed": [plain(_fields(one)) for one in draw.outweighed],
+        "absent_stake": draw.absent_stake,
     }
 
 

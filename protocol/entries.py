@@ -25,7 +25,7 @@ from protocol.ledger.epoch_record import Activity, EpochRecord, Registered
 from protocol.tree.tree import Tree
 from protocol.units import AccountId, Credits, Digest, JobId
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Version of all entries together; it is in the header, and so in the root."""
 VALUE_BYTES_MAX: Final = 960 * 1024
 """A job with as many bids as it can hold takes a third of this."""

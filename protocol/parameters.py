@@ -209,3 +209,8 @@ def minimal() -> Parameters:
 def with_pace(parameters: Parameters, minimum_round_ms: int, idle_round_ms: int) -> Parameters:
     """The same terms at another pace; 0 and 0 let rounds follow as fast as the network carries."""
     return replace(parameters, minimum_round_ms=minimum_round_ms, idle_round_ms=idle_round_ms)
+
+
+def with_jury(parameters: Parameters, size: int) -> Parameters:
+    """The same terms with another number of jurors that a conviction needs."""
+    return replace(parameters, jury_size=size)

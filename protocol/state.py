@@ -50,6 +50,7 @@ from protocol.messages import (
     EpochPayload,
     EquivocationEvidence,
     Genesis,
+    Offer,
     Payload,
     VerifiedOperation,
     network_of,
@@ -202,6 +203,10 @@ class State:
         """Whether an account was there nearly all the time lately, as the ledger shows it."""
         return self.earnings.is_up(account)
 
+    def workers_of(self, offer: Offer) -> tuple[AccountId, ...]:
+        """Who bid for such jobs lately, on any device that the offer takes."""
+        return self._register.workforce.of(offer)
+
     def preview(self, account: AccountId, payload: Payload) -> None:
         """Judges an operation as if it were the next to become final; changes nothing.
 
@@ -264,7 +269,12 @@ class State:
 
     def _circumstances(self) -> Circumstances:
         return Circumstances(
-            self.parameters, self._position, self.accounts.of, self.reputation_of, self.is_up
+            self.parameters,
+            self._position,
+            self.accounts.of,
+            self.reputation_of,
+            self.is_up,
+            self._register.workforce.of,
         )
 
     def _enter(self, entry: VerifiedOperation) -> None:
@@ -320,7 +330,7 @@ class State:
             treasury = payments.Treasury(self.accounts, self.ledger_time_ms, parameters)
             return _Decision(payments.decide(account, payload, treasury))
         match payload:
-            case messages.Offer():
+            case Offer():
                 return _of(open_job(identifier, account, payload, self._position, parameters))
             case EquivocationEvidence():
                 return _Decision((), contradiction=self._punishment.check(payload))

@@ -32,6 +32,8 @@ def phase_sentence(record: Record, position: int, names: Names) -> str:
         "sampling": "commitments: every result is fixed; a later beacon samples for an audit",
         "auditing": f"audit sampling: {auditors} runs it again",
         "comparing": f"audit sampling: {_sampled(audit)}; fingerprints: {_fingerprints(record)}",
+        "summoning": "contradiction: a still later beacon draws a jury",
+        "judging": "jury: workers from outside the job run it again",
         "revealing": "reveals: everybody opens what it committed to",
         "settled": f"cross-check: {_cross_check(record)}; settlement",
     }.get(phases[-1], f"{phases[-1]}: {record.get('reason')}")

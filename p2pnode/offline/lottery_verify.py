@@ -24,13 +24,13 @@ from protocol.job.drawing import (
     class_size,
     heaviest_class,
 )
+from protocol.job.jury import ORDER_PER_JUROR
 from protocol.job.lottery import draw
 from protocol.job.record import Duty
 from protocol.parameters import Parameters, live
 from protocol.units import Credits
 
 TRANSCRIPT_BYTES_MAX: Final = 64 * 1024 * 1024
-AUDITOR: Final = Duty.AUDITOR.value
 OTHER_CLASS: Final = Reason.OTHER_CLASS.name.lower()
 
 Hexadecimal = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
@@ -101,6 +101,7 @@ class Transcript(Struct, frozen=True):
     bids: tuple[Bid, ...] = ()
     draw: Draw | None = None
     audit: Audit | None = None
+    jury: Draw | None = None
     executors: tuple[Executor, ...] = ()
     price_cap: Annotated[int, Meta(ge=1)] | None = None
     replicas_min: Replicas | None = None
@@ -146,7 +147,7 @@ def read_transcript(raw: bytes) -> Transcript:
 
 
 def verify_transcript(transcript: Transcript, parameters: Parameters | None) -> Retraced:
-    """Recomputes seeds, weights, device classes, orders and the audit's chance.
+    """Recomputes seeds, weights, device classes, orders, the audit's chance and the jury.
 
     Args:
         transcript: What a node said.
@@ -171,6 +172,7 @@ def verify_transcript(transcript: Transcript, parameters: Parameters | None) -> 
     retrace.check_executors(drawn)
     if transcript.audit is not None:
         retrace.check_audit(transcript.audit)
+    retrace.check_jury(transcript.jury)
     return Retraced(tuple(retrace.checked), tuple(retrace.skipped))
 
 
@@ -260,10 +262,16 @@ class _Retrace:
             return class_size(least, most, error_ppm, parameters)
         return None
 
-    def check_order(self, what: str, drawn: Draw, count: int | None) -> None:
+    def check_order(
+        self,
+        what: str,
+        drawn: Draw,
+        count: int | None,
+        lack: str = "the transcript lacks replicas_max",
+    ) -> None:
         """Draws again; without a count as many as are recorded, of which the rest is a prefix."""
         if count is None:
-            self.skipped.append(f"length of the {what}: the transcript lacks replicas_max")
+            self.skipped.append(f"length of the {what}: {lack}")
         weights: Mapping[bytes, int] = {
             bytes.fromhex(one.account): one.weight for one in drawn.candidates
         }
@@ -311,36 +319,54 @@ class _Retrace:
     def _check_auditor(self, audit: Audit, drawn: Draw, is_due: bool) -> None:
         if not is_due:
             raise Difference("draw of the auditor", "none", "one")
-        self.check_seed("seed of the auditor's draw", b"audit", audit.beacon, drawn.seed)
-        self._check_audited(drawn)
-        self._check_prices(drawn)
-        self.check_weights("weight in the audit", drawn.candidates)
-        self.check_order("order of the audit", drawn, 1)
+        self._compare("beacon of the audit", audit.beacon, drawn.beacon)
+        self._check_checkers(Duty.AUDITOR, "audit", drawn, 1)
         self._compare("auditors", list(drawn.order), list(audit.auditors))
 
-    def _check_audited(self, drawn: Draw) -> None:
-        """Only bidders that had no part yet can audit, of the executors' class where there is one.
+    def check_jury(self, drawn: Draw | None) -> None:
+        """Jurors were called in the drawn order, and nobody is one without a draw."""
+        called = list(self._called(Duty.JUROR))
+        if drawn is None:
+            self._compare("jurors", [], called)
+            return
+        parameters = self._parameters
+        seats = ORDER_PER_JUROR * parameters.jury_size if parameters is not None else None
+        self._check_checkers(Duty.JUROR, "jury", drawn, seats)
+        self._compare("order of the jurors", [one for one in drawn.order if one in called], called)
 
-        Executors called after the auditor were spares at its draw, and could have been drawn.
+    def _check_checkers(self, duty: Duty, name: str, drawn: Draw, count: int | None) -> None:
+        """Retraces a draw from everybody who does such work."""
+        self.check_seed(f"seed of the {name}", name.encode(), drawn.beacon, drawn.seed)
+        self._check_outsiders(duty, name, drawn)
+        self.check_weights(f"weight in the {name}", drawn.candidates)
+        self.check_order(f"order of the {name}", drawn, count, "name the network's --genesis")
+
+    def _check_outsiders(self, duty: Duty, name: str, drawn: Draw) -> None:
+        """Only who had no part yet can check, of the executors' class where there is one.
+
+        Executors called later were spares at this draw, and could have been drawn.
         """
         executors = self._transcript.executors
-        duties = [one.duty for one in executors]
-        auditor = duties.index(AUDITOR) if AUDITOR in duties else len(duties)
-        excluded = {one.account for one in executors[:auditor]}
-        for one in drawn.candidates:
-            if one.account in excluded or one.account not in self._prices:
-                raise Difference("candidates of the audit", "other bidders only", one.account)
         judged = {one.account for one in drawn.candidates}
         judged |= {one.account for one in drawn.passed_over}
-        self._compare(
-            "bidders left out of the audit", [], sorted({*self._prices} - excluded - judged)
-        )
-        if self._transcript.result_class != CLASS_EXACT:
-            return
-        fixed = self._devices.get(executors[0].account) if executors else None
+        duties = [one.duty for one in executors]
+        before = executors[: duties.index(duty.value) if duty.value in duties else 0]
+        inside = {one.account for one in before} | {self._transcript.requester}
+        if not before:
+            inside |= {one.account for one in executors} - judged
+        is_fixed = self._transcript.result_class == CLASS_EXACT and bool(executors)
+        fixed = self._devices.get(executors[0].account) if is_fixed else None
         for one in drawn.candidates:
-            device = self._devices[one.account]
-            self._compare(f"device class of {one.account} in the audit", fixed, device)
+            if one.account in inside:
+                raise Difference(f"candidates of the {name}", "outsiders only", one.account)
+            device = self._devices.get(one.account, fixed)
+            if fixed is not None:
+                self._compare(f"device class of {one.account} in the {name}", fixed, device)
+        able = {one for one, device in self._devices.items() if fixed in (None, device)}
+        if len(judged) < self._weighing.bids_max:
+            left = sorted(able - inside - judged)
+            self._compare(f"bidders left out of the {name}", [], left)
+        self._check_prices(drawn, self._transcript.price_cap)
 
     def _check_chance(self, audit: Audit) -> None:
         """The chance is that of a group, or of one worker alone with its passed checks."""
@@ -354,10 +380,13 @@ class _Retrace:
             raise Difference("chance of the audit", chances[0], recorded)
         self.checked.append("chance of the audit")
 
-    def _check_prices(self, drawn: Draw) -> None:
+    def _check_prices(self, drawn: Draw, otherwise: int | None = None) -> None:
+        """Everybody has the price that it bid; who bid for other jobs only, the price cap."""
         cap = self._transcript.price_cap
         for one in (*drawn.candidates, *drawn.outweighed):
-            self._compare(f"price of {one.account}", self._prices.get(one.account), one.price)
+            price = self._prices.get(one.account, otherwise)
+            if price is not None or cap is not None:
+                self._compare(f"price of {one.account}", price, one.price)
             if cap is not None and one.price > cap:
                 raise Difference(f"price of {one.account}", f"at most {cap}", one.price)
 

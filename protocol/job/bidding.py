@@ -1,20 +1,14 @@
 """Bids: which ones count, what each weighs in the lottery, and what its bidder would pledge."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from protocol.balances import Account
 from protocol.economy.reputation import Reputation, score
 from protocol.economy.rewards import most_pay, paid_limit_ms
 from protocol.errors import Reason, Rejected
-from protocol.job.record import (
-    Candidate,
-    Change,
-    Circumstances,
-    Job,
-    PassedOver,
-    Phase,
-    PlacedBid,
-)
+from protocol.job.record import Change, Circumstances, Job, Phase, PlacedBid
+from protocol.job.transcript import Candidate, PassedOver
 from protocol.messages import Bid
 from protocol.parameters import Parameters
 from protocol.units import CREDIT, AccountId, Credits, Milliseconds
@@ -99,21 +93,36 @@ def weight_of(
     return max(1, min(WEIGHT_MAX, whole_credits * reputation * price_factor))
 
 
-def field_of(
-    job: Job, circumstances: Circumstances, excluded: frozenset[AccountId] = frozenset()
-) -> Field:
-    """Weighs all of a job's bids as things stand now.
+def terms_of(job: Job, account: AccountId, circumstances: Circumstances) -> PlacedBid:
+    """Says on which terms an account works for a job: its own bid, or else the price cap.
+
+    Checkers are drawn from everybody who does such work. Who never bid for this job cannot have
+    named a price for it, so it gets the highest that the requester agreed to.
+    """
+    bid = job.bid_of(account)
+    if bid is not None:
+        return bid
+    limit_ms = paid_limit_ms(job.offer, circumstances.parameters)
+    return PlacedBid(account, Credits(job.offer.price_cap), class_of(job) or "", limit_ms, 0)
+
+
+def class_of(job: Job) -> str | None:
+    """Names the one device class that a job's results are compared within; None for any."""
+    is_fixed = job.offer.result_class == CLASS_EXACT and bool(job.executors)
+    return job.executors[0].device if is_fixed else None
+
+
+def field_of(job: Job, bids: Iterable[PlacedBid], circumstances: Circumstances) -> Field:
+    """Weighs bids as things stand now.
 
     Args:
         job: The job after its close; bidders of any device class before the first is called.
+        bids: Who could be drawn, and on which terms.
         circumstances: Where stake and reputation are read.
-        excluded: Accounts that already have a part in the job.
     """
     candidates: list[Candidate] = []
     passed_over: list[PassedOver] = []
-    for bid in job.bids:
-        if bid.account in excluded:
-            continue
+    for bid in bids:
         obstacle = obstacle_to(job, bid, circumstances)
         if obstacle is not None:
             passed_over.append(PassedOver(bid.account, obstacle))
@@ -129,8 +138,8 @@ def obstacle_to(job: Job, bid: PlacedBid, circumstances: Circumstances) -> Reaso
 
     Whoever is called first fixes the device class of a job whose results are compared within one.
     """
-    fixed = job.offer.result_class == CLASS_EXACT and bool(job.executors)
-    if fixed and bid.device != job.executors[0].device:
+    fixed = class_of(job)
+    if fixed is not None and bid.device != fixed:
         return Reason.OTHER_CLASS
     resting_until_ms = circumstances.reputation_of(bid.account).resting_until_ms
     if resting_until_ms > circumstances.position.ledger_ms:

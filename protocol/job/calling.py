@@ -8,26 +8,18 @@ from dataclasses import replace
 from protocol.balances import Pledge
 from protocol.economy.reputation import odds
 from protocol.economy.rewards import paid_limit_ms
-from protocol.job.bidding import exposure_of, obstacle_to
+from protocol.job.bidding import exposure_of, obstacle_to, terms_of
 from protocol.job.crosscheck import Balance, spares_needed
-from protocol.job.record import (
-    Change,
-    Circumstances,
-    Duty,
-    Executor,
-    Job,
-    PassedOver,
-    PlacedBid,
-    Status,
-)
+from protocol.job.record import Change, Circumstances, Duty, Executor, Job, Status
+from protocol.job.transcript import PassedOver
 from protocol.units import AccountId, Milliseconds
 
 ACTIVE = (Status.RUNNING, Status.COMMITTED, Status.REVEALED)
 
 
 def call(job: Job, account: AccountId, duty: Duty, circumstances: Circumstances) -> Change:
-    """Calls a bidder: from now on its deadline runs and its pledge is locked."""
-    bid = _bid_of(job, account)
+    """Calls a worker: from now on its deadline runs and its pledge is locked."""
+    bid = terms_of(job, account, circumstances)
     parameters = circumstances.parameters
     now_ms = circumstances.position.ledger_ms
     allowed_ms = job.offer.deadline_ms + parameters.commitment_grace_ms
@@ -53,7 +45,7 @@ def call_spares(job: Job, circumstances: Circumstances) -> Change:
     while change.job.spares and active(change.job) < job.wanted:
         account, *rest = change.job.spares
         left = replace(change.job, spares=tuple(rest))
-        obstacle = obstacle_to(job, _bid_of(job, account), circumstances)
+        obstacle = obstacle_to(job, terms_of(job, account, circumstances), circumstances)
         if obstacle is None:
             change = change.followed_by(call(left, account, Duty.EXECUTOR, circumstances))
         else:
@@ -77,16 +69,10 @@ def spares_wanted(job: Job, balance: Balance, circumstances: Circumstances) -> i
     able = [
         account
         for account in job.spares
-        if obstacle_to(job, _bid_of(job, account), circumstances) is None
+        if obstacle_to(job, terms_of(job, account, circumstances), circumstances) is None
     ]
     weights = [
         odds(circumstances.reputation_of(account).checks, circumstances.parameters)
         for account in able[:room]
     ]
     return spares_needed(balance, weights, job.offer.tolerated_error_ppm)
-
-
-def _bid_of(job: Job, account: AccountId) -> PlacedBid:
-    bid = job.bid_of(account)
-    assert bid is not None, "only bidders are drawn"
-    return bid

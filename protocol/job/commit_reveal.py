@@ -16,7 +16,7 @@ from protocol.job.record import Change, Executor, Job, Phase, ResultOutcome, Sta
 from protocol.messages import Commitment, Decline, Fingerprint, Reveal
 from protocol.units import AccountId, Digest
 
-RUNNING_PHASES = (Phase.EXECUTING, Phase.AUDITING)
+RUNNING_PHASES = (Phase.EXECUTING, Phase.AUDITING, Phase.JUDGING)
 FINGERPRINT_PHASES = (Phase.SAMPLING, Phase.AUDITING, Phase.COMPARING)
 OUTCOMES = frozenset(outcome.value for outcome in ResultOutcome)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from math import prod
 
 from protocol.economy.reputation import Odds, odds
-from protocol.job.record import Executor, Group, Job, ResultOutcome, Status
+from protocol.job.record import Duty, Executor, Group, Job, ResultOutcome, Status
 from protocol.parameters import Parameters
 from protocol.units import BASIS, BasisPoints, Digest
 
@@ -74,10 +74,20 @@ def crosscheck(job: Job, parameters: Parameters) -> Finding:
     convicting = (
         accepted
         and groups[0].outcome is ResultOutcome.FINISHED
-        and parameters.jury_size == 0
         and balance.reaches(parameters.slash_error_ppm)
+        and jury_agrees(balance.members[0], parameters)
     )
     return Finding(groups, balance, accepted, convicting)
+
+
+def jury_agrees(members: Sequence[Executor], parameters: Parameters) -> bool:
+    """Says whether enough of a jury found what is accepted, silent jurors counted as against it.
+
+    More than two thirds of the seats: so no number of executors, and no third of a jury, can take
+    the stake of an honest worker. Of three seats that is all three.
+    """
+    agreeing = sum(executor.duty is Duty.JUROR for executor in members)
+    return agreeing >= parameters.jury_size - max(0, parameters.jury_size - 1) // 3
 
 
 def reaches(weight: int, total: int, error_ppm: int) -> bool:

@@ -1,30 +1,22 @@
-"""What a beacon decides for a job: the order of its bidders, how many begin, and the audit."""
+"""What a beacon decides for a job: the order of its bidders, how many begin, and who checks it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from protocol.economy.reputation import odds
 from protocol.encoding import digest_of
 from protocol.errors import Reason
-from protocol.job.bidding import CLASS_EXACT, Field, field_of
+from protocol.job.bidding import CLASS_EXACT, Field, class_of, field_of, terms_of
 from protocol.job.crosscheck import audit_chance, chosen, replicas_needed
 from protocol.job.lottery import draw
-from protocol.job.record import (
-    Audit,
-    Candidate,
-    Circumstances,
-    Draw,
-    Job,
-    PassedOver,
-    Status,
-)
+from protocol.job.record import Circumstances, Job, PlacedBid, Status
+from protocol.job.transcript import Audit, Candidate, Draw, PassedOver
 from protocol.parameters import Parameters
-from protocol.units import AccountId, Digest
+from protocol.units import AccountId, Credits, Digest
 
 ORDER_PER_REPLICA = 4
 """Bidders ranked by a draw for each replica allowed: executors, and spares for all of them."""
 NUMBER_BYTES = 8
-NOBODY: frozenset[AccountId] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +33,13 @@ def draw_executors(job: Job, circumstances: Circumstances) -> Draw:
     Where results are only compared within one device class, all that are drawn are of one.
     """
     seed = digest_of(b"job", circumstances.position.beacon, job.identifier)
-    return _draw(job, seed, circumstances, ORDER_PER_REPLICA * job.offer.replicas_max, NOBODY)
+    field = field_of(job, job.bids, circumstances)
+    outweighed: tuple[Candidate, ...] = ()
+    if job.offer.result_class == CLASS_EXACT:
+        field, outweighed = _of_one_class(job, field, circumstances.parameters)
+    count = ORDER_PER_REPLICA * job.offer.replicas_max
+    drawn = _draw(field, outweighed, seed, circumstances, count)
+    return replace(drawn, absent_stake=_absent_stake(job, seed, circumstances))
 
 
 def replicas_to_begin(job: Job, circumstances: Circumstances) -> int | None:
@@ -70,7 +68,7 @@ def replicas_to_begin(job: Job, circumstances: Circumstances) -> int | None:
 
 
 def sample_audit(job: Job, circumstances: Circumstances) -> Audit:
-    """Decides whether an auditor runs the job again, and draws one among the other bidders."""
+    """Decides whether an auditor runs the job again, and draws one among all other workers."""
     beacon = circumstances.position.beacon
     seed = digest_of(b"audit", beacon, job.identifier)
     number = _number(seed)
@@ -79,8 +77,7 @@ def sample_audit(job: Job, circumstances: Circumstances) -> Audit:
     numerator, denominator = audit_chance(lone_checks, circumstances.parameters)
     drawn = None
     if chosen(number, numerator, denominator):
-        called = frozenset(executor.account for executor in job.executors)
-        drawn = _draw(job, seed, circumstances, 1, called)
+        drawn = draw_outsiders(job, seed, circumstances, 1)
     return Audit(beacon, number, numerator, denominator, drawn)
 
 
@@ -130,17 +127,42 @@ def _alone(job: Job, checks: int, circumstances: Circumstances) -> bool:
     return chosen(number, checks - 1, checks)
 
 
+def outsiders_of(job: Job, seed: Digest, circumstances: Circumstances) -> tuple[PlacedBid, ...]:
+    """Lists who could check a job: everybody who does such work and has no part in it yet.
+
+    At most `bids_max` of them, chosen by the seed where there are more.
+    """
+    inside = {job.requester, *(executor.account for executor in job.executors)}
+    workers = circumstances.workers_of(job.offer, class_of(job))
+    able = [account for account in workers if account not in inside]
+    most = circumstances.parameters.bids_max
+    if len(able) > most:
+        able = sorted(able, key=lambda account: digest_of(b"field", seed, account))[:most]
+    return tuple(terms_of(job, account, circumstances) for account in able)
+
+
+def _absent_stake(job: Job, seed: Digest, circumstances: Circumstances) -> Credits:
+    """Adds up the free stake of those who do such work, could be drawn, and did not bid."""
+    bidders = {bid.account for bid in job.bids}
+    outsiders = outsiders_of(job, seed, circumstances)
+    absent = field_of(job, (one for one in outsiders if one.account not in bidders), circumstances)
+    cap = circumstances.parameters.lottery_stake_cap
+    return Credits(sum(min(one.free_stake, cap) for one in absent.candidates))
+
+
+def draw_outsiders(job: Job, seed: Digest, circumstances: Circumstances, count: int) -> Draw:
+    """Draws checkers from everybody who does such work, not only from the job's bidders."""
+    field = field_of(job, outsiders_of(job, seed, circumstances), circumstances)
+    return _draw(field, (), seed, circumstances, count)
+
+
 def _draw(
-    job: Job,
+    field: Field,
+    outweighed: tuple[Candidate, ...],
     seed: Digest,
     circumstances: Circumstances,
     count: int,
-    excluded: frozenset[AccountId],
 ) -> Draw:
-    field = field_of(job, circumstances, excluded)
-    outweighed: tuple[Candidate, ...] = ()
-    if job.offer.result_class == CLASS_EXACT and not job.executors:
-        field, outweighed = _of_one_class(job, field, circumstances.parameters)
     weights: dict[bytes, int] = {entry.account: entry.weight for entry in field.candidates}
     order = tuple(AccountId(account) for account in draw(seed, weights, count))
     position = circumstances.position

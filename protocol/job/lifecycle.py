@@ -12,7 +12,7 @@ from typing import assert_never
 from protocol.balances import NOTHING
 from protocol.economy.reputation import Reputation, after_miss
 from protocol.errors import Reason, Rejected
-from protocol.job import calling, commit_reveal, crosscheck, drawing, settlement
+from protocol.job import calling, commit_reveal, crosscheck, drawing, jury, settlement
 from protocol.job.bidding import place_bid
 from protocol.job.record import (
     Change,
@@ -86,10 +86,12 @@ def reach_round(job: Job, circumstances: Circumstances) -> Change:
 
 
 def reach_index(job: Job, circumstances: Circumstances) -> Change:
-    """Acts at the commit whose beacon the job awaited: the draw, or the audit."""
+    """Acts at the commit whose beacon the job awaited: the draw, the audit, or the jury."""
     waiting = replace(job, index_awaited=None)
     if job.phase is Phase.DRAWING:
         return _draw_executors(waiting, circumstances)
+    if job.phase is Phase.SUMMONING:
+        return _summon(waiting, circumstances)
     return _decide_audit(waiting, circumstances)
 
 
@@ -198,6 +200,8 @@ def _continue(job: Job, circumstances: Circumstances) -> Change:
     change = Change(job)
     if job.phase is Phase.EXECUTING:
         change = calling.call_spares(job, circumstances)
+    elif job.phase is Phase.JUDGING:
+        change = jury.fill_seats(job, circumstances)
     if change.job.having(Status.RUNNING):
         return change
     if change.job.phase is Phase.AUDITING or change.job.audit is not None:
@@ -215,7 +219,7 @@ def _all_unavailable(job: Job) -> bool:
 
 
 def _decide_audit(job: Job, circumstances: Circumstances) -> Change:
-    """Sends an auditor, if the beacon says so and anybody outside the executors has bid."""
+    """Sends an auditor, if the beacon says so and anybody outside the job does such work."""
     audit = drawing.sample_audit(job, circumstances)
     decided = replace(job, audit=audit)
     drawn = audit.drawn
@@ -245,7 +249,10 @@ def _await_answers(job: Job, phase: Phase, circumstances: Circumstances) -> Job:
 
 
 def _compare(job: Job, circumstances: Circumstances) -> Change:
-    """Opens the results if enough agree, or if nobody is left who could bring more."""
+    """Opens the results if enough agree, or if nobody is left who could bring more.
+
+    Before that a jury is drawn, once, where somebody contradicts what would be accepted.
+    """
     change = Change(job)
     for executor in _unnamed(job):
         change = change.followed_by(_leave_unopened(change.job, executor, circumstances))
@@ -254,7 +261,18 @@ def _compare(job: Job, circumstances: Circumstances) -> Change:
         again = _call_more(change.job, balance, circumstances)
         if again is not None:
             return change.followed_by(again)
+    elif jury.is_due(change.job, balance, circumstances.parameters):
+        return replace(change, job=_await_beacon(change.job, Phase.SUMMONING, circumstances))
     return _then(change, _open_reveals, circumstances)
+
+
+def _summon(job: Job, circumstances: Circumstances) -> Change:
+    """Calls a jury, or goes on without one where it could convict nobody."""
+    drawn = jury.draw_jury(job, circumstances)
+    summoned = replace(job, jury=drawn)
+    if not jury.could_convict(job, drawn.order, circumstances):
+        return _open_reveals(summoned, circumstances)
+    return _continue(summoned.advanced(Phase.JUDGING, circumstances.position), circumstances)
 
 
 def _call_more(
@@ -333,12 +351,12 @@ def _judge_late(job: Job, account: AccountId, circumstances: Circumstances) -> C
 def _miss(job: Job, executor: Executor, circumstances: Circumstances) -> Change:
     missed = job.with_executor(replace(executor, status=Status.MISSED))
     freed = commit_reveal.freed(job, executor.account)
-    return Change(missed, (freed,), (_absence(executor, circumstances),))
+    return Change(missed, (freed,), (_absence(job, executor, circumstances),))
 
 
 def _leave_unopened(job: Job, executor: Executor, circumstances: Circumstances) -> Change:
     unopened = job.with_executor(replace(executor, status=Status.UNOPENED))
-    return Change(unopened, (), (_absence(executor, circumstances),))
+    return Change(unopened, (), (_absence(job, executor, circumstances),))
 
 
 def _forfeit(job: Job, executor: Executor, circumstances: Circumstances) -> Change:
@@ -346,10 +364,16 @@ def _forfeit(job: Job, executor: Executor, circumstances: Circumstances) -> Chan
     return settlement.slash(forfeited, executor, Fault.UNOPENED_COMMITMENT, circumstances)
 
 
-def _absence(executor: Executor, circumstances: Circumstances) -> tuple[AccountId, Reputation]:
+def _absence(
+    job: Job, executor: Executor, circumstances: Circumstances
+) -> tuple[AccountId, Reputation]:
+    """Lets the silent rest; who never bid for the job offered nothing, and loses no reputation."""
     reputation = circumstances.reputation_of(executor.account)
     now_ms = circumstances.position.ledger_ms
-    return executor.account, after_miss(reputation, now_ms, circumstances.parameters)
+    missed = after_miss(reputation, now_ms, circumstances.parameters)
+    if job.bid_of(executor.account) is None:
+        missed = replace(missed, right=reputation.right, wrong=reputation.wrong)
+    return executor.account, missed
 
 
 def _then(change: Change, rule: Rule, circumstances: Circumstances) -> Change:

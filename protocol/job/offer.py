@@ -16,11 +16,11 @@ RESULT_CLASSES = ("exact", "class-exact")
 def smallest_budget(offer: Offer, parameters: Parameters) -> Credits:
     """Computes the least budget that an offer may have; its own `budget` has no influence.
 
-    All replicas and one auditor at the price cap, for all of the time, with every bonus and the
-    fee.
+    All replicas, one auditor and a jury at the price cap, for all of the time, with every bonus
+    and the fee.
     """
     most = most_pay(Credits(offer.price_cap), paid_limit_ms(offer, parameters), parameters)
-    return most_cost(offer.replicas_max + 1, most, parameters)
+    return most_cost(offer.replicas_max + 1 + parameters.jury_size, most, parameters)
 
 
 def open_job(

@@ -12,8 +12,8 @@ from typing import Final
 
 from protocol.balances import NOTHING, Account, Movement
 from protocol.economy.reputation import Reputation
-from protocol.errors import Reason
 from protocol.job.position import Position
+from protocol.job.transcript import Audit, Draw, PassedOver
 from protocol.messages import Offer, Reveal
 from protocol.parameters import Parameters
 from protocol.units import (
@@ -37,6 +37,8 @@ class Phase(Enum):
     SAMPLING = "sampling"
     AUDITING = "auditing"
     COMPARING = "comparing"
+    SUMMONING = "summoning"
+    JUDGING = "judging"
     REVEALING = "revealing"
     SETTLED = "settled"
     INCONCLUSIVE = "inconclusive"
@@ -50,7 +52,9 @@ TRANSITIONS: Final[Mapping[Phase, frozenset[Phase]]] = MappingProxyType(
         Phase.EXECUTING: frozenset({Phase.SAMPLING, Phase.COMPARING, Phase.REFUNDED}),
         Phase.SAMPLING: frozenset({Phase.AUDITING, Phase.COMPARING}),
         Phase.AUDITING: frozenset({Phase.COMPARING}),
-        Phase.COMPARING: frozenset({Phase.EXECUTING, Phase.REVEALING}),
+        Phase.COMPARING: frozenset({Phase.EXECUTING, Phase.SUMMONING, Phase.REVEALING}),
+        Phase.SUMMONING: frozenset({Phase.JUDGING, Phase.REVEALING}),
+        Phase.JUDGING: frozenset({Phase.COMPARING}),
         Phase.REVEALING: frozenset({Phase.EXECUTING, Phase.SETTLED, Phase.INCONCLUSIVE}),
         Phase.SETTLED: frozenset(),
         Phase.INCONCLUSIVE: frozenset(),
@@ -90,6 +94,7 @@ class Duty(Enum):
 
     EXECUTOR = "executor"
     AUDITOR = "auditor"
+    JUROR = "juror"
 
 
 class Status(Enum):
@@ -111,6 +116,7 @@ class Payment(Enum):
 
     RESULT = "result"
     AUDIT = "audit"
+    JURY = "jury"
     HALF = "half"
 
 
@@ -132,6 +138,8 @@ class Circumstances:
     reputation_of: Callable[[AccountId], Reputation]
     is_up: Callable[[AccountId], bool]
     """Whether an account was there nearly all the time."""
+    workers_of: Callable[[Offer, str | None], tuple[AccountId, ...]]
+    """Who works on such offers, on one device class or on any that the offer takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,54 +155,8 @@ class PlacedBid:
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """A bidder in a draw, with everything that its weight was computed from."""
-
-    account: AccountId
-    weight: int
-    free_stake: Credits
-    reputation: int
-    price: Credits
-
-
-@dataclass(frozen=True, slots=True)
-class PassedOver:
-    """A bidder that was not drawn or called, and why."""
-
-    account: AccountId
-    reason: Reason
-
-
-@dataclass(frozen=True, slots=True)
-class Draw:
-    """The transcript of a lottery: from it, anyone can compute the same order."""
-
-    index: CommitIndex
-    """The commit whose beacon decided."""
-    beacon: Digest
-    seed: Digest
-    candidates: tuple[Candidate, ...]
-    order: tuple[AccountId, ...]
-    passed_over: tuple[PassedOver, ...]
-    outweighed: tuple[Candidate, ...] = ()
-    """Who was passed over as `OTHER_CLASS` here, with the weights that their classes had."""
-
-
-@dataclass(frozen=True, slots=True)
-class Audit:
-    """Whether a later beacon sent an auditor: `number / 2**64 < numerator / denominator`."""
-
-    beacon: Digest
-    number: int
-    numerator: int
-    denominator: int
-    drawn: Draw | None
-    """None when the number spared the job, or nobody outside the executors had bid."""
-
-
-@dataclass(frozen=True, slots=True)
 class Executor:
-    """An account drawn to run the job, or to run it again as an auditor."""
+    """An account drawn to run the job, or to run it again as an auditor or juror."""
 
     account: AccountId
     duty: Duty
@@ -277,7 +239,7 @@ class Job:
     bids: tuple[PlacedBid, ...] = ()
     draw: Draw | None = None
     executors: tuple[Executor, ...] = ()
-    """Everyone called so far, auditors included, in the order of calling."""
+    """Everyone called so far, auditors and jurors included, in the order of calling."""
     spares: tuple[AccountId, ...] = ()
     """Who is called next when an executor fails or the result needs more weight."""
     passed_over: tuple[PassedOver, ...] = ()
@@ -285,6 +247,8 @@ class Job:
     wanted: int = 0
     """Executors that the draw called at first."""
     audit: Audit | None = None
+    jury: Draw | None = None
+    """The workers from outside the job who could be called to judge it; drawn once at most."""
     window_end_ms: Milliseconds | None = None
     """Ledger time at which the wait for fingerprints, or for reveals, ends."""
     groups: tuple[Group, ...] = ()

@@ -11,9 +11,17 @@ from typing import Final
 from protocol.errors import Reason, Rejected
 from protocol.job.agenda import Agenda
 from protocol.job.record import Job, Phase
+from protocol.job.workforce import Workforce
 from protocol.units import JobId, Milliseconds
 
-WAITING: Final = (Phase.BIDDING, Phase.DRAWING, Phase.SAMPLING, Phase.COMPARING, Phase.REVEALING)
+WAITING: Final = (
+    Phase.BIDDING,
+    Phase.DRAWING,
+    Phase.SAMPLING,
+    Phase.COMPARING,
+    Phase.SUMMONING,
+    Phase.REVEALING,
+)
 """Phases in which a job waits for the ledger and not for a run."""
 
 
@@ -24,6 +32,7 @@ class Register:
         jobs: Every job held, by identifier.
         open_jobs: Those that have not ended.
         agenda: When each of them must be looked at next.
+        workforce: Who bid for the jobs held.
         touched: What was written since the last `take_changes`, as it was before.
         waiting: How many jobs wait for the ledger and not for a run.
     """
@@ -34,6 +43,7 @@ class Register:
         self.jobs: Mapping[JobId, Job] = MappingProxyType(self._jobs)
         self.open_jobs: Mapping[JobId, Job] = MappingProxyType(self._open)
         self.agenda = Agenda(self._jobs)
+        self.workforce = Workforce()
         self.touched: dict[JobId, Job | None] = {}
         self.waiting = 0
         self._left: dict[JobId, None] = {}
@@ -49,12 +59,14 @@ class Register:
         else:
             self._open[job.identifier] = job
         self.agenda.note(before, job)
+        self.workforce.note(before, job)
 
     def retire(self, ledger_ms: Milliseconds) -> None:
         """Lets go of the jobs that ended by this ledger time and can bring nothing more."""
         for job in self.agenda.due_by_end(ledger_ms):
             self._left[job.identifier] = None
             del self._jobs[job.identifier]
+            self.workforce.forget(job)
 
     def take_changes(self) -> Iterable[tuple[JobId, Job | None]]:
         """Every job written since the last call, as it is now; None for one that left."""

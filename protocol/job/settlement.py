@@ -6,6 +6,8 @@ follows. Pledges of contradicted results are taken here too, or later when a lat
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from types import MappingProxyType
+from typing import Final
 
 from protocol.balances import NOTHING, Available, Escrow, Move, Movement, Pledge, Reserve
 from protocol.economy.reputation import Reputation, after_conviction, after_right, after_wrong
@@ -41,6 +43,15 @@ from protocol.units import AccountId, Credits, Milliseconds
 LONE_ESTIMATE_PARTS = (12, 10)
 """A lone executor is paid for at most 1.2 times its own estimate: nobody else measured."""
 
+REASONS: Final = MappingProxyType(
+    {
+        Duty.EXECUTOR: Payment.RESULT,
+        Duty.AUDITOR: Payment.AUDIT,
+        Duty.JUROR: Payment.JURY,
+    }
+)
+"""What whoever found the accepted result is paid for."""
+
 
 def settle_accepted(
     job: Job, contradicting: Sequence[Executor], circumstances: Circumstances
@@ -57,7 +68,7 @@ def settle_accepted(
         return _pay_half(job, Phase.SETTLED, Ending.UNFINISHED, circumstances)
     payouts = _result_payouts(job, group, circumstances)
     change = _close(job, Phase.SETTLED, Ending.ACCEPTED, payouts, circumstances)
-    checked = len(group.members) > 1 and change.job.fee >= circumstances.parameters.check_fee_min
+    checked = _is_check(change.job, group, circumstances.parameters)
     praised = tuple(
         (account, _praise(account, job, circumstances, checked=checked))
         for account in group.members
@@ -66,6 +77,22 @@ def settle_accepted(
     for executor in contradicting:
         change = change.followed_by(punish(change.job, executor, circumstances))
     return change
+
+
+def _is_check(job: Job, group: Group, parameters: Parameters) -> bool:
+    """Whether an accepted result says something about those who found it.
+
+    Another one found the same, and the job burned enough. And whoever checked could have been
+    anybody: a checker drawn from all who do such work is among them, or most of these had bid, by
+    stake. Else a ring could raise its own credibility with offers that nobody else takes.
+    """
+    if len(group.members) < 2 or job.fee < parameters.check_fee_min:
+        return False
+    duties = [one.duty for one in job.executors if one.account in group.members]
+    if any(duty is not Duty.EXECUTOR for duty in duties):
+        return True
+    cap = Credits(parameters.lottery_stake_cap)
+    return job.draw is not None and job.draw.bidding_stake(cap) >= job.draw.absent_stake
 
 
 def settle_inconclusive(job: Job, circumstances: Circumstances) -> Change:
@@ -151,8 +178,7 @@ def _result_payouts(job: Job, group: Group, circumstances: Circumstances) -> tup
         )
         time_ms = paid_ms(executor, claims, job, parameters)
         amount = pay(executor.price, time_ms, bonuses)
-        reason = Payment.AUDIT if executor.duty is Duty.AUDITOR else Payment.RESULT
-        payouts.append(Payout(executor.account, amount, reason))
+        payouts.append(Payout(executor.account, amount, REASONS[executor.duty]))
     return tuple(payouts)
 
 

@@ -1,6 +1,7 @@
 """A worker's part: bid, run what it is drawn for, commit, send the fingerprint, then reveal.
 
-Auditors are workers drawn later, with the same duties. Everything is decided by looking at the
+Auditors and jurors are workers drawn later, with the same duties, also for jobs that they never
+bid for. Everything is decided by looking at the
 final state again after each commit, so a restart needs no memory but the prepared reveals.
 """
 
@@ -12,7 +13,7 @@ from protocol import effects as fx
 from protocol import events as ev
 from protocol.economy.rewards import paid_limit_ms
 from protocol.encoding import decode
-from protocol.facts import JobAdvanced, StateFact
+from protocol.facts import JobAdvanced, JobChanged, StateFact
 from protocol.job.bidding import CLASS_EXACT, exposure_of
 from protocol.job.commit_reveal import (
     commitment_digest,
@@ -98,10 +99,13 @@ class Worker:
         if not facts:
             return answer
         for fact in facts:
-            if isinstance(fact, JobAdvanced) and fact.phase is Phase.BIDDING:
-                job = self._state.jobs.get(fact.job)
-                if job is not None:
-                    self._consider(job, answer)
+            if not isinstance(fact, JobAdvanced | JobChanged):
+                continue
+            job = self._state.jobs.get(fact.job)
+            if job is not None and job.phase is Phase.BIDDING and isinstance(fact, JobAdvanced):
+                self._consider(job, answer)
+            elif job is not None and not job.terminal and job.executor(self._account) is not None:
+                self._followed[job.identifier] = None  # also one that is to be checked, not bid for
         for identifier in list(self._followed):
             followed = self._state.jobs.get(identifier)
             if followed is None:  # it ended long ago, in a part of history that was skipped
@@ -191,9 +195,14 @@ class Worker:
 
     def _obstacle_in_offer(self, job: Job) -> str:
         """What this node will not or cannot run."""
-        offered, offer = self._offered, job.offer
         if not self._has_room():
             return "this node has as many bids open as it can serve"
+        is_dear = self._offered.price > job.offer.price_cap
+        return self._unfit(job) or ("this node's price is above the offer's cap" if is_dear else "")
+
+    def _unfit(self, job: Job) -> str:
+        """What of a job this node will not or cannot run; empty when it can."""
+        offered, offer = self._offered, job.offer
         if offer.kind not in offered.kinds:
             return f"this node does not run the kind {offer.kind!r}"
         if not self._device_for(job):
@@ -205,8 +214,19 @@ class Worker:
                 f"the artefact {offer.artefact.hex()} is not on this node's allow-list: start it "
                 "with --allow-artefact, or with --unsafe-run-anything"
             )
-        is_dear = offered.price > offer.price_cap
-        return "this node's price is above the offer's cap" if is_dear else ""
+        return ""
+
+    def _declines(self, job: Job, own: Executor) -> bool:
+        """Whether a duty is one that this node will not or cannot do.
+
+        The operator may have changed its mind since the bid. And checkers are drawn without one:
+        at the price cap, and where results depend on it, for the device class of earlier bids.
+        """
+        is_dear = job.bid_of(self._account) is None and self._offered.price > job.offer.price_cap
+        is_exact = job.offer.result_class == CLASS_EXACT
+        return (
+            bool(self._unfit(job)) or is_dear or (is_exact and self._device_for(job) != own.device)
+        )
 
     def _is_allowed(self, job: Job) -> bool:
         return self._offered.allowed is None or job.offer.artefact in self._offered.allowed
@@ -248,8 +268,7 @@ class Worker:
         if (identifier, Decline) in self._sent:
             return  # this node has given up; the job goes on without it once that is final
         reveal = self._reveals.get(identifier)
-        if reveal is None and not self._is_allowed(job):
-            # The operator has struck it off the list since the bid; saying so costs nothing.
+        if reveal is None and self._declines(job, own):  # saying so costs nothing
             answer.operations.append(self._once(Decline(identifier, unavailable=False)))
         elif reveal is None:
             self._running[identifier] = None

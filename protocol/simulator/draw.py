@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from protocol.parameters import Parameters, minimal, with_pace
+from protocol.parameters import Parameters, minimal, with_jury, with_pace
 from protocol.simulator.chance import Stream
 from protocol.simulator.costs import MEASURED
 from protocol.simulator.draw_cast import Cast, draw_cast
@@ -47,7 +47,7 @@ def draw_scenario(seed: int) -> Scenario:
         observers=cast.observers,
         twins=cast.twins,
         conditions=draw_conditions(stream, features, nodes),
-        parameters=_parameters(stream),
+        parameters=_parameters(seed, stream),
         faults=_faults(stream, features, cast, late_ns),
         behaviours=cast.behaviours,
         skews_ns=draw_skews(stream, len(cast.stakes)) if Steady.SKEW in features else (),
@@ -85,8 +85,10 @@ def draw_skews(stream: Stream, members: int) -> tuple[int, ...]:
     return tuple(max(-START_NS, skew) for skew in skews)
 
 
-def _parameters(stream: Stream) -> Parameters:
-    return with_pace(minimal(), stream.between(300, 600), stream.between(800, 1_500))
+def _parameters(seed: int, stream: Stream) -> Parameters:
+    """Draws the pace, and in a third of the networks a jury, as large as so few workers allow."""
+    terms = with_pace(minimal(), stream.between(300, 600), stream.between(800, 1_500))
+    return with_jury(terms, Stream(seed, "jury").pick((0, 0, 0, 0, 1, 2)))
 
 
 def _faults(

@@ -9,8 +9,10 @@ from typing import Final, Protocol
 
 from protocol.accounts import Accounts
 from protocol.core import Core
+from protocol.encoding import digest_of
 from protocol.job.lottery import score
-from protocol.job.record import Draw, Fault, Job, Phase, Status
+from protocol.job.record import Duty, Fault, Job, Phase, Status
+from protocol.job.transcript import Draw
 from protocol.parameters import Parameters
 from protocol.simulator.adversary import right_result
 from protocol.simulator.log import Log, Violation
@@ -145,7 +147,21 @@ def honest_never_slashed(world: World, log: Log) -> list[Violation]:
             and job.accepted is not None
             and job.accepted.output == right_result(job.offer)
         ]
+        found += [
+            Violation("honest_never_slashed", number, f"{identifier.hex()} without its jury")
+            for identifier, job in core.state.jobs.items()
+            if _lacks_its_jury(job, core.parameters)
+        ]
     return found
+
+
+def _lacks_its_jury(job: Job, parameters: Parameters) -> bool:
+    """Whether a job convicted somebody, though too few jurors found what it accepted."""
+    if not any(slash.reason is Fault.WRONG_RESULT for slash in job.slashes):
+        return False
+    members = job.groups[0].members
+    agreeing = sum(one.duty is Duty.JUROR for one in job.executors if one.account in members)
+    return 3 * agreeing <= 2 * parameters.jury_size and parameters.jury_size > 0
 
 
 def accountability(_: World, log: Log) -> list[Violation]:
@@ -188,20 +204,27 @@ def wrong_draws(copies: Copies, log: Log) -> list[Violation]:
             known = drawn.setdefault((identifier, core.state.index), executors)
             if known != executors or job.requester in executors:
                 found.append(Violation("lottery", number, identifier.hex()))
-            if job.draw is None or identifier in log.retraced:
-                continue
-            log.retraced[identifier] = None
-            fault = _wrong_draw(job, job.draw, log, core.parameters)
+            fault = _fault_in_draws(job, log, core.parameters)
             if fault:
                 found.append(Violation("lottery", number, f"{identifier.hex()}: {fault}"))
     return found
 
 
+def _fault_in_draws(job: Job, log: Log, parameters: Parameters) -> str:
+    """Retraces the executors' draw of a job once, and those of its checkers once it has ended."""
+    fault = ""
+    if job.draw is not None and job.identifier not in log.retraced:
+        log.retraced[job.identifier] = None
+        fault = _wrong_draw(job, job.draw, log, parameters)
+    if job.draw is not None and job.terminal and job.identifier not in log.rechecked:
+        log.rechecked[job.identifier] = None
+        fault = fault or _wrong_checkers(job, job.draw)
+    return fault
+
+
 def _wrong_draw(job: Job, draw: Draw, log: Log, parameters: Parameters) -> str:
     """Says what is wrong with a draw, as its own record and the order of leaders show it."""
-    ranked = sorted((score(draw.seed, one.account, one.weight), one) for one in draw.candidates)
-    order = tuple(one.account for _, one in ranked)
-    if draw.order != order[: len(draw.order)]:
+    if not _is_in_order(draw):
         return "another order than its seed and weights give"
     first = CommitIndex(draw.index - parameters.seed_leaders + 1)
     is_one_ledger = not any(one.invariant == "agreement" for one in log.found)
@@ -212,6 +235,30 @@ def _wrong_draw(job: Job, draw: Draw, log: Log, parameters: Parameters) -> str:
     awaited = closed + parameters.seed_delay_rounds
     is_first = rounds[CommitIndex(first - 1)] < awaited <= rounds[first]
     return "" if is_first else f"drawn by commit {draw.index}, closed in round {closed}"
+
+
+def _wrong_checkers(job: Job, executors: Draw) -> str:
+    """Says what is wrong with how an auditor or a jury was drawn."""
+    audits = job.audit.drawn if job.audit is not None else None
+    for duty, tag, draw in ((Duty.AUDITOR, b"audit", audits), (Duty.JUROR, b"jury", job.jury)):
+        called = tuple(one.account for one in job.executors if one.duty is duty)
+        if draw is None:
+            if called:
+                return f"a {duty.value} that nobody drew"
+            continue
+        if draw.seed != digest_of(tag, draw.beacon, job.identifier) or not _is_in_order(draw):
+            return f"another order of the {duty.value}s than their seed and weights give"
+        if draw.index <= executors.index or job.requester in draw.order:
+            return f"a {duty.value} could be known, or is the requester"
+        if called != tuple(account for account in draw.order if account in called):
+            return f"a {duty.value} called out of turn"
+    return ""
+
+
+def _is_in_order(draw: Draw) -> bool:
+    ranked = sorted((score(draw.seed, one.account, one.weight), one) for one in draw.candidates)
+    order = tuple(one.account for _, one in ranked)
+    return draw.order == order[: len(draw.order)]
 
 
 def no_spin(world: World, _: Log) -> list[Violation]:

@@ -60,6 +60,7 @@ class Log:
         proofs: Rounds for which any node found two blocks of an account.
         slashes: How often each node saw an account slashed for two blocks in one round.
         retraced: Jobs whose draw was computed again.
+        rechecked: Ended jobs whose auditor's and jury's draws were computed again.
         outvoted: Honest accounts that lost stake where liars were too many to be outvoted.
     """
 
@@ -78,6 +79,7 @@ class Log:
     proofs: dict[AccountId, dict[Round, None]] = field(default_factory=dict)
     slashes: dict[tuple[int, AccountId], int] = field(default_factory=dict)
     retraced: dict[JobId, None] = field(default_factory=dict)
+    rechecked: dict[JobId, None] = field(default_factory=dict)
     outvoted: int = 0
     executed: int = 0
     _now: int = 0

@@ -15,9 +15,10 @@ from protocol.balances import YIELD_SCALE
 from protocol.core import Core
 from protocol.job.record import Ending, Job, Phase, ResultOutcome, Status
 from protocol.messages import StakeDeposit, StakeWithdrawal
+from protocol.parameters import minimal, with_jury
 from protocol.units import CREDIT, Digest, JobId
 from tests.p2pnode.fake_ports import gift, lone_core
-from tests.support.builders import HandLedger, account_id, make_offer, make_reveal
+from tests.support.builders import HandLedger, account_id, make_genesis, make_offer, make_reveal
 from tests.support.town import Town
 
 RECEIPT = {
@@ -44,6 +45,9 @@ def stories() -> dict[str, Job]:
     for luck in range(24):
         for answers in ({}, {1: b"wrong"}, {n: bytes([n]) for n in range(1, 7)}):
             follow(HandLedger(luck=luck, signed=False), answers, seen)
+    jury = make_genesis(parameters=with_jury(minimal(), 1))
+    for luck in range(6):
+        follow(HandLedger(jury, luck=luck, signed=False), {1: b"wrong"}, seen)
     ledger = HandLedger(signed=False)
     ended(seen, ledger.until(ledger.open(), Phase.REFUNDED))
     ledger = HandLedger(signed=False)

@@ -13,8 +13,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from msgspec.structs import replace
 
 from protocol.facts import OperationApplied, Settled, Slashed, StateFact
-from protocol.job.commit_reveal import commitment_digest, fingerprint_digest
-from protocol.job.record import Phase, ResultOutcome, Status
+from protocol.job.commit_reveal import RUNNING_PHASES, commitment_digest, fingerprint_digest
+from protocol.job.record import Duty, Fault, Phase, ResultOutcome, Status
 from protocol.messages import (
     Cancellation,
     Commitment,
@@ -150,10 +150,10 @@ class Market(RuleBasedStateMachine):
         self.send(number, Cancellation(job))
         self.send(number, Decline(job, unavailable))
 
-    @precondition(lambda self: self.jobs(Phase.EXECUTING, Phase.AUDITING))
+    @precondition(lambda self: self.jobs(*RUNNING_PHASES))
     @rule(data=st.data())
     def commit_results(self, data: st.DataObject) -> None:
-        job = data.draw(st.sampled_from(self.jobs(Phase.EXECUTING, Phase.AUDITING)))
+        job = data.draw(st.sampled_from(self.jobs(*RUNNING_PHASES)))
         for number in self.ledger.running(job):
             reveal = make_reveal(job, data.draw(ANSWERS), data.draw(OUTCOMES), fuel=10**9)
             if not data.draw(st.integers(0, 7)):
@@ -185,7 +185,7 @@ class Market(RuleBasedStateMachine):
     @rule(answers=st.lists(ANSWERS, min_size=PEOPLE, max_size=PEOPLE))
     def work(self, answers: list[bytes]) -> None:
         for job in self.jobs(Phase.EXECUTING):
-            for _ in range(12):
+            for _ in range(20):
                 for number in self.ledger.running(job):
                     reveal = make_reveal(job, answers[number], fuel=10**9)
                     digest = commitment_digest(account_id(number), reveal)
@@ -196,6 +196,15 @@ class Market(RuleBasedStateMachine):
                     reveal = self.reveals[number, job]
                     self.send(number, Fingerprint(job, fingerprint_digest(reveal)))
                     self.send(number, reveal)
+
+    @rule(requester=NUMBERS, absent=NUMBERS, liar=NUMBERS)
+    def contradict(self, requester: int, absent: int, liar: int) -> None:
+        """One of those drawn may lie, and everybody else works, jurors included."""
+        self.draw(requester, 4, absent)
+        self.work([b"wrong" if number == liar else b"right" for number in range(PEOPLE)])
+        for job in self.ledger.state.jobs.values():
+            if any(one.duty is Duty.JUROR for one in job.executors):
+                event(f"a jury sat, slashed: {len(job.slashes)}")
 
     @precondition(lambda self: self.reveals)
     @rule(data=st.data(), number=NUMBERS)
@@ -265,6 +274,15 @@ class Market(RuleBasedStateMachine):
                 assert duty.status in PLEDGING
                 assert amount <= duty.exposure
                 assert not state.jobs[job].terminal or duty.status is Status.UNOPENED
+
+    @invariant()
+    def nobody_is_convicted_without_the_jury(self) -> None:
+        state = self.ledger.state
+        for job in state.jobs.values():
+            if any(slash.reason is Fault.WRONG_RESULT for slash in job.slashes):
+                duties = {one.account: one.duty for one in job.executors}
+                agreeing = [one for one in job.groups[0].members if duties[one] is Duty.JUROR]
+                assert len(agreeing) >= state.parameters.jury_size
 
     def teardown(self) -> None:
         if not hasattr(self, "ledger"):

@@ -11,7 +11,8 @@ from protocol.economy.reputation import Reputation, Seen
 from protocol.economy.slashing import Contradiction
 from protocol.encoding import encode, pack_plain
 from protocol.errors import Misuse, Reason, Rejected
-from protocol.job.record import Job, Milestone, PassedOver, Phase
+from protocol.job.record import Job, Milestone, Phase
+from protocol.job.transcript import PassedOver
 from protocol.units import Credits, Epoch, JobId, MemberIndex, Milliseconds, Nonce, Round
 from tests.support.builders import HandLedger, account_id
 

@@ -1,4 +1,6 @@
 import hashlib
+import tracemalloc
+from time import process_time
 
 import msgpack
 import pytest
@@ -116,3 +118,33 @@ def test_a_domain_that_would_be_cut_is_misuse() -> None:
 
 def test_content_is_named_by_its_plain_digest() -> None:
     assert content_digest(b"output") == hashlib.blake2b(b"output", digest_size=32).digest()
+
+
+FRAME_BYTES = 64 * 1024
+BOMBS = {
+    "nested arrays": b"\x91" * FRAME_BYTES,
+    "nested maps": b"\x81\x01" * (FRAME_BYTES // 2),
+    "a map of many keys": b"\xde\x7f\xff" + b"\x01\x01" * (FRAME_BYTES // 2 - 2),
+    "an array of 2^32 - 1": b"\xdd\xff\xff\xff\xff" + bytes(FRAME_BYTES - 5),
+    "a string of 2^32 - 1": b"\xc6\xff\xff\xff\xff" + bytes(FRAME_BYTES - 5),
+    "many small arrays": b"\xdc\x7f\xff" + b"\x91\x01" * 0x7FFF,
+    "a frame above the limit": b"\x93" + bytes(16 * FRAME_BYTES),
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_bomb_costs_less_than_a_mebibyte_and_is_refused_at_once(name: str) -> None:
+    """RELIABILITY B12: oversize, nesting and map bombs of a whole control frame."""
+    raw = BOMBS[name]
+    spent = []
+    tracemalloc.start()
+    try:
+        for _ in range(20):
+            tracemalloc.reset_peak()
+            before, begun = tracemalloc.get_traced_memory()[0], process_time()
+            assert refusal(raw, Transfer, FRAME_BYTES) in (Reason.TOO_LARGE, Reason.MALFORMED)
+            spent.append(process_time() - begun)
+            assert tracemalloc.get_traced_memory()[1] - before <= 2**20
+    finally:
+        tracemalloc.stop()
+    assert min(spent) <= 0.005, "a millisecond without the tracing of memory"

@@ -12,13 +12,14 @@ from protocol.facts import OperationApplied, Slashed
 from protocol.job.record import Phase, Status
 from protocol.ledger.block import open_block
 from protocol.messages import StakeWithdrawal, Transfer
-from protocol.parameters import minimal
-from protocol.units import CREDIT, MILLISECOND, Digest, MemberIndex, Round
+from protocol.parameters import minimal, with_jury
+from protocol.units import CREDIT, MILLISECOND, Digest, JobId, MemberIndex, Round
 from tests.support.builders import (
     RICHES,
     STAKE,
     HandLedger,
     account_id,
+    make_genesis,
     make_offer,
     make_reveal,
 )
@@ -257,6 +258,36 @@ def halt_before_deadline() -> str:
     before = ledger.running(job)
     ledger.commit(step_ms=10 * TERMS.ledger_step_max_ms)
     return "" if ledger.running(job) == before else "deadlines passed while nothing was ordered"
+
+
+def contradicted() -> tuple[HandLedger, JobId]:
+    """Three of four lie, and a jury is about to be drawn."""
+    ledger = HandLedger(make_genesis(11, parameters=with_jury(TERMS, 1)))
+    job = ledger.start(make_offer(replicas=4), range(1, 9)).identifier
+    honest = ledger.running(job)[-1]
+    for number in ledger.running(job):
+        answer = b"right" if number == honest else b"wrong"
+        ledger.send_commitment(number, make_reveal(job, answer))
+    ledger.until(job, Phase.SUMMONING, Phase.REVEALING)
+    return ledger, job
+
+
+def convict_with_a_silent_jury() -> str:
+    ledger, job = contradicted()
+    ledger.step_ms = 14_000
+    ledger.until(job, Phase.REVEALING)
+    ledger.step_ms = 1_000
+    slashes = ledger.run(job).slashes
+    return f"{slashes[0].account.hex()} lost stake for a right result" if slashes else ""
+
+
+def judge_oneself() -> str:
+    ledger, job = contradicted()
+    jury = ledger.until(job, Phase.JUDGING).jury
+    assert jury is not None
+    executors = {one.account for one in ledger.state.jobs[job].executors[:4]}
+    inside = executors & {one.account for one in jury.candidates}
+    return f"{len(inside)} of the executors could sit in judgement" if inside else ""
 
 
 def overspend() -> str:

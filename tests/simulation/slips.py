@@ -15,7 +15,7 @@ from protocol.balances import Available, Move, Pledge, burn
 from protocol.economy import fees
 from protocol.economy.slashing import Contradiction, Penalties
 from protocol.errors import Reason
-from protocol.job import commit_reveal, lifecycle, settlement
+from protocol.job import commit_reveal, crosscheck, drawing, lifecycle, settlement
 from protocol.job.position import Position
 from protocol.job.record import Change, Circumstances, Job, Phase
 from protocol.ledger import block as validity
@@ -174,6 +174,15 @@ def field_ignored(name: str) -> Plant:
     return patch.object(validity, "_decode", mutated)
 
 
+def insiders_judge() -> Plant:
+    """Whoever bid for the job may sit, and whoever sat among its executors stays one."""
+
+    def mutated(job: Job, seed: object, circumstances: Circumstances) -> object:
+        return tuple(drawing.terms_of(job, bid.account, circumstances) for bid in job.bids)
+
+    return patch.object(drawing, "outsiders_of", mutated)
+
+
 def one_less(total: Weight, *, churn_profile: bool) -> Weight:
     return Weight(total - (total - 1) // 3 - 1)
 
@@ -252,6 +261,16 @@ SLIPS = {
         "judges deadlines right after a halt of the ledger",
         lambda: patch.object(Position, "judges", property(lambda _: True)),
         attacks.halt_before_deadline,
+    ),
+    "jury_unasked": Slip(
+        "convicts whom a confident majority contradicts, whatever the jury says",
+        lambda: patch.object(crosscheck, "jury_agrees", lambda *_: True),
+        attacks.convict_with_a_silent_jury,
+    ),
+    "jury_of_insiders": Slip(
+        "draws the jury from the bidders of the job, its executors included",
+        insiders_judge,
+        attacks.judge_oneself,
     ),
     "overdraft": Slip(
         "lets balances fall below nothing",

@@ -3,8 +3,11 @@
 from typing import Final
 
 from p2pnode.lab.experiments import (
+    audits,
     cap_curve,
     commit_latency,
+    copied_results,
+    credibility,
     economy_year,
     gossip,
     inactivity,
@@ -37,4 +40,7 @@ EXPERIMENTS: Final[tuple[Experiment, ...]] = (
     sybil_split.EXPERIMENT,
     yuma.EXPERIMENT,
     mesh_at_scale.EXPERIMENT,
+    credibility.EXPERIMENT,
+    audits.EXPERIMENT,
+    copied_results.EXPERIMENT,
 )

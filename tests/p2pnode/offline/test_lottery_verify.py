@@ -12,7 +12,8 @@ from p2pnode.cli.entry import main
 from p2pnode.facts import plain
 from p2pnode.genesis import write_genesis
 from p2pnode.views import job_view
-from protocol.job.record import Candidate, Draw, Duty, Job
+from protocol.job.record import Duty, Job
+from protocol.job.transcript import Candidate, Draw
 from protocol.parameters import minimal
 from protocol.units import CREDIT
 from tests.support.builders import HandLedger, account_id, make_genesis, make_offer
@@ -352,7 +353,7 @@ def let_executor_audit(record: Record) -> None:
         (lower_chance, "chance of the audit"),
         (hide_auditor, "auditors"),
         (weigh_auditor, "weight in the audit of "),
-        (seed_of_audit, "seed of the auditor's draw"),
+        (seed_of_audit, "seed of the audit"),
         (let_executor_audit, "candidates of the audit"),
     ],
 )

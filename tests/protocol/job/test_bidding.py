@@ -5,7 +5,8 @@ from msgspec.structs import replace
 
 from protocol.errors import Reason
 from protocol.job.bidding import WEIGHT_MAX, exposure_of, obstacle_to, weight_of
-from protocol.job.record import Circumstances, PassedOver, Phase
+from protocol.job.record import Circumstances, Phase
+from protocol.job.transcript import PassedOver
 from protocol.messages import StakeWithdrawal
 from protocol.parameters import minimal
 from protocol.units import CREDIT, Credits, Milliseconds
@@ -26,7 +27,12 @@ CAP = Credits(1_000)
 def circumstances(ledger: HandLedger) -> Circumstances:
     state = ledger.state
     return Circumstances(
-        TERMS, state._position, state.accounts.of, state.reputation_of, state.is_up
+        TERMS,
+        state._position,
+        state.accounts.of,
+        state.reputation_of,
+        state.is_up,
+        lambda _, __: (),
     )
 
 

@@ -6,7 +6,8 @@ from protocol.balances import Pledge
 from protocol.errors import Reason
 from protocol.job.calling import active, call, call_spares, spares_wanted
 from protocol.job.crosscheck import compare
-from protocol.job.record import Circumstances, Duty, Job, PassedOver, Phase, Status
+from protocol.job.record import Circumstances, Duty, Job, Phase, Status
+from protocol.job.transcript import PassedOver
 from protocol.messages import StakeWithdrawal
 from protocol.parameters import minimal
 from tests.support.builders import STAKE, HandLedger, account_id, ledger_of_outsiders, make_offer
@@ -17,7 +18,12 @@ TERMS = minimal()
 def circumstances(ledger: HandLedger) -> Circumstances:
     state = ledger.state
     return Circumstances(
-        TERMS, state._position, state.accounts.of, state.reputation_of, state.is_up
+        TERMS,
+        state._position,
+        state.accounts.of,
+        state.reputation_of,
+        state.is_up,
+        lambda _, __: (),
     )
 
 

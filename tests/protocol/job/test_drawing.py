@@ -9,7 +9,8 @@ from protocol.errors import Reason
 from protocol.job.bidding import weight_of
 from protocol.job.drawing import ClassWeight, class_size, heaviest_class
 from protocol.job.lottery import draw
-from protocol.job.record import Duty, Ending, Job, PassedOver, Phase
+from protocol.job.record import Duty, Ending, Job, Phase
+from protocol.job.transcript import PassedOver
 from protocol.messages import StakeWithdrawal
 from protocol.parameters import Parameters, minimal
 from protocol.units import CREDIT, Credits
@@ -85,7 +86,7 @@ def test_an_auditor_runs_before_anything_is_revealed() -> None:
     assert ledger.state.jobs[job].phase is Phase.REVEALING
 
 
-def test_without_other_bidders_nobody_audits() -> None:
+def test_without_other_workers_nobody_audits() -> None:
     ledger = HandLedger(make_genesis(parameters=ALWAYS))
     job = ledger.start(bidders=(1, 2, 3)).identifier
     record = ledger.run(job)
@@ -248,9 +249,10 @@ def test_an_auditor_and_later_spares_are_of_the_executors_class() -> None:
     assert {each.device for each in record.executors} == {NARROW}
     assert record.audit is not None
     assert record.audit.drawn is not None
-    over = record.audit.drawn.passed_over
-    assert [one.account for one in over] == [account_id(n) for n in (1, 2, 3)]
-    assert {one.reason for one in over} == {Reason.OTHER_CLASS}
+    could = {one.account for one in record.audit.drawn.candidates}
+    assert could == {account_id(n) for n in range(4, 9)} - {
+        each.account for each in record.executors[:2]
+    }
     assert record.audit.drawn.outweighed == (), "the class was chosen by the first draw"
 
 

@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from protocol.job.record import Ending, Fault, Job, Payment, Payout, Phase, ResultOutcome, Slash
-from protocol.messages import Reveal
+from protocol.messages import Reveal, StakeWithdrawal
 from protocol.parameters import Parameters, minimal
 from protocol.units import CREDIT, Credits
 from tests.support.builders import (
@@ -203,3 +203,35 @@ def test_a_job_that_burns_too_little_is_no_evidence_of_honesty() -> None:
         paid = job.payouts[0].account
         reputation = ledger.state.reputation_of(paid)
         assert (reputation.checks, reputation.right > 0) == (checks, bool(checks))
+
+
+def checks_after(bidders: tuple[int, ...], terms: Parameters = TERMS) -> list[int]:
+    """Checks of those who run a job, where six workers of such jobs are known."""
+    ledger = ledger_with(terms)
+    before = ledger.open(0, make_offer(replicas=2))
+    ledger.bid(before, *range(1, 7))
+    job = ledger.start(make_offer(replicas=2), bidders).identifier
+    record = ledger.run(job)
+    assert record.ending is Ending.ACCEPTED
+    return [ledger.state.reputation_of(each.account).checks for each in record.executors]
+
+
+def test_a_job_that_most_workers_stay_away_from_says_nothing_about_the_others() -> None:
+    assert checks_after((1, 2, 3)) == [1, 1], "half of the stake"
+    assert checks_after((1, 2)) == [0, 0], "a third of it"
+
+
+def test_an_auditor_from_outside_makes_it_a_check() -> None:
+    assert checks_after((1, 2), ALWAYS) == [1, 1, 1]
+
+
+def test_workers_that_cannot_be_drawn_are_not_missed() -> None:
+    ledger = ledger_with(TERMS)
+    before = ledger.open(0, make_offer(replicas=2))
+    ledger.bid(before, *range(1, 7))
+    for number in range(3, 7):
+        ledger.do(number, StakeWithdrawal(STAKE))
+    record = ledger.run(ledger.start(make_offer(replicas=2), (1, 2)).identifier)
+    assert record.draw is not None
+    assert record.draw.absent_stake == 0
+    assert ledger.state.reputation_of(account_id(1)).checks == 1

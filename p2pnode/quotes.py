@@ -1,0 +1,70 @@
+"""What a job would cost, and whether it can reach its tolerated error, before it is offered.
+
+Who will bid is not known. What is expected follows from those who bid for such jobs lately: that
+all who are drawn have the record of the one in the middle.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from protocol.economy.reputation import odds
+from protocol.economy.rewards import fee_on, paid_limit_ms, pay
+from protocol.job.crosscheck import audit_chance, replicas_needed
+from protocol.job.offer import smallest_budget
+from protocol.messages import Offer
+from protocol.parameters import Parameters
+from protocol.state import State
+from protocol.units import BASIS, AccountId, BasisPoints, Credits
+
+NEWCOMERS_PAIR: Final = 2
+"""Nobody works alone before its record is long."""
+
+
+def quote_of(offer: Offer, requester: AccountId, state: State) -> Mapping[str, object]:
+    """Says what to expect of an offer, and the most that it can cost.
+
+    Args:
+        offer: Its terms; the budget has no influence.
+        requester: Who would offer it, and cannot work for itself.
+        state: The ledger's state as this node knows it.
+    """
+    parameters = state.parameters
+    able = [one for one in state.workers_of(offer) if one != requester]
+    records = sorted(state.reputation_of(one).checks for one in able)
+    checks = records[(len(records) - 1) // 2] if records else 0
+    needed = replicas_needed(
+        [odds(checks, parameters)] * offer.replicas_max, offer.tolerated_error_ppm
+    )
+    replicas = max(offer.replicas, offer.replicas_max if needed is None else needed)
+    if checks < max(1, parameters.checks_before_alone):
+        replicas = max(replicas, min(NEWCOMERS_PAIR, offer.replicas_max))
+    numerator, denominator = audit_chance(checks if replicas == 1 else None, parameters)
+    audit_rate_bp = -(-numerator * BASIS // denominator)
+    bonus = (BasisPoints(parameters.verified_bonus),) if replicas > 1 else ()
+    run = pay(Credits(offer.price_cap), paid_limit_ms(offer, parameters), bonus)
+    runs = Credits(run * (replicas * BASIS + audit_rate_bp) // BASIS)
+    highest = smallest_budget(offer, parameters)
+    return {
+        "replicas": offer.replicas,
+        "replicas_max": offer.replicas_max,
+        "expected_replicas": replicas,
+        "known_workers": len(able),
+        "reaches_tolerated_error": _reaches(offer, records, parameters),
+        "smallest_budget": highest,
+        "highest_price": highest,
+        "expected_price": runs + fee_on(runs, parameters),
+        "audit_rate_bp": audit_rate_bp,
+        "jury_size": parameters.jury_size,
+        "bid_window_rounds": offer.bid_window_rounds,
+        "tolerated_error_ppm": offer.tolerated_error_ppm,
+    }
+
+
+def _reaches(offer: Offer, records: Sequence[int], parameters: Parameters) -> bool | None:
+    """Whether the known workers with the longest records could bring a result; None without any."""
+    if not records:
+        return None
+    best = sorted(records, reverse=True)[: offer.replicas_max]
+    weights = [odds(checks, parameters) for checks in best]
+    is_enough = len(records) >= offer.replicas
+    return is_enough and replicas_needed(weights, offer.tolerated_error_ppm) is not None
