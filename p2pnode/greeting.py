@@ -2,8 +2,7 @@
 
 A version of the messages is a version of the rules, too. A peer with another one would refuse each
 block and operation of this node, and this node each of its own; so they are no neighbours, and both
-say so once, in words, instead of counting refusals for ever. Versions of the program with the same
-rules greet alike.
+say so in words at each connection. Versions of the program with the same rules greet alike.
 """
 
 from typing import Final
@@ -64,10 +63,10 @@ async def greet(
 def _refuse(account: bytes, answer: bytes, digest: Digest) -> None:
     """Says why a peer is no neighbour, and who has to do what about it."""
     named, told = answer[:DIGEST_BYTES], answer[DIGEST_BYTES:]
-    if named != digest or len(told) != VERSION_BYTES:
+    if named != digest or len(told) not in (0, VERSION_BYTES):
         log.warning("peer_of_another_network", account=account.hex(), network=named.hex())
         return
-    its = int.from_bytes(told, "big")
+    its = int.from_bytes(told, "big")  # 0 where it names none, as programs before versions did
     advice = "its operator has to update it"
     if its > VERSION:
         advice = "update this node: it takes no part where most members speak the newer version"

@@ -5,6 +5,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Final, TextIO
 
 INTERVAL_SECONDS: Final = 0.1
@@ -41,16 +42,14 @@ class LiveLine:
                 return
             self._due = now + INTERVAL_SECONDS
             self._text = text
-            self._stream.write(ERASE + self._fitting())
-            self._stream.flush()
+            self._put(ERASE + self._fitting())
 
     def clear(self) -> None:
         """Takes the line away."""
         with self._lock:
             if self._text:
                 self._text = ""
-                self._stream.write(ERASE)
-                self._stream.flush()
+                self._put(ERASE)
 
     def write(self, text: str) -> int:
         """Writes what belongs above the line, as a log handler does: whole lines."""
@@ -62,6 +61,12 @@ class LiveLine:
     def flush(self) -> None:
         """Brings what was written to the terminal."""
         self._stream.flush()
+
+    def _put(self, text: str) -> None:
+        """Writes at once; a terminal that is gone takes nothing, and the node goes on."""
+        with suppress(OSError):
+            self._stream.write(text)
+            self._stream.flush()
 
     def _fitting(self) -> str:
         """As much of the line as the terminal is wide, since a second one would stay."""

@@ -48,8 +48,8 @@ CLOSED_MIN: Final = 2
 CLOSED_MAX: Final = 8
 """And at most, while the oldest has no certificate: without it nobody can prove what came after.
 
-With 64 seats these take some 80 KB of the record. All signers still have their stake at risk, as
-long as unbonding takes longer than so many epochs.
+With 64 seats these take some 80 KB of the record. A late attestation can only agree: whoever
+attests another end so late has little to lose, and is refused instead of heard.
 """
 
 
@@ -200,6 +200,9 @@ class Epochs:
             raise Rejected(Reason.NOT_A_MEMBER)
         if index in closed.signatures or index in closed.disputing:
             raise Rejected(Reason.ALREADY_COUNTED)
+        is_late = closed not in self.closed[-CLOSED_MIN:]
+        if is_late and attestation.boundary != closed.digest:
+            raise Rejected(Reason.WRONG_EPOCH, "another end can be attested for two epochs only")
         self._scheme.verify(account, EPOCH, attestation.boundary, attestation.signature)
 
     def _closed(self, attestation: EpochAttestation) -> Closed:

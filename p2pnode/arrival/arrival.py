@@ -159,10 +159,12 @@ def _refuse_unprovable(standings: dict[bytes, Standing], wanted: Epoch) -> None:
     """Refuses to start where no peer can prove what follows, nor has the blocks of it any more.
 
     Raises:
-        ArrivalRefused: All peers that are ahead have dropped both.
+        ArrivalRefused: Every peer has dropped both. What a peer says of itself is not proven, so
+            that one which has not is believed before all others that claim to be ahead.
     """
     ahead = [one for one in standings.values() if one.newest_certificate >= wanted]
-    if not ahead or any(min(one.first_certificate, one.first_blocks) <= wanted for one in ahead):
+    firsts = [min(one.first_certificate, one.first_blocks) for one in standings.values()]
+    if not ahead or min(firsts) <= wanted:
         return
     first = min(one.first_certificate for one in ahead)
     raise ArrivalRefused(

@@ -22,6 +22,7 @@ GROUPS = {
     "committee": "committees of 32 and 64 in virtual time: messages, processor time, memory",
     "gossip": "the network layer alone: what a payload costs without a ledger",
     "finality": "five real processes: latency of operations at a modest rate",
+    "epoch_change": "five real processes: latency of operations across ends of epochs",
     "throughput": "five real processes: rate of operations, and what each of them costs",
     "jobs": "five real processes: a tiny job from submission to settlement",
     "idle": "five real processes that nobody asks anything",

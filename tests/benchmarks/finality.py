@@ -20,11 +20,17 @@ ACCOUNTS = 200
 
 
 @dataclass(slots=True)
-class _Times:
+class Times:
     """When operations were handed in, and when each node said that they are final."""
 
     asked: dict[str, float] = field(default_factory=dict)
     final: dict[tuple[int, str], float] = field(default_factory=dict)
+    epoch_ends: list[float] = field(default_factory=list)
+    """As the first node said them."""
+
+    def are_whole(self) -> bool:
+        """Whether each node has said of each operation that it is final."""
+        return all((node, one) in self.final for one in self.asked for node in range(NODES))
 
     def at_own_node(self, own: dict[str, int]) -> list[float]:
         """Seconds until the node that took an operation in said that it is final."""
@@ -44,7 +50,7 @@ def measure(effort: Effort) -> Iterator[Figure]:
     """Offer operations evenly over all nodes and listen to each node's stream of facts."""
     with running(ACCOUNTS) as nodes:
         own: dict[str, int] = {}
-        times = trio.run(_offer, nodes, effort.of(60, 15), own)
+        times = trio.run(offer, nodes, effort.of(60, 15), own)
         pace = nodes.genesis.parameters.minimum_round_ms / 1_000
         text = conditions(nodes.genesis.parameters)
     stated = f"{text}; {len(times.asked)} transfers at {RATE}/s, one a request, each of its account"
@@ -64,8 +70,9 @@ def measure(effort: Effort) -> Iterator[Figure]:
             )
 
 
-async def _offer(nodes: RealNodes, seconds: int, own: dict[str, int]) -> _Times:
-    times = _Times()
+async def offer(nodes: RealNodes, seconds: int, own: dict[str, int]) -> Times:
+    """Hand in operations evenly for a while; `own` gets the node of each."""
+    times = Times()
     rounds = RATE * seconds // len(nodes.accounts) + 1
     raws = [raw for row in nodes.transfers(rounds) for raw in row][: RATE * seconds]
     async with trio.open_nursery() as nursery:
@@ -80,7 +87,7 @@ async def _offer(nodes: RealNodes, seconds: int, own: dict[str, int]) -> _Times:
                 node = index % len(nodes.accounts) % NODES
                 asking.start_soon(_ask, clients[node], raw, times, (own, node))
         with trio.move_on_after(PATIENCE_SECONDS):
-            while len(times.final) < len(raws) * NODES:  # noqa: ASYNC110  set by listeners
+            while not times.are_whole():  # noqa: ASYNC110  set by listeners
                 await trio.sleep(0.05)
         for client in clients:
             await client.close()
@@ -89,7 +96,7 @@ async def _offer(nodes: RealNodes, seconds: int, own: dict[str, int]) -> _Times:
 
 
 async def _ask(
-    client: AsyncClient, raw: bytes, times: _Times, own: tuple[dict[str, int], int]
+    client: AsyncClient, raw: bytes, times: Times, own: tuple[dict[str, int], int]
 ) -> None:
     begun = time.monotonic()
     (answer,) = await client.submit_operations([raw])
@@ -101,7 +108,7 @@ async def _ask(
 async def _listen(
     node: int,
     endpoint: Endpoint,
-    times: _Times,
+    times: Times,
     task_status: trio.TaskStatus[None],  # type: ignore[name-defined]  # old stubs
 ) -> None:
     headers = {"Authorization": f"Bearer {endpoint.token}"}
@@ -116,3 +123,5 @@ async def _listen(
             if "operation_applied" in line:
                 fact = json.loads(line.removeprefix("data: "))
                 times.final[node, fact["identifier"]] = time.monotonic()
+            elif node == 0 and '"epoch_closed"' in line:
+                times.epoch_ends.append(time.monotonic())

@@ -63,9 +63,17 @@ async def test_a_peer_of_another_version_is_refused_in_words(
     assert str(row["advice"]).startswith(advice)
 
 
-@pytest.mark.parametrize("answer", [b"", NETWORK, bytes(34), greeting_of(NETWORK) + bytes(1)])
+@pytest.mark.parametrize("answer", [b"", bytes(34), greeting_of(NETWORK) + bytes(1)])
 async def test_any_other_answer_is_one_of_another_network(
     answer: bytes, autojump_clock: trio.testing.MockClock
 ) -> None:
     told, (row,) = await meet(answer)
     assert (told, row["event"]) == ([], "peer_of_another_network")
+
+
+async def test_a_program_from_before_versions_is_told_to_update(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    told, (row,) = await meet(NETWORK)
+    assert (told, row["event"], row["its_version"]) == ([], "peer_of_another_version", 0)
+    assert row["advice"] == "its operator has to update it"

@@ -1,10 +1,18 @@
 """The line is written over and over, stays below the log, and never takes a second line."""
 
+import errno
 import io
 
 import pytest
 
 from p2pnode.live_line import ERASE, INTERVAL_SECONDS, LiveLine, can_show
+
+
+class GoneTerminal(io.StringIO):
+    """What a closed terminal is to who still writes."""
+
+    def flush(self) -> None:
+        raise OSError(errno.EIO, "Input/output error")
 
 
 def test_quick_changes_are_left_out_except_for_the_last() -> None:
@@ -34,6 +42,12 @@ def test_a_line_is_cut_at_the_edge_of_the_terminal(monkeypatch: pytest.MonkeyPat
     terminal = io.StringIO()
     LiveLine(terminal, lambda: 0.0).show("0123456789 and more")
     assert terminal.getvalue() == f"{ERASE}0123456789"
+
+
+def test_a_terminal_that_is_gone_stops_nobody() -> None:
+    line = LiveLine(GoneTerminal(), lambda: 0.0)
+    line.show("half")
+    line.clear()
 
 
 def test_a_file_or_a_dumb_terminal_shows_none(monkeypatch: pytest.MonkeyPatch) -> None:

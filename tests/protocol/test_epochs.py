@@ -257,6 +257,21 @@ def test_an_end_that_nobody_attests_is_waited_for_so_long_and_no_longer() -> Non
     assert town.refusal(0, late) is Reason.WRONG_EPOCH
 
 
+def test_another_end_is_heard_for_two_epochs_and_no_longer() -> None:
+    town = Town()
+    town.close(0, 1, 2, 3)
+    other = digest_of(b"another", b"end")
+    disputes = [town.attestation(number, other) for number in (0, 1)]
+    pass_epochs(town, 1)
+    town.commit((0, disputes[0]))
+    assert len(town.state.epochs.closed[0].disputing) == 1
+    pass_epochs(town, 1)
+    assert closed_epochs(town) == [0, 1, 2], "it waits for its certificate"
+    assert town.refusal(1, disputes[1]) is Reason.WRONG_EPOCH
+    town.commit((1, attested_late(town, 1, 0)))
+    assert town.state.epochs.stopped == ""
+
+
 def test_a_state_that_waits_for_an_old_end_is_loaded_as_it_was() -> None:
     town = Town()
     town.close(0, 1, 2, 3)

@@ -278,6 +278,17 @@ async def test_a_chain_that_all_peers_have_pruned_is_refused_with_what_to_do() -
     assert await arrive(TRUSTING_GENESIS, store, company, Shown()) == LAST
 
 
+async def test_a_lone_liar_that_claims_to_be_ahead_keeps_nobody_from_starting() -> None:
+    """In a young network nobody has a certificate yet, and what a liar claims is not proven."""
+    pruned = store_of(history(), LAST, first=3)
+    pruned.first_blocks = 4
+    young = [peer(f"honest {number}", newcomer()) for number in range(3)]
+    company, _ = company_of(peer("liar", pruned), *young)
+    store = newcomer()
+    assert await arrive(TRUSTING_GENESIS, store, company, Shown()) is None
+    assert store.installed == []
+
+
 async def test_a_ledger_that_fell_behind_all_certificates_is_told_to_name_a_checkpoint() -> None:
     pruned = store_of(history(), LAST, first=4)
     pruned.first_blocks = 5

@@ -44,6 +44,12 @@ def test_stores_that_begin_at_a_snapshot_are_left_out_and_the_whole_ones_compare
     assert len(list((tmp_path / "ledgers").iterdir())) == 2
 
 
+def test_one_whole_store_among_others_is_compared_with_nothing(tmp_path):
+    testnet = left_by(town_of_epochs(), tmp_path, (True, True, False))
+    stores = compare_stores(testnet, tmp_path / "ledgers")
+    assert (stores["agree"], stores["began_later"]) == (None, [0, 1])
+
+
 def test_without_a_whole_store_nothing_is_compared(tmp_path):
     stores = compare_stores(left_by(town_of_epochs(), tmp_path, (True, True)), tmp_path / "ledgers")
     assert store_trouble(stores) == "no node has a whole ledger"
