@@ -19,8 +19,8 @@ PLOTS_PAGE: Final = "PLOTS.md"
 PLOTS_TITLE: Final = (
     "# What each experiment asks, and how\n\n"
     "Written by `python -m p2pnode.lab.experiments --write`; the numbers are in the "
-    "[table](README.md), those on money and on checked work in [MARKET.md](MARKET.md) and "
-    "[TRUST.md](TRUST.md).\n"
+    "[table](README.md), those on money, on checked work and on a leak in "
+    "[MARKET.md](MARKET.md), [TRUST.md](TRUST.md) and [LEAK.md](LEAK.md).\n"
 )
 BEGIN: Final = "<!-- Written by python -m p2pnode.lab.experiments --write: do not edit. -->"
 END: Final = "<!-- End of what is written. -->"
