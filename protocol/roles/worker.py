@@ -199,16 +199,21 @@ class Worker:
             return f"this node has no device of the class {offer.device!r}"
         if offer.size_bytes > CONTENT_BYTES_MAX:
             return f"this node takes no content of more than {CONTENT_BYTES_MAX >> 20} MiB"
-        if not self._is_allowed(job):
-            return (
-                f"the artefact {offer.artefact.hex()} is not on this node's allow-list: start it "
-                "with --allow-artefact, or with --unsafe-run-anything"
-            )
         is_dear = offered.price > offer.price_cap
-        return "this node's price is above the offer's cap" if is_dear else ""
+        dear = "this node's price is above the offer's cap" if is_dear else ""
+        return self._obstacle_in_lists(job) or dear
 
-    def _is_allowed(self, job: Job) -> bool:
-        return self._offered.allowed is None or job.offer.artefact in self._offered.allowed
+    def _obstacle_in_lists(self, job: Job) -> str:
+        """What the operator's lists say against the artefact."""
+        artefact, allowed = job.offer.artefact, self._offered.allowed
+        if artefact in self._offered.denied:
+            return f"the artefact {artefact.hex()} is on this node's deny-list"
+        if allowed is None or artefact in allowed:
+            return ""
+        return (
+            f"the artefact {artefact.hex()} is not on this node's allow-list: add it "
+            "with --allow-artefact, or allow none by name"
+        )
 
     def _obstacle_in_stake(self, job: Job) -> str:
         """What this account's stake does not allow."""
@@ -247,7 +252,7 @@ class Worker:
         if (identifier, Decline) in self._sent:
             return  # this node has given up; the job goes on without it once that is final
         reveal = self._reveals.get(identifier)
-        if reveal is None and not self._is_allowed(job):
+        if reveal is None and self._obstacle_in_lists(job):
             # The operator has struck it off the list since the bid; saying so costs nothing.
             answer.operations.append(self._once(Decline(identifier, unavailable=False)))
         elif reveal is None:

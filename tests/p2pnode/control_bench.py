@@ -11,6 +11,8 @@ from p2pnode.content import Content
 from p2pnode.control import ControlParts, NodeControl
 from p2pnode.driver import Driver
 from p2pnode.execution.devices import Device, Devices
+from p2pnode.execution.probe import SandboxReport
+from p2pnode.execution.sandbox import Walls
 from p2pnode.facts import FactLog
 from p2pnode.interfaces import JobRequest
 from p2pnode.settings import ROLES, Settings
@@ -53,7 +55,9 @@ async def bench(
     devices = Devices((Device("cpu", "processor", "", 2**30),), "no driver")
     driver = live_driver(core, world)
     settings = Settings(folder, roles=roles)
-    parts = ControlParts(settings, network.port, facts, content, store, devices)
+    parts = ControlParts(
+        settings, network.port, facts, content, store, devices, SandboxReport(Walls(calls=True))
+    )
     control = NodeControl(driver, parts)
     made = Bench(control, core, world, network, facts, driver)
 

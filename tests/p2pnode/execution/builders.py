@@ -11,6 +11,7 @@ from wasmtime import wat2wasm
 
 from p2pnode.execution import tensors
 from p2pnode.execution.devices import Device, Devices
+from p2pnode.execution.probe import SandboxReport
 from p2pnode.execution.runner import Runner
 from p2pnode.interfaces import Task
 
@@ -27,8 +28,9 @@ GROW_FOREVER = (
 OPSETS = [helper.make_opsetid("", 17)]
 
 
-def runner(most_parallel: int = 1) -> Runner:
-    return Runner(Devices((Device("cpu", "processor", "", 2**30),), "none"), most_parallel)
+def runner(most_parallel: int = 1, report: SandboxReport | None = None) -> Runner:
+    devices = Devices((Device("cpu", "processor", "", 2**30),), "none")
+    return Runner(devices, most_parallel, report)
 
 
 def module(
