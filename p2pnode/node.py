@@ -366,7 +366,7 @@ def _announce(opened: Opened, api: str, why_no_gpu: str | None) -> None:
 
 def _announce_sandbox(sandbox: SandboxReport, policy: Policy) -> None:
     """Says how well workers are locked up, and which kinds are not run for that."""
-    log.info("sandbox", level=sandbox.level, advice=list(sandbox.advice))
+    log.info("sandbox", sandbox_level=sandbox.level, advice=list(sandbox.advice))
     for kind in sorted(policy.kinds):
         problem = policy.kind_problem(kind)
         if problem is not None:

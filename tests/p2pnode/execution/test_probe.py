@@ -1,7 +1,6 @@
 import os
 import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
 
@@ -44,7 +43,7 @@ async def test_a_task_runs_inside_the_wrapper_and_leaves_nothing_behind() -> Non
     )
     full = await runner.run(bomb)
     assert full == LimitReached(Limit.MEMORY, full.elapsed_ms, 0)
-    await builders.wait_until(lambda: not _wrapped_workers(), seconds=10)
+    await builders.wait_until(lambda: not builders.workers_left(), seconds=10)
 
 
 async def test_a_worker_that_reaches_less_than_promised_gets_no_task() -> None:
@@ -81,17 +80,3 @@ def test_a_gpu_has_level_0_and_each_missing_wall_an_advice() -> None:
     assert SandboxReport(ALL).level_on("cuda:0") == 0
     assert len(SandboxReport(Walls()).advice) == 4
     assert SandboxReport(ALL).view()["advice"] == []
-
-
-def _wrapped_workers() -> list[str]:
-    """Name the processes that run a worker of this one, inside wrappers too."""
-    mark = f"\0{os.getpid()}\0"
-    found = []
-    for entry in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            text = entry.read_text()
-        except OSError:
-            continue
-        if "execution.worker" in text and mark in text:
-            found.append(entry.parent.name)
-    return found
