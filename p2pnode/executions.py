@@ -21,6 +21,10 @@ from protocol.units import Digest, JobId
 
 FETCH_SECONDS: Final = 120.0
 """An executor that cannot get the content in this time says so instead of missing its deadline."""
+EXPECTED_BYTES_MAX: Final = 16 * 1024 * 1024
+"""Larger content is not fetched before the node is drawn: most bidders fetch in vain."""
+EXPECTED_MAX: Final = 8
+"""Jobs whose content is fetched at the same time for a bid."""
 RETRY_SECONDS: Final = 3.0
 """Between two rounds over the holders: a busy one drops surplus links and takes them later."""
 
@@ -69,11 +73,31 @@ class Executions:
         self._decide = decide
         self._warm = warm
         self._scopes: dict[JobId, trio.CancelScope] = {}
+        self._expected: dict[JobId, trio.Event] = {}
 
     @property
     def running(self) -> tuple[JobId, ...]:
         """The jobs being fetched or run now."""
         return tuple(self._scopes)
+
+    async def expect(self, effect: fx.FetchContent) -> None:
+        """Fetches small content for a bid, so that a requester who then dies loses no job.
+
+        Whatever fails here is tried again when the node is drawn.
+        """
+        is_small = effect.offer.size_bytes <= EXPECTED_BYTES_MAX
+        has_room = len(self._expected) < EXPECTED_MAX and effect.job not in self._expected
+        if not is_small or not has_room or self._refusal(effect.offer) is not None:
+            return
+        self._expected[effect.job] = arrived = trio.Event()
+        try:
+            with trio.move_on_after(FETCH_SECONDS):
+                await self._bring(effect.offer, effect.requester)
+        except ContentUnavailable as error:
+            log.info("job_content_unavailable", job=effect.job.hex(), detail=str(error))
+        finally:
+            del self._expected[effect.job]
+            arrived.set()
 
     async def execute(self, effect: fx.Execute) -> None:
         """Does one job to its end and tells the core; a run that is stopped tells nothing."""
@@ -120,17 +144,11 @@ class Executions:
         return self._decide(offer.artefact, offer.kind)
 
     async def _prepare(self, effect: fx.Execute) -> Task:
-        """Brings the content here, all of it together within the size that the offer names."""
         offer = effect.offer
-        pieces: list[bytes] = []
-        remaining_bytes = offer.size_bytes
-        for digest in (offer.artefact, *offer.inputs):
-            piece = await self._fetch(digest, effect.requester, remaining_bytes)
-            remaining_bytes -= len(piece)
-            if remaining_bytes < 0:
-                raise ContentUnavailable("artefact and inputs are larger than their offer says")
-            pieces.append(piece)
-        artefact, *inputs = pieces
+        arrives = self._expected.get(effect.job)
+        if arrives is not None:
+            await arrives.wait()
+        artefact, *inputs = await self._bring(offer, effect.requester)
         return Task(
             name=effect.job.hex(),
             kind=offer.kind,
@@ -141,6 +159,18 @@ class Executions:
             output_limit_bytes=offer.limits.output_bytes,
             fuel_limit=offer.limits.fuel,
         )
+
+    async def _bring(self, offer: Offer, requester: bytes) -> list[bytes]:
+        """Brings the content here, all of it together within the size that the offer names."""
+        pieces: list[bytes] = []
+        remaining_bytes = offer.size_bytes
+        for digest in (offer.artefact, *offer.inputs):
+            piece = await self._fetch(digest, requester, remaining_bytes)
+            remaining_bytes -= len(piece)
+            if remaining_bytes < 0:
+                raise ContentUnavailable("artefact and inputs are larger than their offer says")
+            pieces.append(piece)
+        return pieces
 
     async def _fetch(self, digest: bytes, requester: bytes, limit_bytes: int) -> bytes:
         """Asks every holder again and again; whoever calls sets the end."""

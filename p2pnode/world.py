@@ -124,6 +124,9 @@ class NodeWorld:
                 self._network.send(peer, raw)
             case fx.SendStoredBlocks():
                 self._nursery.start_soon(self._send_stored, effect)
+            case fx.FetchContent():
+                assert self.executions is not None, "the node sets the executions before it starts"
+                self._nursery.start_soon(self.executions.expect, effect)
             case fx.Execute():
                 assert self.executions is not None, "the node sets the executions before it starts"
                 self._nursery.start_soon(self.executions.execute, effect)

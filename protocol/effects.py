@@ -116,6 +116,14 @@ class SendStoredBlocks(Struct, frozen=True):
 # To the devices
 
 
+class FetchContent(Struct, frozen=True):
+    """Bring here what a job needs, as this node has bid for it; a failure is of no consequence."""
+
+    job: JobId
+    offer: Offer
+    requester: AccountId
+
+
 class Execute(Struct, frozen=True):
     """Fetch what a job needs and run it; answered by an execution event."""
 
@@ -272,6 +280,7 @@ Effect = (
     | GossipOperations
     | Send
     | SendStoredBlocks
+    | FetchContent
     | Execute
     | StopExecution
     | FetchOutput

@@ -166,6 +166,7 @@ class Worker:
             sandbox_level=self._offered.sandbox_level,
         )
         answer.operations.append(self._once(bid))
+        answer.effects.append(fx.FetchContent(job.identifier, job.offer, job.requester))
 
     def _reconsider(self, answer: Answer) -> None:
         """Bids for jobs that there was no room for before, while their bidding is open."""

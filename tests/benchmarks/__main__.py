@@ -27,8 +27,9 @@ GROUPS = {
     "jobs": "five real processes: a tiny job from submission to settlement",
     "idle": "five real processes that nobody asks anything",
     "partitions": "five real processes: links cut below open connections, and healed",
+    "joining": "an old and large network of real processes: until a newcomer takes part",
     "restart": "a node that was killed, with 10,000 blocks in its store",
-    "start": "a lone node with 100,000 blocks in its store, and one with none",
+    "start": "a lone node with 100,000 blocks in its store, and one with a hundred",
     "state": "a million accounts: commits, root, snapshot, memory",
     "snapshots": "a hundred thousand accounts: write a snapshot, start from it",
 }

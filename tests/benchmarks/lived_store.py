@@ -8,12 +8,15 @@ import trio
 from msgspec.structs import replace
 
 from p2pnode.genesis import write_genesis
+from p2pnode.snapshots import mark_of
 from p2pnode.storage import (
     FinalCommit,
     JournalRecord,
     NodeSeeds,
     OwnSlot,
+    SnapshotMark,
     StoredBlock,
+    StoredCertificate,
     create_seeds,
     layout,
     load_or_create_seeds,
@@ -36,7 +39,16 @@ MEMBERS = 4
 ROUND_MS = 250
 BLOCKS_PER_TRANSFER = 16
 BATCH = 500
+SNAPSHOTS_KEPT = 2
 NODE = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A snapshot as it was when the core asked for it."""
+
+    mark: SnapshotMark
+    pages: tuple[bytes, ...]
 
 
 @dataclass(slots=True)
@@ -44,6 +56,7 @@ class _Keeper:
     """Keeps what one node has to keep."""
 
     records: list[JournalRecord] = field(default_factory=list)
+    snapshots: list[_Kept] = field(default_factory=list)
     blocks: int = 0
 
     def event(self, time: int, node: int, event: ev.Event) -> None:
@@ -60,12 +73,34 @@ class _Keeper:
                 self.records.append(OwnSlot(epoch, block_round, digest))
             case fx.PersistCommit(index, digest, state_digest):
                 self.records.append(FinalCommit(index, digest, state_digest))
+            case fx.PersistCertificate(epoch, raw):
+                self.records.append(StoredCertificate(epoch, raw))
+            case fx.PersistSnapshot(snapshot, own_nonce):
+                kept = _Kept(mark_of(snapshot, own_nonce), tuple(snapshot.pages))
+                self.snapshots = [*self.snapshots, kept][-SNAPSHOTS_KEPT:]
 
 
-def lay_down_lived(folder: Path, blocks: int) -> int:
-    """Write the data folder of one member after about so many blocks; return the epochs.
+@dataclass(frozen=True, slots=True)
+class Lived:
+    """What a store holds.
 
-    The members go at full pace, with a transfer now and then; signatures are real.
+    Attributes:
+        epochs: How many have ended.
+        blocks: All of them.
+        later: Blocks of the epochs that the newest snapshot does not stand for.
+    """
+
+    epochs: int
+    blocks: int
+    later: int
+
+
+def lay_down_lived(folder: Path, blocks: int) -> Lived:
+    """Write the data folder of one member after about so many blocks.
+
+    The members go at full pace, with a transfer now and then; signatures are real. The snapshots
+    are those that the core asked for at the last two ends, as a node that ran all the time has
+    them.
     """
     scenario = _scenario(blocks)
     keeper = _Keeper()
@@ -79,8 +114,8 @@ def lay_down_lived(folder: Path, blocks: int) -> int:
     core = world.nodes[NODE].core
     assert core is not None
     found_folder(folder, blocks)
-    trio.run(_store, folder, world.genesis, keeper.records)
-    return int(core.ledger.committee.epoch)
+    trio.run(_store, folder, world.genesis, keeper)
+    return Lived(int(core.ledger.committee.epoch), keeper.blocks, _later(keeper))
 
 
 def _scenario(blocks: int) -> Scenario:
@@ -105,9 +140,17 @@ def found_folder(root: Path, blocks: int) -> None:
     write_genesis(folder.genesis, genesis_of(scenario, CACHED))
 
 
-async def _store(root: Path, genesis: Genesis, records: list[JournalRecord]) -> None:
+def _later(keeper: _Keeper) -> int:
+    begun = max((one.mark.epoch for one in keeper.snapshots), default=0)
+    blocks = (one for one in keeper.records if isinstance(one, StoredBlock))
+    return sum(one.epoch >= begun for one in blocks)
+
+
+async def _store(root: Path, genesis: Genesis, keeper: _Keeper) -> None:
     account = AccountId(account_of(load_or_create_seeds(layout(root).key).signing))
     opening = open_journal(root, network_of(genesis), account, hash_block=stored_digest)
     async with opening as journal:
-        for begin in range(0, len(records), BATCH):
-            await journal.append(records[begin : begin + BATCH])
+        for begin in range(0, len(keeper.records), BATCH):
+            await journal.append(keeper.records[begin : begin + BATCH])
+        for one in keeper.snapshots:
+            await journal.write_snapshot(one.mark, iter(one.pages))

@@ -1,7 +1,7 @@
 """How long a node that has lived for long takes to serve again, and what of that is not its store.
 
-The node is alone: its network is gone, and it serves what it knows. A node without any store shows
-the floor: the interpreter, the imports, opening everything.
+The node is alone: its network is gone, and it serves what it knows. Two floors: a process that
+only imports what a node imports, and a node whose store has next to nothing in it.
 """
 
 import os
@@ -18,10 +18,13 @@ import httpx
 
 from p2pnode.storage import layout
 from tests.benchmarks.figures import Effort, Figure, Floor, at_most
-from tests.benchmarks.lived_store import MEMBERS, found_folder, lay_down_lived
+from tests.benchmarks.lived_store import MEMBERS, lay_down_lived
 from tests.benchmarks.processes import cpu_seconds
 
-BLOCKS = 100_000
+BLOCKS = 105_000
+"""The newest snapshot is then almost an epoch old, which is as much as there is to replay."""
+YOUNG_BLOCKS = 100
+IMPORTING = [sys.executable, "-c", "import p2pnode.node"]
 PATIENCE_SECONDS = 300.0
 POLL_SECONDS = 0.01
 
@@ -39,16 +42,22 @@ def measure(effort: Effort) -> Iterator[Figure]:
     runs = effort.of(5, 2)
     blocks = effort.of(BLOCKS, BLOCKS // 10)
     with tempfile.TemporaryDirectory(prefix="p2pnode-benchmark-") as name:
-        empty, lived = Path(name) / "empty", Path(name) / "lived"
-        found_folder(empty, blocks)
-        epochs = lay_down_lived(lived, blocks)
-        floors = tuple(_serving(empty) for _ in range(runs))
+        young, lived = Path(name) / "young", Path(name) / "lived"
+        lay_down_lived(young, YOUNG_BLOCKS)
+        held = lay_down_lived(lived, blocks)
+        imports = tuple(_importing() for _ in range(runs))
+        floors = tuple(_serving(young) for _ in range(runs))
         times = tuple(_serving(lived) for _ in range(runs + 1))
-    stated = f"{blocks:,} blocks by {MEMBERS} members in {epochs} epochs, a transfer in each 16th"
-    yield from _figures("start of a node without a store", floors, "process to first answer")
+    stated = (
+        f"{held.blocks:,} blocks by {MEMBERS} members in {held.epochs} epochs, a transfer in each "
+        f"16th; {held.later:,} of them after the newest snapshot"
+    )
+    yield from _figures("imports of a node alone", imports, "process that ends after them")
+    young_stated = f"process to first answer, {YOUNG_BLOCKS} blocks"
+    yield from _figures("start with a young store", floors, young_stated)
     yield from _figures("first start with a long store", times[:1], stated)
     wall, processor = _figures("start with a long store", times[1:], stated)
-    floor = Floor("the same without a store", median(one.wall for one in floors))
+    floor = Floor("the same with a young store", median(one.wall for one in floors))
     yield replace(wall, floor=floor, target=at_most(3))
     yield replace(processor, floor=Floor(floor.name, median(one.processor for one in floors)))
 
@@ -58,6 +67,19 @@ def _figures(name: str, starts: Sequence[_Start], stated: str) -> tuple[Figure, 
         Figure(name, "s", tuple(one.wall for one in starts), stated),
         Figure(f"{name}, processor", "s", tuple(one.processor for one in starts), stated),
     )
+
+
+def _importing() -> _Start:
+    """Start a process that does no more than import."""
+    begun, spent = time.monotonic(), _spent_by_children()
+    subprocess.run(IMPORTING, check=True)
+    return _Start(time.monotonic() - begun, _spent_by_children() - spent)
+
+
+def _spent_by_children() -> float:
+    """Processor seconds of all children that have ended."""
+    times = os.times()
+    return times.children_user + times.children_system
 
 
 def _serving(folder: Path) -> _Start:

@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 from p2pnode.content import Content, ContentUnavailable
 from p2pnode.execution.policy import Policy
 from p2pnode.executions import (
+    EXPECTED_BYTES_MAX,
     FETCH_SECONDS,
     NO_OUTPUT,
     Decide,
@@ -310,3 +311,42 @@ async def test_a_node_that_stops_takes_its_runs_along(
         await made.executions.execute(order())
     assert made.told == []
     assert not made.executions.running
+
+
+def bid_for(offer: Offer | None = None) -> fx.FetchContent:
+    return fx.FetchContent(JOB, offer or make_offer(), REQUESTER)
+
+
+async def test_small_content_is_fetched_for_a_bid_and_not_again_for_its_run(
+    tmp_path: Path, nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
+) -> None:
+    content, tasks = FakeContent(seconds=5), list[Task]()
+    made = await bench(tmp_path, ending_with(FINISHED, tasks), content)
+    nursery.start_soon(made.executions.expect, bid_for())
+    await trio.sleep(1)
+    nursery.start_soon(made.executions.execute, order())
+    await trio.sleep(3)
+    assert len(content.asked) == 1, "the run waits for what is on its way"
+    await trio.sleep(60)
+    assert len(tasks) == 1
+
+
+async def test_large_or_refused_content_is_not_fetched_for_a_bid(tmp_path: Path) -> None:
+    content = FakeContent()
+    made = await bench(tmp_path, content=content)
+    await made.executions.expect(bid_for(make_offer(size_bytes=EXPECTED_BYTES_MAX + 1)))
+    refusing = await bench(tmp_path, content=content, decide=lambda digest, kind: "not allowed")
+    await refusing.executions.expect(bid_for())
+    assert content.asked == []
+    await made.executions.expect(bid_for(make_offer(size_bytes=EXPECTED_BYTES_MAX)))
+    assert content.asked
+
+
+async def test_content_that_cannot_be_had_for_a_bid_is_no_failure(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    made = await bench(tmp_path, content=FakeContent(ContentUnavailable("nobody has it"), 0))
+    made.content.failures = 1_000
+    await made.executions.expect(bid_for())
+    assert made.told == []
+    assert len(made.content.asked) > 1
