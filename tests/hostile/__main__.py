@@ -7,7 +7,7 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from tests.hostile import corpus
@@ -18,57 +18,68 @@ PAGE = ROOT / "docs" / "SANDBOX.md"
 BEGIN, END = "<!-- corpus begin -->\n", "<!-- corpus end -->\n"
 WAYS = {
     "root": (False, False),
-    "root, `bwrap`": (True, False),
-    "plain user": (False, True),
     "plain user, `bwrap`": (True, True),
 }
 """The columns: whether wrapped, and whether as a plain user."""
 
 
 def main() -> int:
-    """Play everything; 1 if a bomb did not bite or was not held."""
+    """Play what was asked for; 1 if a bomb did not bite or was not held."""
     parser = argparse.ArgumentParser(prog="python -m tests.hostile")
-    parser.add_argument("--write", action="store_true", help="renew the table of the page")
+    parser.add_argument("--write", action="store_true", help="renew the rows of the page's table")
+    parser.add_argument("--only", metavar="NAME", action="append", help="a bomb; repeatable")
+    parser.add_argument("--parallel", type=int, default=2, help="bombs played at the same time")
     arguments = parser.parse_args()
     if not corpus.can_play():
         sys.exit("the corpus needs root and unshare: each bomb runs in a process namespace")
+    chosen = [
+        number
+        for number, bomb in enumerate(bombs())
+        if not arguments.only or bomb.name in arguments.only
+    ]
     with tempfile.TemporaryDirectory() as text:
         folder = Path(text)
         folder.chmod(0o755)
         plain = corpus.interpreter_for_plain_user(folder)
-        ways = {name: way for name, way in WAYS.items() if plain or not way[1]}
-        rows, failed = _play(ways, plain)
-    lines = [_row(["bomb", "without walls", *ways]), _row(["---"] * (len(ways) + 2)), *rows]
-    if arguments.write:
+        with ThreadPoolExecutor(arguments.parallel) as pool:
+            played = [pool.submit(_play, number, plain) for number in chosen]
+            good = [_took_in(one.result(), write=arguments.write) for one in as_completed(played)]
+    print(f"{sum(good)} of {len(good)} bombs bit and were held")
+    return 0 if all(good) else 1
+
+
+def _took_in(played: tuple[str, str, bool], *, write: bool) -> bool:
+    """Print a row, and put it into the page; says whether all was as it should be."""
+    name, row, is_good = played
+    print(row, end="", flush=True)
+    if write:
         page = PAGE.read_text()
         before, _, rest = page.partition(BEGIN)
-        _, _, after = rest.partition(END)
-        PAGE.write_text(before + BEGIN + "".join(lines) + END + after)
-    print(f"{len(rows) - failed} of {len(rows)} bombs bit and were held")
-    return 1 if failed else 0
+        table, _, after = rest.partition(END)
+        rows = {line.split(" | ")[0].removeprefix("| "): line for line in table.splitlines(True)}
+        rows[name] = row
+        listed = [rows[bomb.name] for bomb in bombs() if bomb.name in rows]
+        head = _row(["bomb", "without walls", *WAYS]), _row(["---"] * (len(WAYS) + 2))
+        PAGE.write_text(before + BEGIN + "".join((*head, *listed)) + END + after)
+    return is_good
 
 
-def _play(ways: dict[str, tuple[bool, bool]], plain: str | None) -> tuple[list[str], int]:
-    rows, failed = [], 0
-    for number, bomb in enumerate(bombs()):
-        bare, *_ = corpus.play(number, wrapped=False)
-
-        def held_in(way: tuple[bool, bool], number: int = number) -> Seen:
-            wrapped, as_plain = way
-            who = plain if as_plain else None
-            (held,) = corpus.play(number, wrapped=wrapped, interpreter=who, has_bitten=True)
-            return held
-
-        with ThreadPoolExecutor(len(ways)) as pool:
-            seen = list(pool.map(held_in, ways.values()))
-        cells = [_told(bare) + ("" if bomb.bites(bare) else ", **did not bite**")]
-        good = [bomb.holds(held) and held.survivors == 0 for held in seen]
-        for held, is_good in zip(seen, good, strict=True):
-            cells.append(f"{held.level}: {_told(held)}{'' if is_good else ', **not held**'}")
-        failed += not (bomb.bites(bare) and all(good))
-        rows.append(_row([bomb.name, *cells]))
-        print(rows[-1], end="", flush=True)
-    return rows, failed
+def _play(number: int, plain: str | None) -> tuple[str, str, bool]:
+    """Play one bomb in every way; gives its name, its row, and whether it bit and was held."""
+    bomb = bombs()[number]
+    bare, *_ = corpus.play(number, wrapped=False)
+    cells = [_told(bare) + ("" if bomb.bites(bare) else ", **did not bite**")]
+    is_good = bomb.bites(bare)
+    for wrapped, as_plain in WAYS.values():
+        if as_plain and plain is None:
+            cells.append("not played: no interpreter that a plain user may start")
+            continue
+        who = plain if as_plain else None
+        (held,) = corpus.play(number, wrapped=wrapped, interpreter=who, has_bitten=True)
+        is_held = bomb.holds(held) and held.survivors == 0
+        cells.append(f"{held.level}: {_told(held)}{'' if is_held else ', **not held**'}")
+        is_good &= is_held
+    return bomb.name, _row([bomb.name, *cells]), is_good
 
 
 def _told(seen: Seen) -> str:
@@ -83,8 +94,7 @@ def _words(seen: Seen) -> Iterator[str]:
     elif seen.outcome == "NoResult" and "sandbox ended" in detail:
         yield "ended"
     elif seen.outcome == "Finished":
-        refused = detail.count("refused")
-        yield f"{refused} of {max(1, detail.count(',') + 1)} refused" if refused else "finished"
+        yield _answers(seen.answer)
     else:
         yield "no result" if seen.outcome == "NoResult" else "failed"
     if seen.most_memory_mib > 150:
@@ -97,6 +107,16 @@ def _words(seen: Seen) -> Iterator[str]:
         yield f"{seen.survivors} left"
     if seen.elapsed_ms > 400:
         yield f"{seen.elapsed_ms / 1000:.1f} s"
+
+
+def _answers(answer: object) -> str:
+    """Sum up what a bomb says of its attempts."""
+    attempts = answer if isinstance(answer, list) else [answer]
+    refused = sum(str(one).startswith("refused") for one in attempts)
+    done = attempts.count("done")
+    if refused + done != len(attempts):
+        return "finished"
+    return f"{refused} of {len(attempts)} refused" if refused else f"all {done} done"
 
 
 def _row(cells: list[str]) -> str:

@@ -85,7 +85,7 @@ def _native() -> tuple[Bomb, ...]:
 def _program(
     name: str, code: str, bites: Callable[[Seen], bool], holds: Callable[[Seen], bool]
 ) -> Bomb:
-    task = builders.task(code.encode(), kind="native", inputs=(), time_limit_ms=4_000)
+    task = builders.task(code.encode(), kind="native", inputs=(), time_limit_ms=15_000)
     if name.startswith("loop"):
         task = replace(task, time_limit_ms=300)
     wide = replace(task, time_limit_ms=20_000, memory_limit_bytes=2**31)
@@ -237,7 +237,7 @@ answer = 0
 try:
     while answer < 200:
         if os.fork() == 0:
-            time.sleep(3)
+            time.sleep(15)
             os._exit(0)
         answer += 1
     time.sleep(0.3)

@@ -15,8 +15,8 @@ from tests.p2pnode.execution.builders import ROOT
 NAMESPACE = ("unshare", "--pid", "--fork", "--kill-child", "--mount-proc")
 SYSTEM_INTERPRETER = "/usr/bin/python3"
 PLAIN_USER = ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups")
-STAGE_SECONDS = 60
-"""Both runs of a bomb, each of which ends itself after 20 seconds, on a busy machine."""
+STAGE_SECONDS = 120
+"""Both runs of a bomb, each of which ends itself after 20 seconds, on a very busy machine."""
 
 
 def can_play() -> bool:

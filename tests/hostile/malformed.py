@@ -24,6 +24,8 @@ from tests.p2pnode.execution import builders
 
 GOOD_EACH = 50
 """After so many malformed tasks comes a good one of each kind."""
+TOLD_EACH = 100
+"""After so many, a line says how far it has come."""
 PI = builders.ROOT / "examples" / "01_wasm" / "pi.wasm"
 
 
@@ -86,6 +88,8 @@ async def _run_all(made: Sequence[Task], runner: Runner, parallel: int, findings
             number, task = waiting.pop(0)
             outcome = await runner.run(task)
             findings.outcomes[_describe(task.kind, outcome)] += 1
+            if number % TOLD_EACH == 0:
+                print(f"{number} of {len(made)} sent", file=sys.stderr, flush=True)
             if number % GOOD_EACH == 0:
                 await _run_good(runner)
                 findings.good += 2
