@@ -103,17 +103,19 @@ disks: setup ## 2,000 losses of power under the journal's own code, 2,000 flippe
 	$(RUN) -m tests.support.fault_vfs.losses --seeds 2000
 	$(RUN) -m tests.support.fault_vfs.flips --flips 2000
 
-kill: setup ## kill 40 real nodes and 200 writers of a journal, start ten twins, and demand recovery
-	KILLS=20 STORAGE_KILLS=200 TWINS=10 $(RUN) -m pytest -s tests/integration tests/p2pnode/storage \
-		-k "kill or crash or same_key"
+kill: setup ## kill 100 real nodes and 200 writers of a journal, start ten twins, and demand recovery
+	KILLS=20 SNAPSHOT_KILLS=20 UPGRADES=5 STORAGE_KILLS=200 TWINS=10 $(RUN) -m pytest -s \
+		tests/integration tests/p2pnode/storage -k "kill or crash or same_key"
 
-soak: setup ## 3,000 seeded networks, old copies, crashes at every event, interleavings of money
+soak: setup ## 3,000 seeded networks, old copies, every crash, interleavings of money, 260 killed nodes
 	$(RUN) -m protocol.simulator --seeds 3000
 	$(RUN) -m tests.simulation.old_copies --seeds 1000
 	$(RUN) -m tests.simulation.crash_points
 	$(RUN) -m tests.properties.interleaving --count 10000
 	$(RUN) -m tests.properties.self_dealing
 	$(RUN) -m tests.properties.seed_grinding
+	KILLS=100 SNAPSHOT_KILLS=20 $(RUN) -m pytest -s tests/integration/test_kills.py \
+		tests/integration/test_snapshot_kills.py
 
 vectors: setup ## regenerate the golden vectors and compare
 	$(RUN) -m tests.vectors.generate --check

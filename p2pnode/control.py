@@ -13,6 +13,7 @@ import trio
 
 from p2pnode import __version__
 from p2pnode.content import Content, ContentUnavailable
+from p2pnode.disk_watch import DiskWatch
 from p2pnode.driver import Driver
 from p2pnode.execution.devices import Devices
 from p2pnode.execution.probe import SandboxReport
@@ -70,6 +71,7 @@ class ControlParts:
     store: ArtifactStore
     devices: Devices
     sandbox: SandboxReport
+    disk: DiskWatch
 
 
 def silence_seconds(terms: Parameters) -> float:
@@ -99,6 +101,7 @@ class NodeControl:
         self._settings = parts.settings
         self._devices = parts.devices
         self._sandbox = parts.sandbox
+        self._disk = parts.disk
         self._tickets = count(1)
         self._asked: dict[int, _Asked] = {}
         self.latencies = Latencies()
@@ -145,6 +148,7 @@ class NodeControl:
             "finality_p99_ms": self.latencies.percentile_ms(99),
             "open_jobs": len(core.state.open_jobs),
             "store_failure": self._driver.store_failure,
+            "storage": dict(self._disk.view()),
         }
 
     def peers(self) -> Sequence[Mapping[str, object]]:

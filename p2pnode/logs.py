@@ -11,26 +11,32 @@ from typing import TextIO
 
 import structlog
 
+from p2pnode.live_line import LiveLine, can_show
+
 NOISY = ("libp2p", "hypercorn", "httpx", "httpcore", "multiaddr")
 """Libraries that say at `info` what only their authors want to know."""
 
 
-def configure_logs(log_format: str, level: str, stream: TextIO | None = None) -> None:
+def configure_logs(log_format: str, level: str, stream: TextIO | None = None) -> LiveLine | None:
     """Send every log line to a stream.
 
     Args:
         log_format: `console` or `json`.
         level: The least level that is shown: `debug`, `info`, `warning` or `error`.
         stream: Where to; the standard error stream by default.
+
+    Returns:
+        The line below the log, where people watch it on a terminal; None elsewhere.
     """
     target = sys.stderr if stream is None else stream
+    line = LiveLine(target) if log_format == "console" and can_show(target) else None
     first: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    handler = logging.StreamHandler(target)
+    handler = logging.StreamHandler(target if line is None else line)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=first,
@@ -55,6 +61,7 @@ def configure_logs(log_format: str, level: str, stream: TextIO | None = None) ->
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
+    return line
 
 
 def _rendering(log_format: str, stream: TextIO) -> list[structlog.typing.Processor]:

@@ -17,13 +17,15 @@ from p2pnode.arrival.asking import Asking
 from p2pnode.arrival.behind import BEHIND_NOTE, watch_history
 from p2pnode.arrival.chain import HistoryForked
 from p2pnode.arrival.company import Company
-from p2pnode.arrival.progress import LoggedProgress
+from p2pnode.arrival.pages import SNAPSHOT_BYTES_MAX
+from p2pnode.arrival.progress import LoggedProgress, Progress, ShownProgress
 from p2pnode.arrival.serving import Serving
 from p2pnode.arrival.store import FETCHED_NOTE, JournalStore
 from p2pnode.joining import Joined, JoinRefused, NobodyAnswered
+from p2pnode.live_line import LiveLine
 from p2pnode.network import Network, NetworkError
 from p2pnode.settings import Settings
-from p2pnode.storage import Journal, Note, StorageError
+from p2pnode.storage import Journal, Note, PageShelf, StorageError, layout
 from protocol.ledger.certified import TrustedEnd
 from protocol.messages import Genesis
 from protocol.units import MILLISECOND, Digest, Epoch
@@ -36,6 +38,9 @@ POLL_SECONDS: Final = 0.1
 PACE_MARGIN: Final = 4
 """Rounds may be so much quicker than honest nodes make them, and clocks wrong by as much."""
 EPOCHS_MARGIN: Final = 16
+CONFIRMED_NOTE: Final = "confirmed"
+"""Under this name the journal remembers the trusted end that it was compared with: the certificate
+of it may be pruned later."""
 
 log = structlog.get_logger(__name__)
 
@@ -48,6 +53,8 @@ class Newcomer:
     joined: Joined
     journal: Journal
     network: Network
+    line: LiveLine | None = None
+    """Where somebody watches; the log tells how far it is elsewhere."""
 
 
 async def take_up_snapshot(newcomer: Newcomer) -> None:
@@ -60,16 +67,35 @@ async def take_up_snapshot(newcomer: Newcomer) -> None:
         JoinRefused: No peer shows the end that the operator trusts, or two histories are certified.
         StorageError: The disk refused.
     """
-    store = JournalStore(newcomer.journal)
+    shelf = PageShelf(layout(newcomer.settings.data_dir).arriving, SNAPSHOT_BYTES_MAX)
+    store = JournalStore(newcomer.journal, shelf)
     Serving(store, newcomer.network)
     way = Way(newcomer.joined.genesis, _trusted(newcomer.settings))
     try:
-        is_confirmed = way.trusted is None or await has_trusted_end(way, store)
+        is_confirmed = await _is_confirmed(newcomer.journal, way, store)
         if is_confirmed and not _is_needed(newcomer):
-            return
-        await _fetch_snapshot(newcomer, way, store, must_trust=not is_confirmed)
+            await shelf.keep_only(())  # an arrival that was stopped after its end, or given up
+        else:
+            await _fetch_snapshot(newcomer, way, store, must_trust=not is_confirmed)
+        await _remember_trust(newcomer.journal, way)
     except (ArrivalRefused, HistoryForked) as refusal:
         raise JoinRefused(str(refusal)) from refusal
+
+
+async def _is_confirmed(journal: Journal, way: Way, store: JournalStore) -> bool:
+    """Whether the ledger here is known to have the end that the operator trusts, if one."""
+    if way.trusted is None or journal.note(CONFIRMED_NOTE) == _confirmation(way.trusted):
+        return True
+    return await has_trusted_end(way, store)
+
+
+async def _remember_trust(journal: Journal, way: Way) -> None:
+    if way.trusted is not None and journal.note(CONFIRMED_NOTE) != _confirmation(way.trusted):
+        await journal.append([Note(CONFIRMED_NOTE, _confirmation(way.trusted))])
+
+
+def _confirmation(trusted: TrustedEnd) -> bytes:
+    return trusted.epoch.to_bytes(8, "big") + trusted.boundary
 
 
 async def _fetch_snapshot(
@@ -85,7 +111,11 @@ async def _fetch_snapshot(
         log.warning("nobody_to_ask", consequence="this node fetches all blocks when peers come")
         return
     company = _company(newcomer.network, newcomer.joined.genesis)
-    epoch = await arrive(way, store, company, LoggedProgress())
+    line = newcomer.line
+    progress: Progress = LoggedProgress() if line is None else ShownProgress(line)
+    epoch = await arrive(way, store, company, progress)
+    if line is not None:
+        line.clear()
     if epoch is None and must_trust:
         raise ArrivalRefused(
             "peers show the end of the epoch that --checkpoint names, and none serves a snapshot "

@@ -11,10 +11,12 @@ import structlog
 import trio
 
 from p2pnode.api.server import ApiSettings, ApiUnavailable, serve_api
+from p2pnode.catching_up import show_catching_up
 from p2pnode.cautions import Cautions
 from p2pnode.clock import NodeClock
 from p2pnode.content import Content
 from p2pnode.control import ControlParts, NodeControl
+from p2pnode.disk_watch import DiskWatch
 from p2pnode.driver import Driver, Step, World
 from p2pnode.execution.devices import Devices, discover
 from p2pnode.execution.policy import Policy
@@ -23,6 +25,7 @@ from p2pnode.execution.runner import Runner
 from p2pnode.executions import Executions, Run
 from p2pnode.facts import FactLog
 from p2pnode.faucet import Faucet
+from p2pnode.greeting import greet, serve_greeting
 from p2pnode.interfaces import Gossiped, KeyInUse, PeerJoined, PeerLeft, Received
 from p2pnode.joining import (
     GENESIS_KIND,
@@ -34,6 +37,7 @@ from p2pnode.joining import (
     serve_genesis,
 )
 from p2pnode.kinds import known
+from p2pnode.live_line import LiveLine
 from p2pnode.logs import configure_logs
 from p2pnode.network import (
     BadAddress,
@@ -70,9 +74,6 @@ ARTEFACT_BYTES_MAX: Final = 2 * 1024**3
 STORE_BYTES_MAX: Final = 20 * 1024**3
 DONE, FAILED, BAD_INPUT, UNREACHABLE = 0, 1, 2, 3
 """Exit codes, as everywhere in the command line."""
-NETWORK_KIND: Final = "network"
-GREETING_SECONDS: Final = 5.0
-GREETING_PAUSE_SECONDS: Final = 2.0
 
 log = structlog.get_logger(__name__)
 
@@ -105,6 +106,8 @@ class Opened:
     journal: Journal
     network: Network
     may_sign: bool
+    line: LiveLine | None = None
+    """Below the log, where people watch it on a terminal."""
 
 
 def run(settings: Settings, hooks: Hooks | None = None) -> int:
@@ -114,21 +117,23 @@ def run(settings: Settings, hooks: Hooks | None = None) -> int:
         The exit code: 0 after a clean stop, 2 for an address that is none, 3 when no peer to start
         from answered, 1 when the node could not start for another reason or had to stop.
     """
-    configure_logs(settings.log_format, settings.log_level)
+    line = configure_logs(settings.log_format, settings.log_level)
     failures: list[BaseException] = []
     try:
-        trio.run(_run, settings, hooks or Hooks(), strict_exception_groups=True)
+        trio.run(_run, settings, hooks or Hooks(), line, strict_exception_groups=True)
     except* (StorageError, JoinRefused, NetworkError, ApiUnavailable) as group:
         failures += _leaves(group)
     except* (DeviceMissing, KeyElsewhere, OSError) as group:
         failures += _leaves(group)
+    if line is not None:
+        line.clear()
     for failure in failures:
         log.error("node_cannot_run", detail=_explain(failure))
     codes: dict[type[BaseException], int] = {BadAddress: BAD_INPUT, NobodyAnswered: UNREACHABLE}
     return max((codes.get(type(failure), FAILED) for failure in failures), default=DONE)
 
 
-async def _run(settings: Settings, hooks: Hooks) -> None:
+async def _run(settings: Settings, hooks: Hooks, line: LiveLine | None) -> None:
     folder = prepare_data_folder(settings.data_dir)
     with locked(folder.lock):
         seeds = load_or_create_seeds(folder.key)
@@ -141,13 +146,17 @@ async def _run(settings: Settings, hooks: Hooks) -> None:
                 vrf_seed=seeds.randomness,
             )
         )
-        async with _open(settings, folder, seeds, joined) as opened:
+        async with _open(settings, folder, seeds, joined, line) as opened:
             await _serve(opened, hooks)
 
 
 @asynccontextmanager
 async def _open(
-    settings: Settings, folder: DataFolder, seeds: NodeSeeds, joined: Joined
+    settings: Settings,
+    folder: DataFolder,
+    seeds: NodeSeeds,
+    joined: Joined,
+    line: LiveLine | None = None,
 ) -> AsyncIterator[Opened]:
     """Opens journal and network around a core that has replayed the journal."""
     identity = Identity(seeds.signing, seeds.randomness)
@@ -172,14 +181,18 @@ async def _open(
     async with opening as journal:
         if journal.backup:
             log.info("journal_migrated", backup=str(journal.backup))
+        if journal.freed_bytes:
+            log.info("journal_compacted", freed_bytes=journal.freed_bytes)
         signs = may_sign(journal)
         make = partial(Core, joined.genesis, identity)
         validates = "validator" in settings.roles and signs
         async with open_network(network_settings, seeds.signing, gate) as network:
-            await take_up_snapshot(Newcomer(settings, joined, journal, network))
+            await take_up_snapshot(Newcomer(settings, joined, journal, network, line))
             made, begun = begin(journal, lambda at: make(validates=validates, snapshot=at))
             core = made
-            yield Opened(settings, folder, seeds, joined, made, begun, journal, network, signs)
+            yield Opened(
+                settings, folder, seeds, joined, made, begun, journal, network, signs, line
+            )
 
 
 _TOPICS: Final = (BLOCKS_TOPIC, OPERATIONS_TOPIC)
@@ -211,18 +224,20 @@ async def _serve(opened: Opened, hooks: Hooks) -> None:
         if hooks.on_network:
             hooks.on_network(network)
         await driver.put(offer)
-        await restore(opened.journal, driver, opened.begun, may_sign=opened.may_sign)
-        parts = ControlParts(settings, network, facts, content, store, devices, sandbox)
+        await _bring_back(opened, driver, world)
+        if opened.line is not None:
+            nursery.start_soon(show_catching_up, opened.line, core, clock.now)
+        disk = DiskWatch(settings, opened.journal, store, lambda: core.ledger.committee.epoch)
+        parts = ControlParts(settings, network, facts, content, store, devices, sandbox, disk)
         control = NodeControl(driver, parts)
         world.listen(control.hear)
-        cautions = Cautions(driver.core)
-        world.listen(cautions.hear)
-        cautions.tell()
+        _listen_for_cautions(driver.core, world)
         world.listen(stop_if_key_is_elsewhere)
         _serve_peers(opened, control)
         nursery.start_soon(driver.run)
         nursery.start_soon(runner.tend)
-        nursery.start_soon(keep_bounded, opened.journal, settings.keep_epochs)
+        nursery.start_soon(keep_bounded, opened.journal, settings, disk.hear_pruning)
+        nursery.start_soon(disk.run)
         watched = Newcomer(settings, opened.joined, opened.journal, network)
         nursery.start_soon(watch_for_gap, watched, lambda: core.ledger.committee.epoch)
         nursery.start_soon(_pump, network, driver, nursery, opened.joined.network)
@@ -240,8 +255,24 @@ async def _serve(opened: Opened, hooks: Hooks) -> None:
         nursery.cancel_scope.cancel()
 
 
+async def _bring_back(opened: Opened, driver: Driver, world: NodeWorld) -> None:
+    """Replays the journal, and has the snapshot written that it lacks."""
+    journal, line = opened.journal, opened.line
+    lacking = await restore(journal, driver, opened.begun, line, may_sign=opened.may_sign)
+    if lacking is not None:
+        await world.perform(lacking)
+    if line is not None:
+        line.clear()
+
+
+def _listen_for_cautions(core: Core, world: NodeWorld) -> None:
+    cautions = Cautions(core)
+    world.listen(cautions.hear)
+    cautions.tell()
+
+
 async def _pump(
-    network: Network, driver: Driver, nursery: trio.Nursery, network_digest: bytes
+    network: Network, driver: Driver, nursery: trio.Nursery, network_digest: Digest
 ) -> None:
     """Turns what the network brings into events."""
     blocks = topic_of(BLOCKS_TOPIC, network_digest)
@@ -250,7 +281,7 @@ async def _pump(
         match event:
             case PeerJoined(account=account):
                 scope = connections[account] = trio.CancelScope()
-                nursery.start_soon(_greet, network, driver, account, network_digest, scope)
+                nursery.start_soon(greet, network, driver, account, network_digest, scope)
             case PeerLeft(account=account):
                 connections.pop(account).cancel()
                 await driver.put(ev.PeerLeft(AccountId(account)))
@@ -265,32 +296,6 @@ async def _pump(
                 raise KeyElsewhere(f"it has signed for it, and has run for {running_ms // 1000} s")
 
 
-async def _greet(
-    network: Network,
-    driver: Driver,
-    account: bytes,
-    network_digest: bytes,
-    connection: trio.CancelScope,
-) -> None:
-    """Makes a peer a neighbour once it has named the same network, unless it leaves before."""
-    with connection:
-        answer = await _asked_network(network, account)
-        if answer == network_digest:
-            await driver.put(ev.PeerJoined(AccountId(account)))
-        else:
-            log.warning("peer_of_another_network", account=account.hex(), network=answer.hex())
-
-
-async def _asked_network(network: Network, account: bytes) -> bytes:
-    """Asks a peer for its network until it answers: it may be busy, or starting."""
-    while True:
-        try:
-            return await network.request(account, NETWORK_KIND, b"", GREETING_SECONDS)
-        except NetworkError as error:
-            log.debug("greeting_unanswered", account=account.hex(), detail=str(error))
-        await trio.sleep(GREETING_PAUSE_SECONDS)
-
-
 def _serve_peers(opened: Opened, control: NodeControl) -> None:
     """Answers what peers ask outside the protocol's own messages."""
     genesis = serve_genesis(opened.joined.genesis)
@@ -298,11 +303,8 @@ def _serve_peers(opened: Opened, control: NodeControl) -> None:
     async def answer_genesis(account: bytes, payload: bytes) -> bytes:
         return genesis
 
-    async def answer_network(account: bytes, payload: bytes) -> bytes:
-        return opened.joined.network
-
     opened.network.serve(GENESIS_KIND, answer_genesis)
-    opened.network.serve(NETWORK_KIND, answer_network)
+    serve_greeting(opened.network, opened.joined.network)
     Faucet(opened.core, control.transfer).serve(opened.network)
 
 

@@ -1,10 +1,11 @@
 """What a start does with the journal: the newest snapshot that is intact, then the later blocks.
 
 What is loaded is checked against the state root that the boundary names, so damage can cost time,
-and never make a wrong state.
+and never make a wrong state. A long replay passes the end of the last whole epoch; a snapshot of it
+spares the next start that way.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -12,6 +13,7 @@ import structlog
 import trio
 
 from p2pnode.driver import Driver
+from p2pnode.live_line import LiveLine
 from p2pnode.storage import (
     Contradiction,
     DamagedData,
@@ -25,6 +27,7 @@ from protocol import effects as fx
 from protocol import events as ev
 from protocol.core import Core
 from protocol.errors import Rejected
+from protocol.resting import snapshot_of_end
 from protocol.snapshot import Snapshot, decode_boundary
 from protocol.units import Epoch
 
@@ -77,14 +80,26 @@ def begin(
     return open_at(None), Begun(damaged=damaged)
 
 
-async def restore(journal: Journal, driver: Driver, begun: Begun, *, may_sign: bool) -> None:
+async def restore(
+    journal: Journal,
+    driver: Driver,
+    begun: Begun,
+    line: LiveLine | None = None,
+    *,
+    may_sign: bool,
+) -> fx.PersistSnapshot | None:
     """Replays the journal through the core, before anything new can happen.
 
     Args:
         journal: The node's store.
         driver: Of the core, which begins where `begun` says.
         begun: From `begin`.
+        line: Where somebody watches how far it is.
         may_sign: Whether the journal knows all that this node has signed.
+
+    Returns:
+        The snapshot that the journal lacks, for the node to write while it serves: of the newest
+        end of an epoch that the replay passed. None where it passed none.
 
     Raises:
         Contradiction: The blocks lead to another ledger than the one that was final.
@@ -92,7 +107,8 @@ async def restore(journal: Journal, driver: Driver, begun: Begun, *, may_sign: b
     """
     core = driver.core
     _tell(begun)
-    count = await _replay(journal, driver, begun)
+    replay = _Replay(journal, driver, line)
+    count = await replay.run(begun)
     _compare_with_journal(core, journal)
     known = journal.own_slots() if may_sign else ()
     slots = [(slot.epoch, slot.round) for slot in known]
@@ -102,6 +118,7 @@ async def restore(journal: Journal, driver: Driver, begun: Begun, *, may_sign: b
     if count:
         log.info("journal_replayed", blocks=count, final_index=core.state.index)
     await driver.put(ev.Restored(last_round, operations, reveals, Epoch(epoch)))
+    return replay.passed
 
 
 def _tell(begun: Begun) -> None:
@@ -112,37 +129,75 @@ def _tell(begun: Begun) -> None:
         log.info("snapshot_loaded", epoch=begun.epoch)
 
 
-async def _replay(journal: Journal, driver: Driver, begun: Begun) -> int:
-    """Takes all blocks up to the first that is damaged, and returns how many those were."""
-    batch: list[bytes] = []
-    kept: list[StoredCertificate] = []
-    count = 0
-    try:
-        for _, block in journal.blocks(begun.after_sequence):
-            if block.epoch < begun.epoch:
-                continue  # a late one, which the snapshot stands for
-            batch.append(block.raw)
-            count += 1
-            if len(batch) >= RESTORE_BATCH:
-                kept += _step(driver, batch)
-                await trio.lowlevel.checkpoint()
-    except DamagedData as damage:
-        if damage.digest is None:
-            raise
-        log.error("block_damaged", detail=str(damage), consequence="fetched again from peers")
-        await journal.forget_damaged(damage.digest)
-    kept += _step(driver, batch)
-    await journal.append(kept)  # those that an earlier program did not keep
-    return count
+class _Replay:
+    """All blocks up to the first that is damaged, through a core.
 
+    Attributes:
+        passed: The state at the newest end of an epoch that was passed.
+    """
 
-def _step(driver: Driver, batch: list[bytes]) -> Iterator[StoredCertificate]:
-    """Takes a batch, empties it, and names the certificates that it completes."""
-    effects = driver.core.step(ev.BlocksRestored(tuple(batch)), driver.clock.now())
-    batch.clear()
-    for effect in effects:
-        if isinstance(effect, fx.PersistCertificate):
-            yield StoredCertificate(effect.epoch, effect.raw)
+    def __init__(self, journal: Journal, driver: Driver, line: LiveLine | None) -> None:
+        self._journal = journal
+        self._driver = driver
+        self._line = line
+        self._kept: list[StoredCertificate] = []
+        self._batch: list[bytes] = []
+        self.passed: fx.PersistSnapshot | None = None
+
+    async def run(self, begun: Begun) -> int:
+        """Takes the blocks, and returns how many those were."""
+        newest = self._journal.newest_epoch()
+        count = 0
+        try:
+            for _, block in self._journal.blocks(begun.after_sequence):
+                if block.epoch < begun.epoch:
+                    continue  # a late one, which the snapshot stands for
+                # Earlier ends are passed in large steps: a newer one is to come.
+                if self._epoch < newest <= block.epoch + 1:
+                    self._step()  # what is of earlier epochs
+                    self._step_to_end(block.raw)
+                else:
+                    self._batch.append(block.raw)
+                if len(self._batch) >= RESTORE_BATCH:
+                    self._step()
+                count += 1
+                if count % RESTORE_BATCH == 0:
+                    self._show(count)
+                    await trio.lowlevel.checkpoint()
+        except DamagedData as damage:
+            if damage.digest is None:
+                raise
+            log.error("block_damaged", detail=str(damage), consequence="fetched again from peers")
+            await self._journal.forget_damaged(damage.digest)
+        self._step()
+        await self._journal.append(self._kept)  # those that an earlier program did not keep
+        return count
+
+    @property
+    def _epoch(self) -> int:
+        return self._driver.core.ledger.committee.epoch
+
+    def _show(self, count: int) -> None:
+        if self._line is not None:
+            self._line.show(f"replaying the journal: {count:,} blocks")
+
+    def _step_to_end(self, raw: bytes) -> None:
+        """Takes one block alone: if it ends an epoch, nothing has followed that end yet."""
+        epoch, core = self._epoch, self._driver.core
+        self._batch.append(raw)
+        self._step()
+        if self._epoch != epoch:
+            self.passed = snapshot_of_end(core.state, core.account)
+
+    def _step(self) -> None:
+        """Takes what waits, and notes the certificates that it completes."""
+        if not self._batch:
+            return
+        event = ev.BlocksRestored(tuple(self._batch))
+        self._batch.clear()
+        for effect in self._driver.core.step(event, self._driver.clock.now()):
+            if isinstance(effect, fx.PersistCertificate):
+                self._kept.append(StoredCertificate(effect.epoch, effect.raw))
 
 
 def _compare_with_journal(core: Core, journal: Journal) -> None:

@@ -65,6 +65,8 @@ class Settings:
     """Jobs run at the same time."""
     keep_epochs: int | None = None
     """Epochs of history that stay before the newest snapshot; None keeps all."""
+    keep_chain: int | None = None
+    """Certificates of epochs that stay before the newest snapshot; None keeps all."""
     checkpoint: tuple[int, bytes] | None = None
     """Epoch and boundary digest of an end that the operator trusts; None trusts genesis alone."""
     start_from: str = "snapshot"
@@ -320,6 +322,7 @@ SETTINGS: Mapping[str, Setting] = {
     "deny_artefact": Setting("denied_artefacts", _digests),
     "device": Setting("devices", _devices),
     "keep": Setting("keep_epochs", _epochs),
+    "keep_chain": Setting("keep_chain", _epochs),
     "listen": Setting("listen", _multiaddresses),
     "log_format": Setting("log_format", _choice(LOG_FORMATS)),
     "log_level": Setting("log_level", _choice(LOG_LEVELS)),

@@ -1,12 +1,18 @@
 """Writes this node's own snapshots while it runs, one page after the other."""
 
-from time import monotonic
+from time import monotonic, time_ns
+from typing import Final
 
 import structlog
 
-from p2pnode.storage import Journal, SnapshotMark, StorageError
+from p2pnode.storage import Journal, Note, SnapshotMark, StorageError
 from protocol import effects as fx
 from protocol.snapshot import Snapshot, encode_boundary
+from protocol.units import MILLISECOND
+
+WRITTEN_NOTE: Final = "snapshot-written"
+"""Under this name the journal remembers when the newest snapshot was whole."""
+TIME_BYTES: Final = 8
 
 log = structlog.get_logger(__name__)
 
@@ -22,6 +28,21 @@ def mark_of(snapshot: Snapshot, own_nonce: int) -> SnapshotMark:
         pages=0,
         boundary=encode_boundary(boundary),
     )
+
+
+def written_note(mark: SnapshotMark) -> Note:
+    """Notes that a snapshot is whole now: its epoch and this machine's time."""
+    now_ms = time_ns() // MILLISECOND
+    value = mark.epoch.to_bytes(TIME_BYTES, "big") + now_ms.to_bytes(TIME_BYTES, "big")
+    return Note(WRITTEN_NOTE, value)
+
+
+def written_ms(journal: Journal, mark: SnapshotMark) -> int | None:
+    """When a snapshot was whole, in milliseconds of this machine's time; None if not noted."""
+    value = journal.note(WRITTEN_NOTE) or b""
+    epoch, at = value[:TIME_BYTES], value[TIME_BYTES:]
+    is_noted = len(value) == 2 * TIME_BYTES and int.from_bytes(epoch, "big") == mark.epoch
+    return int.from_bytes(at, "big") if is_noted else None
 
 
 class SnapshotKeeper:
@@ -55,6 +76,7 @@ async def keep_snapshot(journal: Journal, effect: fx.PersistSnapshot) -> None:
     mark = mark_of(effect.snapshot, effect.own_nonce)
     try:
         whole = await journal.write_snapshot(mark, iter(effect.snapshot.pages))
+        await journal.append([written_note(whole)])
     except StorageError as error:
         consequence = "a start replays more blocks, until the next epoch's snapshot is written"
         log.error("snapshot_failed", epoch=mark.epoch, detail=str(error), consequence=consequence)

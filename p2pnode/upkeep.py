@@ -1,10 +1,12 @@
 """What a node does for its store and its key besides the protocol: signs or not, prunes, stops."""
 
+from collections.abc import Callable
 from typing import Final
 
 import structlog
 import trio
 
+from p2pnode.settings import Settings
 from p2pnode.storage import DamagedData, Journal, StorageError
 from protocol import effects as fx
 
@@ -48,12 +50,23 @@ def may_sign(journal: Journal) -> bool:
     return True
 
 
-async def keep_bounded(journal: Journal, keep_epochs: int | None) -> None:
-    """Prunes what a snapshot stands for, for ever; an archive, which keeps all, ends at once."""
-    while keep_epochs is not None:
+async def keep_bounded(
+    journal: Journal, settings: Settings, tell: Callable[[str], None] = lambda _: None
+) -> None:
+    """Prunes what a snapshot stands for, for ever; an archive, which keeps all, ends at once.
+
+    Args:
+        journal: To prune.
+        settings: With the bounds that the operator set.
+        tell: Told why nothing could be pruned, and with an empty text when all is well.
+    """
+    while settings.keep_epochs is not None or settings.keep_chain is not None:
+        failure = ""
         try:
-            if await journal.prune(keep_epochs):
+            if await journal.prune(settings.keep_epochs, settings.keep_chain):
                 continue
         except StorageError as error:
-            log.error("pruning_failed", detail=str(error), consequence="tried again later")
+            failure = str(error)
+            log.error("pruning_failed", detail=failure, consequence="tried again later")
+        tell(failure)
         await trio.sleep(PRUNE_SECONDS)

@@ -37,7 +37,7 @@ from protocol.balances import (
     Unbonding,
     unbonding_at,
 )
-from protocol.endowment import check_endowment
+from protocol.endowment import check_endowment, supply_of
 from protocol.errors import Misuse, Reason, Rejected
 from protocol.messages import Genesis
 from protocol.units import AccountId, Credits, JobId, Milliseconds, Nonce
@@ -46,9 +46,10 @@ from protocol.units import AccountId, Credits, JobId, Milliseconds, Nonce
 class Accounts:
     """All balances of a network; owned and changed by the state alone."""
 
-    def __init__(self, genesis: Genesis) -> None:
+    def __init__(self, genesis: Genesis, *, is_endowed: bool = True) -> None:
+        """Gives everybody what genesis says; not where the balances of a snapshot come instead."""
         check_endowment(genesis)
-        self._accounts = dict(_endowed(genesis))
+        self._accounts = dict(_endowed(genesis)) if is_endowed else {}
         self._escrows: dict[JobId, Credits] = {}
         self._totals = Totals()
         self._maturities: list[tuple[Milliseconds, AccountId]] = []
@@ -60,7 +61,7 @@ class Accounts:
         self.minted = NOTHING
         """Created after genesis, all of it as yield."""
         self._totals = self.recount()
-        self.genesis_supply = Credits(self._totals.all)
+        self.genesis_supply = supply_of(genesis)
         """Every credit that genesis gave out."""
 
     def __contains__(self, account: AccountId) -> bool:
@@ -218,13 +219,6 @@ class Accounts:
     def escrows(self) -> Iterable[tuple[JobId, Credits]]:
         """What each job holds, but for those that hold nothing."""
         return self._escrows.items()
-
-    def clear(self) -> None:
-        """Forgets what genesis gave, before the balances of a snapshot are loaded."""
-        for held in (self._accounts, self._escrows, self._changed, self._changed_escrows):
-            held.clear()
-        self._maturities.clear()
-        self._totals = Totals()
 
     def load(self, identifier: AccountId, account: Account) -> None:
         """Takes in an account of a snapshot."""

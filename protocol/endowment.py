@@ -4,6 +4,7 @@ from typing import Final
 
 from protocol.errors import Misuse
 from protocol.messages import Genesis
+from protocol.units import Credits
 
 SUPPLY_MAX: Final = 2**60
 """So that no sum of amounts outgrows the 63 bits of a message's field in decades of emission."""
@@ -26,6 +27,11 @@ def check_endowment(genesis: Genesis) -> None:
             raise Misuse(f"{one.account.hex()} has a withdrawal key, but no stake and no credits")
         if one.account == one.key:
             raise Misuse(f"{one.account.hex()} is its own withdrawal key: make another one")
-    staked = sum(validator.stake for validator in genesis.validators)
-    if staked + sum(one.amount for one in genesis.allocations) > SUPPLY_MAX:
+    if supply_of(genesis) > SUPPLY_MAX:
         raise Misuse(f"a genesis gives out at most {SUPPLY_MAX} millionths")
+
+
+def supply_of(genesis: Genesis) -> Credits:
+    """Every credit that a genesis gives out."""
+    staked = sum(validator.stake for validator in genesis.validators)
+    return Credits(staked + sum(one.amount for one in genesis.allocations))

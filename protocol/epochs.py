@@ -5,6 +5,7 @@ committee and to the accounts that registered or renewed a lease in it, never to
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import Final
 
 from protocol.entries import CANDIDATE, Section, Table
 from protocol.errors import Reason, Rejected
@@ -42,13 +43,23 @@ from protocol.units import (
     Weight,
 )
 
+CLOSED_MIN: Final = 2
+"""Ended epochs that are kept in any case: attestations of the last one are still on their way."""
+CLOSED_MAX: Final = 8
+"""And at most, while the oldest has no certificate: without it nobody can prove what came after.
+
+With 64 seats these take some 80 KB of the record. All signers still have their stake at risk, as
+long as unbonding takes longer than so many epochs.
+"""
+
 
 class Epochs:
     """Committees and candidates as of the last commit; owned and changed by the state alone.
 
     Attributes:
         committee: The members of the running epoch.
-        closed: The last two epochs that are over, the older first.
+        closed: The last two epochs that are over, the oldest first; where an older one has no
+            certificate yet, all from that one on, up to `CLOSED_MAX`.
         stopped: Why no further epoch may begin; empty while all is well.
     """
 
@@ -121,7 +132,7 @@ class Epochs:
                 yield closed
 
     def certificate(self, epoch: Epoch) -> EpochCertificate | None:
-        """The certificate of one of the last two epochs, once a quorum of its members agrees."""
+        """The certificate of one of the last epochs, once a quorum of its members agrees."""
         followers = (*self.closed[1:], None)
         for closed, next_closed in zip(self.closed, followers, strict=True):
             if closed.boundary.epoch == epoch and closed.is_certified:
@@ -302,7 +313,10 @@ class Epochs:
         """Begins the next epoch."""
         self._record = None
         old = self.committee
-        self.closed = (*self.closed[-1:], Closed(boundary, boundary.digest, old))
+        closed = (*self.closed, Closed(boundary, boundary.digest, old))
+        while len(closed) > CLOSED_MIN and (closed[0].is_certified or len(closed) > CLOSED_MAX):
+            closed = closed[1:]
+        self.closed = closed
         self.committee = Committee(
             old.network,
             Epoch(old.epoch + 1),

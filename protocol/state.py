@@ -88,9 +88,11 @@ class State:
         digest: Root over all entries: whatever later results depend on.
     """
 
-    def __init__(self, genesis: Genesis, committee: Committee, scheme: Scheme) -> None:
+    def __init__(
+        self, genesis: Genesis, committee: Committee, scheme: Scheme, *, is_endowed: bool = True
+    ) -> None:
         self.parameters = genesis.parameters
-        self.accounts = Accounts(genesis)
+        self.accounts = Accounts(genesis, is_endowed=is_endowed)
         self.epochs = Epochs(genesis, committee, scheme, lambda one: self.accounts.of(one).staked)
         self.earnings = Earnings(self.accounts, self.epochs, self.parameters)
         self._scheme = scheme
@@ -131,8 +133,7 @@ class State:
             Rejected: `TOO_LARGE` or `MALFORMED` for pages that no state has, `WRONG_ROOT` for
                 those of another state, `WRONG_NETWORK`.
         """
-        state = cls(genesis, committee, scheme)
-        state.accounts.clear()
+        state = cls(genesis, committee, scheme, is_endowed=False)
         state._entries.load(decode_pages(pages), root)
         if not state.accounts.conserved():
             raise Rejected(Reason.MALFORMED, "the credits of this state do not add up")

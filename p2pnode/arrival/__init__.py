@@ -7,6 +7,6 @@ liar its place among those asked, and costs the newcomer some time.
 
 The modules: `wire` has the forms and limits of what is asked and told, `serving` answers, `asking`
 puts one question to one peer, `company` knows whom to ask, `chain` fetches certificates, `pages`
-fetches a snapshot, `newcomer` puts them together, `progress` tells how far it is, and `behind`
-notices that a running node cannot catch up any more.
+fetches a snapshot, `arrival` puts them together, `store` keeps what is proven, `progress` tells how
+far it is, and `behind` notices that a running node cannot catch up any more.
 """

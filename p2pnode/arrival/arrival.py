@@ -8,7 +8,7 @@ import structlog
 
 from p2pnode.arrival.chain import ChainFetch
 from p2pnode.arrival.company import Company
-from p2pnode.arrival.pages import Certified, PageFetch
+from p2pnode.arrival.pages import Certified, PageFetch, Shelf
 from p2pnode.arrival.progress import Progress
 from p2pnode.arrival.wire import NO_EPOCH, Standing
 from protocol.ledger.certificate import Boundary
@@ -30,6 +30,10 @@ class ArrivalRefused(Exception):  # noqa: N818  the answer to a start, with what
 
 class Store(Protocol):
     """Where a newcomer keeps what it has proven; each method may raise `StorageError`."""
+
+    @property
+    def shelf(self) -> Shelf:
+        """Where the pages of a snapshot wait until it is proven."""
 
     async def standing(self) -> Standing:
         """What is here already."""
@@ -67,17 +71,19 @@ async def arrive(way: Way, store: Store, company: Company, progress: Progress) -
     chain = await _begun_chain(way, store, own)
     begin = chain.next_epoch
     fetch = ChainFetch(company, chain, store.keep_certificates, progress)
-    pages = PageFetch(company, progress)
+    pages = PageFetch(company, progress, store.shelf)
     for _ in range(ATTEMPTS_MAX):
         standings = await fetch.run()
         if chain.newest is None:
             if way.trusted is not None:
-                raise _untrusted(way.trusted, fetch)
+                raise _untrusted(way.trusted, fetch, standings)
+            _refuse_unprovable(standings, chain.next_epoch)
             return None
         log.info("epochs_verified", since=begin, newest=chain.newest.epoch, peers=len(standings))
         newest_own = own.snapshots[-1] if own.snapshots else NO_EPOCH
         found = _newest_snapshot(standings, newest_own, chain.newest.epoch)
         if found is None:
+            _refuse_unprovable(standings, chain.next_epoch)
             return None
         boundary = await _boundary(store, network_of(way.genesis), found[0])
         if boundary is None:
@@ -85,6 +91,7 @@ async def arrive(way: Way, store: Store, company: Company, progress: Progress) -
         got = await pages.run(Certified(boundary.epoch, boundary.state_digest), found[1])
         if got is not None:
             await store.install(boundary, got)
+            await store.shelf.keep_only(())
             log.info("snapshot_here", epoch=boundary.epoch, index=boundary.index, pages=len(got))
             return boundary.epoch
     return None
@@ -100,6 +107,13 @@ async def has_trusted_end(way: Way, store: Store) -> bool:
     if trusted is None:
         return False
     known = await _boundary(store, network_of(way.genesis), trusted.epoch)
+    first = trusted.epoch if known else (await store.standing()).first_certificate
+    if trusted.epoch < first:
+        raise ArrivalRefused(
+            f"this data folder keeps certificates from epoch {first} on, so that it cannot be "
+            f"compared with --checkpoint {trusted.epoch}: name the end of a later epoch, or use a "
+            "fresh data folder (--data-dir)"
+        )
     if known is not None and known.digest != trusted.boundary:
         raise ArrivalRefused(
             f"the ledger in this data folder has another end of epoch {trusted.epoch} than "
@@ -141,13 +155,40 @@ def _newest_snapshot(
     return best, [account for account, one in standings.items() if best in one.snapshots]
 
 
-def _untrusted(trusted: TrustedEnd, fetch: ChainFetch) -> ArrivalRefused:
+def _refuse_unprovable(standings: dict[bytes, Standing], wanted: Epoch) -> None:
+    """Refuses to start where no peer can prove what follows, nor has the blocks of it any more.
+
+    Raises:
+        ArrivalRefused: All peers that are ahead have dropped both.
+    """
+    ahead = [one for one in standings.values() if one.newest_certificate >= wanted]
+    if not ahead or any(min(one.first_certificate, one.first_blocks) <= wanted for one in ahead):
+        return
+    first = min(one.first_certificate for one in ahead)
+    raise ArrivalRefused(
+        f"the peers that were asked keep certificates from epoch {first} on, and the chain has to "
+        f"go on with epoch {wanted}: name an archive node with --bootstrap, or give the end of "
+        f"epoch {first} or later as --checkpoint EPOCH:HASH, as `p2pnode status` of a node that "
+        "you trust shows it"
+    )
+
+
+def _untrusted(
+    trusted: TrustedEnd, fetch: ChainFetch, standings: dict[bytes, Standing]
+) -> ArrivalRefused:
     name = f"{trusted.epoch}:{trusted.boundary.hex()}"
     if fetch.contradictions:
         told = ", ".join(sorted(set(fetch.contradictions.values())))
         return ArrivalRefused(
             f"the chain of every peer that was asked contradicts --checkpoint {name} ({told}): ask "
             "several operators for theirs, or name peers of the right network with --bootstrap"
+        )
+    firsts = [one.first_certificate for one in standings.values()]
+    if firsts and min(firsts) > trusted.epoch:
+        return ArrivalRefused(
+            f"the peers that were asked keep certificates from epoch {min(firsts)} on, and "
+            f"--checkpoint {name} lies before it: give a newer one, or name an archive node with "
+            "--bootstrap"
         )
     return ArrivalRefused(
         f"no peer that was asked shows the end of epoch {trusted.epoch}, which --checkpoint {name} "

@@ -2,19 +2,24 @@
 
 Each page is compared with its digest in the list when it comes. Whether the list itself is that of
 the certified state shows when all pages are here: those who gave a wrong list lied together.
+
+What came lies on a shelf until then, so that a node that is stopped meanwhile fetches only the rest
+after its restart. A page from there is compared with its digest like one from a peer.
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
+import structlog
 import trio
 
 from p2pnode.arrival.asking import PeerLied
 from p2pnode.arrival.company import Company
 from p2pnode.arrival.progress import Progress
 from p2pnode.network import NetworkError, RequestRefused
+from p2pnode.storage import StorageError
 from protocol.errors import Rejected
 from protocol.snapshot import decode_pages
 from protocol.tree.tree import Tree
@@ -24,6 +29,21 @@ ASKED_AT_ONCE: Final = 2
 """Pages on their way from one peer."""
 SNAPSHOT_BYTES_MAX: Final = 4 * 1024**3
 """The most that a list may lead to: more than ten million accounts need, and what memory has."""
+
+log = structlog.get_logger(__name__)
+
+
+class Shelf(Protocol):
+    """Where pages wait until all are here; each method may raise `StorageError`."""
+
+    async def keep_only(self, digests: Collection[bytes]) -> None:
+        """Drops all pages but these."""
+
+    async def page(self, digest: bytes) -> bytes | None:
+        """One page, if it is here and has this digest."""
+
+    async def put(self, digest: bytes, raw: bytes) -> None:
+        """Keeps a page, if there is room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +66,18 @@ class _Wanted:
 
 
 class PageFetch:
-    """Brings the pages of certified states here; pages that came stay for the next attempt."""
+    """Brings the pages of certified states here; pages that came stay for the next attempt.
 
-    def __init__(self, company: Company, progress: Progress) -> None:
+    Args:
+        company: Whom to ask.
+        progress: Told how far it is.
+        shelf: Where pages outlive this process. Where its disk refuses, they do not.
+    """
+
+    def __init__(self, company: Company, progress: Progress, shelf: Shelf) -> None:
         self._company = company
         self._progress = progress
+        self._shelf: Shelf | None = shelf
         self._here: dict[bytes, bytes] = {}
         """Pages by digest."""
         self._here_bytes = 0
@@ -65,7 +92,9 @@ class PageFetch:
         Returns:
             All pages, whose entries have the certified root; None when nobody gave them.
         """
-        for digests, group in await self._lists(certified.epoch, holders):
+        lists = await self._lists(certified.epoch, holders)
+        await self._drop_all_but({digest for digests, _ in lists for digest in digests})
+        for digests, group in lists:
             pages = await self._download(certified.epoch, digests, group)
             if pages is None:
                 continue
@@ -73,6 +102,7 @@ class PageFetch:
                 return pages
             self._here.clear()
             self._here_bytes = 0
+            await self._drop_all_but(())
             for account in group:
                 lie = PeerLied(f"its pages of epoch {certified.epoch} have not the certified root")
                 self._company.ban(account, lie)
@@ -107,6 +137,7 @@ class PageFetch:
         self, epoch: int, digests: Sequence[bytes], group: list[bytes]
     ) -> tuple[bytes, ...] | None:
         """Fetches what is missing of one list; None when those who gave it do not give it all."""
+        await self._take_from_shelf(epoch, digests)
         while True:
             missing = [number for number, one in enumerate(digests) if one not in self._here]
             if not missing:
@@ -141,8 +172,45 @@ class PageFetch:
                 raise PeerLied("its list leads to more bytes than a state has")
             self._here[digest] = raw
             self._here_bytes += len(raw)
+            await self._put_on_shelf(digest, raw)
         total = len(wanted.digests)
         self._progress.pages(wanted.epoch, total - len(wanted.missing), total)
+
+    async def _take_from_shelf(self, epoch: int, digests: Sequence[bytes]) -> None:
+        """Takes what an earlier start fetched of a list, up to what memory may hold."""
+        taken = 0
+        try:
+            for digest in digests:
+                if self._shelf is None or self._here_bytes >= SNAPSHOT_BYTES_MAX:
+                    break
+                raw = None if digest in self._here else await self._shelf.page(digest)
+                if raw is not None:
+                    self._here[digest] = raw
+                    self._here_bytes += len(raw)
+                    taken += 1
+        except StorageError as error:
+            self._do_without_shelf(error)
+        if taken:
+            log.info("pages_here_already", epoch=epoch, pages=taken, of=len(digests))
+
+    async def _put_on_shelf(self, digest: bytes, raw: bytes) -> None:
+        if self._shelf is not None:
+            try:
+                await self._shelf.put(digest, raw)
+            except StorageError as error:
+                self._do_without_shelf(error)
+
+    async def _drop_all_but(self, digests: Collection[bytes]) -> None:
+        if self._shelf is not None:
+            try:
+                await self._shelf.keep_only(digests)
+            except StorageError as error:
+                self._do_without_shelf(error)
+
+    def _do_without_shelf(self, error: StorageError) -> None:
+        self._shelf = None
+        consequence = "a restart before all pages are here fetches them again"
+        log.warning("pages_not_kept", detail=str(error), consequence=consequence)
 
 
 def _has_root(pages: Sequence[bytes], root: Digest) -> bool:

@@ -1,10 +1,12 @@
-"""How far an arrival is, for people: a line now and then."""
+"""How far an arrival is, for people: a line on a terminal, elsewhere a log line now and then."""
 
 import time
 from collections.abc import Callable
 from typing import Final, Protocol
 
 import structlog
+
+from p2pnode.live_line import LiveLine
 
 INTERVAL_SECONDS: Final = 2.0
 
@@ -19,6 +21,27 @@ class Progress(Protocol):
 
     def pages(self, epoch: int, done: int, total: int) -> None:
         """So many of the pages of the snapshot at an epoch's end are here."""
+
+
+class ShownProgress:
+    """Writes one line over and over.
+
+    Args:
+        line: On a terminal.
+    """
+
+    def __init__(self, line: LiveLine) -> None:
+        self._line = line
+
+    def chain(self, epoch: int, newest: int) -> None:
+        """Shows how many ends of epochs are verified."""
+        text = f"verifying certificates: epoch {epoch:,} of {newest:,}"
+        self._line.show(text, is_last=epoch >= newest)
+
+    def pages(self, epoch: int, done: int, total: int) -> None:
+        """Shows how many pages are here."""
+        text = f"fetching the state at the end of epoch {epoch:,}: {done:,} of {total:,} pages"
+        self._line.show(text, is_last=done >= total)
 
 
 class LoggedProgress:

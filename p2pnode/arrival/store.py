@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from p2pnode.arrival.wire import NO_EPOCH, Standing
-from p2pnode.snapshots import mark_of
-from p2pnode.storage import Journal, JournalReader, Note, StoredCertificate
+from p2pnode.snapshots import mark_of, written_note
+from p2pnode.storage import Journal, JournalReader, Note, PageShelf, StoredCertificate
 from protocol.ledger.certificate import Boundary
 from protocol.snapshot import Snapshot
 from protocol.units import Epoch
@@ -32,9 +32,18 @@ def is_whole(journal: JournalReader) -> bool:
 
 
 class JournalStore:
-    """What one node keeps of the ends of epochs."""
+    """What one node keeps of the ends of epochs.
 
-    def __init__(self, journal: Journal) -> None:
+    Args:
+        journal: Of the node.
+        shelf: For the pages of a snapshot that is on its way.
+
+    Attributes:
+        shelf: As given.
+    """
+
+    def __init__(self, journal: Journal, shelf: PageShelf) -> None:
+        self.shelf = shelf
         self._journal = journal
 
     async def standing(self) -> Standing:
@@ -78,4 +87,5 @@ class JournalStore:
         """Makes the state at the end of an epoch durable: the next start begins there."""
         await self._journal.append([Note(FETCHED_NOTE, boundary.epoch.to_bytes(8, "big"))])
         mark = mark_of(Snapshot(boundary, pages), UNKNOWN_NONCE)
-        await self._journal.write_snapshot(mark, iter(pages))
+        whole = await self._journal.write_snapshot(mark, iter(pages))
+        await self._journal.append([written_note(whole)])

@@ -19,6 +19,7 @@ NODE_FLAGS = (
     "deny_artefact",
     "device",
     "keep",
+    "keep_chain",
     "listen",
     "log_format",
     "log_level",
@@ -102,6 +103,7 @@ def _add_node_options(parser: argparse.ArgumentParser) -> None:
     options.add_argument("--price", metavar="CREDITS", help="asked for a second of work")
     options.add_argument("--parallel", metavar="COUNT", help="jobs run at the same time")
     options.add_argument("--keep", metavar="EPOCHS|all", help="history to keep before a snapshot")
+    options.add_argument("--keep-chain", metavar="EPOCHS|all", help="certificates to keep as well")
     options.add_argument("--checkpoint", metavar="EPOCH:HASH", help="an epoch's end to trust")
     options.add_argument(
         "--start-from", metavar="PLACE", help="snapshot, or genesis for an archive"

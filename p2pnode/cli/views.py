@@ -39,7 +39,14 @@ def add_commands(commands: "Commands") -> None:
 def show_status(client: "Client", arguments: argparse.Namespace) -> int:
     """Show where the node and its network stand."""
     status = client.status()
-    (print_json if arguments.json else print_record)(status)
+    if arguments.json:
+        print_json(status)
+        return Ending.DONE
+    disk = status.get("storage")
+    print_record({name: value for name, value in status.items() if name != "storage"})
+    if isinstance(disk, dict) and disk:
+        print("\nstorage")
+        print_record(disk)
     return Ending.DONE
 
 

@@ -5,6 +5,7 @@ Each has `at_ns`, by the clock that all processes of a machine share and no faul
 either `fact` with the fields of a fact, when it is reported, or `step`:
 
 opened      a process begins
+restored    its core goes on: the commit and state of its snapshot (0: none), and what it holds
 block       the core took a block in: its digest, epoch, round, author and size
 received    how many blocks gossip has brought since the last such line
 execute, stop_execution, execution_ended, execution_impossible      runs of jobs
@@ -29,7 +30,7 @@ from protocol.encoding import encode
 from protocol.simulator.bounds import Gauge, memory_gauges, store_gauges
 from protocol.simulator.node import SPINS_MAX
 from protocol.simulator.run import DEFECTS
-from protocol.units import SECOND
+from protocol.units import SECOND, CommitIndex, Digest
 
 STEPS_NAME = "laboratory-steps.jsonl"
 
@@ -55,9 +56,12 @@ class StepLog:
         self._write([{"step": "opened"}])
 
     def watch_core(self, core: Core) -> Step:
-        """Put a pen between a driver and its core."""
+        """Put a pen between a driver and its core, which holds nothing but its snapshot yet."""
+        snapshot = core.state.index, core.state.digest
 
         def step(event: ev.Event, now: int) -> tuple[fx.Effect, ...]:
+            if isinstance(event, ev.Restored):
+                self._write([_restored_row(snapshot, core)])
             try:
                 effects = core.step(event, now)
             except DEFECTS as error:
@@ -158,6 +162,17 @@ class _NotedWorld:
         """Take note of a fact, twice."""
         self._write([record_of(fact)])
         self._world.report(fact)
+
+
+def _restored_row(snapshot: tuple[CommitIndex, Digest], core: Core) -> dict[str, object]:
+    index, state_digest = snapshot
+    return {
+        "step": "restored",
+        "snapshot_index": index,
+        "snapshot_state_digest": state_digest.hex(),
+        "index": core.state.index,
+        "state_digest": core.state.digest.hex(),
+    }
 
 
 def _block_row(effect: fx.PersistBlock) -> dict[str, object]:

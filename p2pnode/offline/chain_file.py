@@ -46,6 +46,7 @@ def write_chain(folder: Path, out: Path, since: int) -> tuple[int, int]:
         with opened_store(folder) as store, _written(out) as stream:
             _frame(stream, encode(store.genesis))
             count = 0
+            span = store.journal.certificate_span()
             for raw in _certificates(store, since):
                 _frame(stream, raw)
                 count += 1
@@ -53,9 +54,10 @@ def write_chain(folder: Path, out: Path, since: int) -> tuple[int, int]:
         raise Unreadable(str(damage)) from damage
     if not count:
         out.unlink()
+        have = f"; it keeps those of {span[0]} to {span[1]}" if span else ""
         raise BadInput(
-            f"the node has no certificate of epoch {since}: it is certified an epoch later, or the "
-            "node began at a newer one, which --since has to name"
+            f"the node has no certificate of epoch {since}{have}: it is certified an epoch later, "
+            "or the node began at a newer one or pruned this one, and --since has to name a newer"
         )
     return since, count
 

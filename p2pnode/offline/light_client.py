@@ -149,10 +149,17 @@ async def _searched(
         company = Company(Asking(network), lambda: known, ANY_NUMBER)
         chain = CertificateChain(joined.genesis, REAL, trust.end)
         try:
-            await ChainFetch(company, chain, keep, _Shown(progress)).run()
+            standings = await ChainFetch(company, chain, keep, _Shown(progress)).run()
         except HistoryForked as forked:
             raise ChainBroken(str(forked)) from forked
-    search.trouble = "; ".join(company.liars.values())
+    told = list(company.liars.values())
+    firsts = [one.first_certificate for one in standings.values()]
+    if search.newest is None and firsts and min(firsts) > chain.next_epoch:
+        told.append(
+            f"the nodes keep certificates from epoch {min(firsts)} on: ask an archive node, or "
+            "give the end of a later epoch with --checkpoint"
+        )
+    search.trouble = "; ".join(told)
     return search
 
 

@@ -5,9 +5,11 @@
 - `journal`: the durable log, opened first and acknowledged before anything is sent. It stands on
   `journal_writer` (group commit), `journal_rows` (what a record writes), `journal_reader` (checked
   reads, also beside a running node), `journal_snapshots` (states at epochs' ends, certificates),
-  `journal_pruning` (what may go), `migrations` (from earlier schemas), `log_check` (whether the log
-  is whole), `records` (the values) and `database` (tables and errors).
-- `artifacts`: content-addressed files, on `artifact_files` and `artifact_download`.
+  `journal_pruning` (what may go), `compaction` (of the file), `journal_sizes` (what is kept),
+  `migrations` (from earlier schemas), `log_check` (whether the log is whole), `records` (the
+  values) and `database` (tables and errors).
+- `artifacts`: content-addressed files, on `artifact_files` and `artifact_download`; `page_shelf`:
+  pages of a snapshot that is being fetched.
 - `errors`: everything that can go wrong, each with what to do about it; `disk`: durable writes.
 """
 
@@ -39,8 +41,10 @@ from p2pnode.storage.journal_reader import (
     open_readonly,
     replace_journal,
 )
+from p2pnode.storage.journal_sizes import JournalSizes
 from p2pnode.storage.keys import NodeSeeds, create_seeds, load_or_create_seeds, load_or_create_token
 from p2pnode.storage.lock import locked
+from p2pnode.storage.page_shelf import PageShelf
 from p2pnode.storage.records import (
     FinalCommit,
     JournalRecord,
@@ -71,6 +75,7 @@ __all__ = [
     "JournalMissing",
     "JournalReader",
     "JournalRecord",
+    "JournalSizes",
     "JournalStatistics",
     "KeyFileExposed",
     "NewerSchema",
@@ -79,6 +84,7 @@ __all__ = [
     "Note",
     "OwnOperation",
     "OwnSlot",
+    "PageShelf",
     "PreparedReveal",
     "SnapshotLost",
     "SnapshotMark",

@@ -53,6 +53,11 @@ class ArtifactStore:
         """Bytes of all artifacts, and of those that are being received."""
         return sum(self._sizes.values()) + self._reserved_bytes
 
+    @property
+    def total_limit_bytes(self) -> int:
+        """The most that they may have together."""
+        return self._total_limit_bytes
+
     def has(self, digest: bytes) -> bool:
         """Whether an artifact is stored here."""
         return digest in self._sizes

@@ -27,6 +27,8 @@ class DataFolder:
     key: Path
     journal: Path
     artifacts: Path
+    arriving: Path
+    """Pages of a snapshot that is being fetched; gone once it is here."""
     address_book: Path
     """Peers that were reached before."""
     api_address: Path
@@ -65,6 +67,7 @@ def layout(root: Path) -> DataFolder:
         key=root / "key",
         journal=root / JOURNAL_FILE,
         artifacts=root / "artifacts",
+        arriving=root / "arriving",
         address_book=root / "address-book",
         api_address=root / "api-address",
         api_token=root / "api-token",

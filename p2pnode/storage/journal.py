@@ -12,6 +12,7 @@ from pathlib import Path
 import apsw
 import trio
 
+from p2pnode.storage.compaction import compact
 from p2pnode.storage.database import (
     JOURNAL_FILE,
     Identity,
@@ -27,6 +28,7 @@ from p2pnode.storage.disk import sync_folder
 from p2pnode.storage.journal_pruning import Prune
 from p2pnode.storage.journal_reader import JournalReader
 from p2pnode.storage.journal_rows import WrittenRecord
+from p2pnode.storage.journal_sizes import JournalSizes
 from p2pnode.storage.journal_snapshots import DropPages
 from p2pnode.storage.journal_writer import Batch, JournalWriter
 from p2pnode.storage.log_check import check_log
@@ -56,7 +58,15 @@ class _Parts:
     """Used in the event loop's thread."""
     far: JournalReader
     """Used in worker threads, one at a time."""
+    prepared: "_Prepared"
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """What was done to the file before anybody reads it."""
+
     backup: Path | None
+    freed_bytes: int
 
 
 class Journal:
@@ -64,10 +74,12 @@ class Journal:
 
     Attributes:
         backup: The copy that was made before this start changed the schema, or None.
+        freed_bytes: What this start gave back to the disk.
     """
 
     def __init__(self, parts: _Parts) -> None:
-        self.backup = parts.backup
+        self.backup = parts.prepared.backup
+        self.freed_bytes = parts.prepared.freed_bytes
         self._writer = parts.writer
         self._near = parts.near
         self._far = parts.far
@@ -100,11 +112,12 @@ class Journal:
         """
         await self._write((ForgottenBlock(digest),))
 
-    async def prune(self, keep_epochs: int) -> bool:
+    async def prune(self, keep_epochs: int | None, keep_chain: int | None = None) -> bool:
         """Drops some of what the newest durable snapshot makes superfluous.
 
         Args:
-            keep_epochs: Whole epochs before that snapshot that stay all the same.
+            keep_epochs: Whole epochs before that snapshot that stay all the same; None for all.
+            keep_chain: Certificates that stay before the one of its end; None for all.
 
         Returns:
             Whether anything was dropped: then there may be more.
@@ -114,7 +127,7 @@ class Journal:
             DamagedData: How far pruning may go cannot be trusted.
         """
         before = self._near.statistics().rows
-        await self._write((Prune(keep_epochs),))
+        await self._write((Prune(keep_epochs, keep_chain),))
         return self._near.statistics().rows < before
 
     async def write_snapshot(
@@ -212,6 +225,10 @@ class Journal:
         """The sequence number behind which every block of an epoch and of later ones lies."""
         return self._near.before_epoch(epoch)
 
+    def newest_epoch(self) -> int:
+        """The newest epoch of which there is a block; 0 where there is none."""
+        return self._near.newest_epoch()
+
     def pruned(self) -> int:
         """How many of the first blocks were dropped because a snapshot stands for them."""
         return self._near.pruned()
@@ -286,6 +303,15 @@ class Journal:
         """The size of the journal."""
         return self._near.statistics()
 
+    async def sizes(self) -> JournalSizes:
+        """What the journal holds and what it takes on the disk.
+
+        Raises:
+            DamagedData: What it counts is damaged.
+        """
+        async with self._far_lock:
+            return await trio.to_thread.run_sync(self._far.sizes)
+
 
 @asynccontextmanager
 async def open_journal(
@@ -330,10 +356,10 @@ def _open_parts(
         with translated():
             writing = connect_writer(path, vfs)
             opened.append(writing)
-            backup = _prepare(writing, path, identity)
+            prepared = _prepare(writing, path, identity)
             opened.extend(connect_reader(path, vfs) for _ in range(2))
             near, far = (JournalReader(path, reading, hash_block) for reading in opened[1:])
-            parts = _Parts(JournalWriter(writing), near, far, backup)
+            parts = _Parts(JournalWriter(writing), near, far, prepared)
             opened.clear()
             return parts
     finally:
@@ -342,8 +368,8 @@ def _open_parts(
                 connection.close()
 
 
-def _prepare(connection: apsw.Connection, path: Path, identity: Identity) -> Path | None:
-    """Creates, checks or migrates the tables; returns the backup of a journal that it migrated."""
+def _prepare(connection: apsw.Connection, path: Path, identity: Identity) -> _Prepared:
+    """Creates, checks or migrates the tables, and gives free space back to the disk."""
     frames, _ = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
     check_log(path.with_name(f"{path.name}-wal"), frames)
     if not has_tables(connection):
@@ -351,7 +377,8 @@ def _prepare(connection: apsw.Connection, path: Path, identity: Identity) -> Pat
     schema = check_identity(connection, identity)
     check_structure(connection)
     sync_folder(path.parent)  # each time: a kill may have come between creation and this line
-    return migrate(connection, path, schema)
+    backup = migrate(connection, path, schema)
+    return _Prepared(backup, compact(connection))
 
 
 def _close_parts(parts: _Parts) -> None:

@@ -17,6 +17,7 @@ from p2pnode.storage.database import (
     translated,
 )
 from p2pnode.storage.errors import DamagedData
+from p2pnode.storage.journal_sizes import JournalSizes, read_sizes
 from p2pnode.storage.journal_snapshots import (
     has_old_pages,
     read_certificate_span,
@@ -99,6 +100,12 @@ class JournalReader:
         with translated():
             first = self._connection.execute(_FIRST_OF, (lane_of(epoch, 0),)).get
             return read_tally(self._connection).blocks if first is None else int(first) - 1
+
+    def newest_epoch(self) -> int:
+        """The newest epoch of which there is a block; 0 where there is none."""
+        with translated():
+            lane = self._connection.execute("SELECT max(author) FROM block").get
+        return 0 if lane is None else int(lane) // LANES
 
     def _page(self, last: int) -> tuple[int, list[tuple[Any, ...]]]:
         """The next blocks, and the number before the first of them, which pruning may raise."""
@@ -308,6 +315,11 @@ class JournalReader:
         """The last value noted under this key."""
         values = {note.key: note.value for note in self._notes()}
         return values.get(key)
+
+    def sizes(self) -> JournalSizes:
+        """What the journal holds and what it takes on the disk."""
+        with translated():
+            return read_sizes(self._connection, self._path)
 
     def statistics(self) -> JournalStatistics:
         """The size of the journal."""

@@ -32,8 +32,8 @@ _DROP_PAGES: Final = (
 _CERTIFICATES: Final = "SELECT * FROM certificate WHERE epoch >= ? ORDER BY epoch LIMIT ?"
 _CERTIFICATE_SPAN: Final = "SELECT min(epoch), max(epoch) FROM certificate"
 DROP_MARKS: Final = (
-    "DELETE FROM snapshot WHERE epoch < ? AND epoch NOT IN "
-    "(SELECT epoch FROM snapshot ORDER BY epoch DESC LIMIT 2)"
+    "DELETE FROM snapshot WHERE epoch IN (SELECT epoch FROM snapshot WHERE epoch < ? AND epoch "
+    "NOT IN (SELECT epoch FROM snapshot ORDER BY epoch DESC LIMIT 2) LIMIT ?)"
 )
 
 

@@ -99,7 +99,7 @@ class SnapshotPage:
 
 @dataclass(frozen=True, slots=True)
 class StoredCertificate:
-    """The certificate of an epoch's end; it stays for ever."""
+    """The certificate of an epoch's end."""
 
     epoch: int
     """The epoch that ended."""

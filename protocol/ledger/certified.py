@@ -1,7 +1,7 @@
 """The certificate of an epoch as a message: whoever knows an epoch's committee can check the next.
 
 A chain of them leads from genesis, or from the digest of one boundary that a person trusts, to the
-newest state: nothing of what happened in between has to be there. Every node keeps all of them.
+newest state: nothing of what happened in between has to be there.
 """
 
 from collections.abc import Sequence

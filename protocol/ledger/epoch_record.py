@@ -71,7 +71,7 @@ class EpochRecord:
 
     seats: Seats
     closed: tuple[ClosedRecord, ...]
-    """The last two that are over, the older first."""
+    """The last ones that are over, the oldest first."""
     recorded: tuple[tuple[AccountId, Credits], ...]
     """Stakes at the last boundary, of everybody who may be elected at the next one."""
     weights: tuple[Weight, ...]

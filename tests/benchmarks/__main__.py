@@ -31,6 +31,7 @@ GROUPS = {
     "restart": "a node that was killed, with 10,000 blocks in its store",
     "start": "a lone node with 100,000 blocks in its store, and one with a hundred",
     "state": "a million accounts: commits, root, snapshot, memory",
+    "bounded": "a year of history in a store: pruned to its bounds, and how long that takes",
     "snapshots": "a hundred thousand accounts: write a snapshot, start from it",
 }
 """In the order in which they run: what needs most memory last, since peaks of a process stay."""

@@ -65,7 +65,7 @@ def run(members: int, span_seconds: int) -> Cost:
     before_kib = _peak_kib()
     count = _Count()
     begun = time.process_time()
-    world = World(_network(members, span_seconds), (count,))
+    world = World(calm_network(members, span_seconds), (count,))
     world.engine.run(START_NS + span_seconds * SECOND)
     elapsed = time.process_time() - begun
     commits, operations = _agreed(world)
@@ -90,7 +90,8 @@ class _Count:
         """Effects are not counted."""
 
 
-def _network(members: int, span_seconds: int) -> Scenario:
+def calm_network(members: int, span_seconds: int) -> Scenario:
+    """A committee that nothing happens to, with some transfers."""
     terms = replace(with_pace(minimal(), ROUND_MS, IDLE_MS), committee_max=max(SIZES))
     return Scenario(
         name="committee",

@@ -33,7 +33,7 @@ from protocol.tree.tree import Tree
 from protocol.units import Digest
 from tests.benchmarks.figures import Effort, Figure, at_most
 from tests.benchmarks.state import _entries
-from tests.p2pnode.arrival.builders import MemoryStore
+from tests.p2pnode.arrival.builders import MemoryStore, shelf_in
 from tests.support.builders import account_id, account_seed
 from tests.support.certificates import Notary
 
@@ -98,7 +98,8 @@ async def _timed(served: MemoryStore, network: Network, folder: Path) -> Arrival
         company = Company(
             Asking(network), lambda: [one.account for one in network.peers()], 10 * newest
         )
-        epoch = await arrive(Way(genesis, None), JournalStore(journal), company, shown)
+        store = JournalStore(journal, shelf_in(folder))
+        epoch = await arrive(Way(genesis, None), store, company, shown)
         found.whole_s = time.monotonic() - begun
         assert epoch == newest, f"the newest state is here, and not {epoch}: {company.liars}"
         (mark,) = journal.snapshots()

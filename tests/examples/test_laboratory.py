@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -39,6 +40,25 @@ def test_the_sweep_of_the_page_varies_length_and_minority() -> None:
     assert (len(sweep.cells), len(sweep.seeds)) == (12, 20)
     first = sweep.cells[0].describe(1).scenario.faults[0]
     assert first.end_ns - first.start_ns == 2_000_000_000
+
+
+def test_the_lossy_sweep_of_the_page_has_the_same_cells_and_seeds() -> None:
+    folder = ROOT / "examples" / "03_partition"
+    plain, lossy = read_sweep(folder / "sweep.toml"), read_sweep(folder / "lossy-sweep.toml")
+    assert lossy.seeds == plain.seeds
+    assert [one.changes for one in lossy.cells] == [one.changes for one in plain.cells]
+    pairs = zip(plain.cells, lossy.cells, strict=True)
+    losing = [(one.describe(1).scenario, two.describe(1).scenario) for one, two in pairs]
+    assert {two.conditions.loss_ppm for _, two in losing} == {100_000}
+    for one, two in losing:
+        conditions = replace(two.conditions, loss_ppm=0)
+        assert replace(two, name=one.name, conditions=conditions) == one
+
+
+def test_every_sweep_that_the_page_plays_is_there() -> None:
+    names = re.findall(r"^p2pnode sim sweep (\S+)", PAGE, re.MULTILINE)
+    assert len(names) >= 2
+    assert [name for name in names if not (ROOT / name).is_file()] == []
 
 
 def test_every_metric_and_every_table_is_told_of() -> None:

@@ -4,11 +4,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import trio
 
 from p2pnode.content import Content
 from p2pnode.control import ControlParts, NodeControl
+from p2pnode.disk_watch import DiskWatch
 from p2pnode.driver import Driver
 from p2pnode.execution.devices import Device, Devices
 from p2pnode.execution.probe import SandboxReport
@@ -16,7 +18,7 @@ from p2pnode.execution.sandbox import Walls
 from p2pnode.facts import FactLog
 from p2pnode.interfaces import JobRequest
 from p2pnode.settings import ROLES, Settings
-from p2pnode.storage import open_artifacts
+from p2pnode.storage import Journal, open_artifacts
 from protocol import events as ev
 from protocol.core import Core
 from protocol.encoding import content_digest
@@ -55,9 +57,9 @@ async def bench(
     devices = Devices((Device("cpu", "processor", "", 2**30),), "no driver")
     driver = live_driver(core, world)
     settings = Settings(folder, roles=roles)
-    parts = ControlParts(
-        settings, network.port, facts, content, store, devices, SandboxReport(Walls(calls=True))
-    )
+    disk = DiskWatch(settings, cast(Journal, None), store, lambda: 0)  # nobody looks here
+    held = SandboxReport(Walls(calls=True))
+    parts = ControlParts(settings, network.port, facts, content, store, devices, held, disk)
     control = NodeControl(driver, parts)
     made = Bench(control, core, world, network, facts, driver)
 

@@ -68,7 +68,13 @@ class FakeControl:
     def status(self) -> Mapping[str, object]:
         if self.broken:
             raise RuntimeError("secret detail")
-        return {"peer_id": "12D3Koo", "account": OWN, "quorum": self.quorum, "connected_peers": 1}
+        return {
+            "peer_id": "12D3Koo",
+            "account": OWN,
+            "quorum": self.quorum,
+            "connected_peers": 1,
+            "storage": {"bounded": True, "keep_chain": 9, "warnings": []},
+        }
 
     def peers(self) -> Sequence[Mapping[str, object]]:
         return [{"account": PEER, "address": "/ip4/127.0.0.1/tcp/1"} | self.peer]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
+from p2pnode.live_line import ERASE
 from p2pnode.logs import configure_logs
 
 
@@ -33,6 +34,25 @@ def test_json_lines_hold_the_event_and_its_fields() -> None:
         "level": "info",
         "logger": "p2pnode.test",
     }
+
+
+@pytest.mark.parametrize(
+    ("log_format", "is_terminal", "has_line"),
+    [("console", True, True), ("json", True, False), ("console", False, False)],
+)
+def test_only_people_at_a_terminal_have_a_line_below_the_log(
+    log_format: str, is_terminal: bool, has_line: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    stream = io.StringIO()
+    monkeypatch.setattr(stream, "isatty", lambda: is_terminal)
+    line = configure_logs(log_format, "info", stream)
+    assert (line is not None) == has_line
+    if line is not None:
+        line.show("half", is_last=True)
+        structlog.get_logger("p2pnode.test").info("drawn")
+        assert stream.getvalue().startswith(f"{ERASE}half{ERASE}")
+        assert stream.getvalue().endswith("\nhalf"), "the line is below what was logged"
 
 
 def test_records_of_libraries_take_the_same_form_and_their_chatter_is_dropped() -> None:

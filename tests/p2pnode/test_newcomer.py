@@ -155,6 +155,21 @@ async def test_a_checkpoint_that_all_contradict_keeps_the_node_from_starting(
         assert network.asked == []
 
 
+async def test_a_checkpoint_that_was_confirmed_may_be_pruned_later(tmp_path: Path) -> None:
+    right = (3, history().boundaries[3].digest)
+    async with newcomer(tmp_path, server(), checkpoint=right) as (node, _):
+        await take_up_snapshot(node)
+        while await node.journal.prune(None, 0):
+            pass
+        assert node.journal.certificate_span() == (LAST, LAST)
+    async with newcomer(tmp_path, checkpoint=right) as (node, network):
+        await take_up_snapshot(node)
+        assert network.dialled == [], "it is known that this ledger has that end"
+    async with newcomer(tmp_path, server(), checkpoint=(3, bytes(32))) as (node, _):
+        with pytest.raises(JoinRefused, match=rf"keeps certificates from epoch {LAST} on"):
+            await take_up_snapshot(node)
+
+
 async def test_a_trusted_end_without_a_snapshot_leads_to_no_ledger_from_genesis(
     tmp_path: Path,
 ) -> None:

@@ -14,6 +14,7 @@ from p2pnode.driver import INBOX_EVENTS
 from p2pnode.execution.devices import Device, Devices
 from p2pnode.execution.probe import SandboxReport
 from p2pnode.execution.sandbox import Walls
+from p2pnode.greeting import GREETING_KIND, greeting_of
 from p2pnode.interfaces import Gossiped, PeerJoined, PeerLeft, Received
 from p2pnode.joining import Joined
 from p2pnode.settings import Settings
@@ -54,13 +55,13 @@ def greeted(core: ScriptedCore) -> list[ev.Event]:
     return [one for one in core.taken if not isinstance(one, ev.Tick)]
 
 
-def peer_of(network_digest: bytes, account: bytes = PEER) -> FakeNetwork:
+def peer_of(greeting: bytes, account: bytes = PEER) -> FakeNetwork:
     peer = FakeNetwork(account)
 
     async def answer(asker: bytes, payload: bytes) -> bytes:
-        return network_digest
+        return greeting
 
-    peer.serve(node.NETWORK_KIND, answer)
+    peer.serve(GREETING_KIND, answer)
     return peer
 
 
@@ -79,7 +80,7 @@ async def test_a_peer_of_this_network_becomes_a_neighbour(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     network = FakeNetwork()
-    network.knows(peer_of(NETWORK))
+    network.knows(peer_of(greeting_of(NETWORK)))
     async with pumping(network) as core:
         await network.bring.send(PeerJoined(PEER))
         await network.bring.send(PeerLeft(PEER))
@@ -88,7 +89,9 @@ async def test_a_peer_of_this_network_becomes_a_neighbour(
         assert greeted(core)[-1] == ev.PeerJoined(PEER)
 
 
-@pytest.mark.parametrize("answer", [bytes(32), b"", NETWORK[:-1], NETWORK + b"\0"])
+@pytest.mark.parametrize(
+    "answer", [greeting_of(Digest(bytes(32))), b"", NETWORK, greeting_of(NETWORK) + b"\0"]
+)
 async def test_a_peer_of_another_network_is_never_a_neighbour(
     answer: bytes, autojump_clock: trio.testing.MockClock
 ) -> None:
@@ -97,7 +100,7 @@ async def test_a_peer_of_another_network_is_never_a_neighbour(
     async with pumping(network) as core:
         await network.bring.send(PeerJoined(PEER))
         await trio.sleep(1_000)
-        assert (PEER, node.NETWORK_KIND) in network.asked, "it was asked"
+        assert (PEER, GREETING_KIND) in network.asked, "it was asked"
         assert greeted(core) == []
 
 
@@ -110,7 +113,7 @@ async def test_a_peer_that_is_still_starting_is_asked_again(
         await network.bring.send(PeerJoined(PEER))
         await trio.sleep(100)
         assert greeted(core) == []
-        peer.handlers = peer_of(NETWORK).handlers
+        peer.handlers = peer_of(greeting_of(NETWORK)).handlers
         await trio.sleep(10)
         assert greeted(core) == [ev.PeerJoined(PEER)]
 
@@ -122,9 +125,9 @@ async def test_a_peer_that_left_before_it_answered_is_no_neighbour(
 
     async def answer(asker: bytes, payload: bytes) -> bytes:
         await trio.sleep(1)
-        return NETWORK
+        return greeting_of(NETWORK)
 
-    peer.serve(node.NETWORK_KIND, answer)
+    peer.serve(GREETING_KIND, answer)
     network.knows(peer)
     async with pumping(network) as core:
         await network.bring.send(PeerJoined(PEER))
@@ -154,7 +157,7 @@ async def test_a_flood_of_gossip_is_dropped_and_a_leave_is_not(
     nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
 ) -> None:
     network, core = FakeNetwork(), ScriptedCore()
-    network.knows(peer_of(NETWORK))
+    network.knows(peer_of(greeting_of(NETWORK)))
     driver = scripted_driver(core, FakeWorld())
     nursery.start_soon(node._pump, network.port, driver, nursery, NETWORK)
     await network.bring.send(PeerJoined(PEER))

@@ -1,9 +1,11 @@
 """What a start makes of a journal: blocks, or a snapshot and the blocks after it."""
 
+import io
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import cast
 
@@ -13,9 +15,11 @@ import trio
 import trio.testing
 from msgspec.structs import replace
 
+from p2pnode import restoring
 from p2pnode.content import Content
 from p2pnode.driver import Driver
 from p2pnode.facts import FactLog
+from p2pnode.live_line import ERASE, LiveLine
 from p2pnode.restoring import Begun, begin, restore
 from p2pnode.snapshots import keep_snapshot
 from p2pnode.storage import (
@@ -71,6 +75,7 @@ class Restored:
     driver: Driver
     world: FakeWorld
     journal: Journal
+    lacking: fx.PersistSnapshot | None
 
 
 async def lived(folder: Path, genesis: Genesis = ONE_EPOCH, seconds: int = 10) -> FakeWorld:
@@ -110,8 +115,8 @@ async def restored(folder: Path, genesis: Genesis = ONE_EPOCH) -> AsyncIterator[
     async with opened_journal(folder, genesis) as journal:
         core, begun = begin(journal, lambda at: make(snapshot=at))
         driver = live_driver(core, world)
-        await restore(journal, driver, begun, may_sign=True)
-        yield Restored(core, begun, driver, world, journal)
+        lacking = await restore(journal, driver, begun, may_sign=True)
+        yield Restored(core, begun, driver, world, journal, lacking)
 
 
 def blocks_of(world: FakeWorld) -> list[fx.PersistBlock]:
@@ -140,6 +145,22 @@ async def test_a_restart_continues_where_the_journal_ends(
     later = [one.round for one in made.world.all("kept") if isinstance(one, fx.PersistSlot)]
     assert min(later) == max(rounds) + 1
     assert made.core.state.index > commits[-1].index
+
+
+async def test_somebody_who_watches_sees_how_far_the_replay_is(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = await lived(tmp_path)
+    monkeypatch.setattr(restoring, "RESTORE_BATCH", 4)
+    seconds, terminal = count(), io.StringIO()
+    line = LiveLine(terminal, lambda: next(seconds))
+    async with opened_journal(tmp_path, ONE_EPOCH) as journal:
+        core, begun = begin(journal, lambda at: Core(ONE_EPOCH, identity(0), snapshot=at))
+        await restore(journal, live_driver(core, FakeWorld()), begun, line, may_sign=True)
+    steps = range(4, len(blocks_of(before)) + 1, 4)
+    shown = [f"replaying the journal: {done} blocks" for done in steps]
+    assert terminal.getvalue().split(ERASE)[1:] == shown
+    assert len(shown) > 2
 
 
 async def test_a_damaged_block_is_forgotten_and_taken_back(
@@ -301,6 +322,36 @@ async def test_the_older_snapshot_serves_a_pruned_journal_too(
         with trio.move_on_after(2):
             await made.driver.run()
         assert made.core.state.index >= last_commit_of(before).index
+
+
+@pytest.mark.parametrize("batch", [1, 500])
+async def test_a_long_replay_leaves_the_snapshot_that_the_journal_lacked(
+    batch: int,
+    tmp_path: Path,
+    autojump_clock: trio.testing.MockClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(restoring, "RESTORE_BATCH", batch)
+    before = await lived(tmp_path, SHORT, seconds=40)
+    async with opened_journal(tmp_path, SHORT) as journal:
+        written = journal.snapshots()[0]
+        pages = list(journal.snapshot_pages(written))
+    for table in ("snapshot", "snapshot_page"):
+        execute(tmp_path, f"DELETE FROM {table}")  # noqa: S608
+    async with restored(tmp_path, SHORT) as made:
+        assert made.begun.epoch == 0, "there is nothing but blocks"
+        assert made.lacking is not None
+        with trio.move_on_after(5):
+            await made.driver.run()  # what comes later does not change what is written
+        await keep_snapshot(made.journal, made.lacking)
+        (mark,) = made.journal.snapshots()
+        assert mark == written
+        assert list(made.journal.snapshot_pages(mark)) == pages, "what a running node wrote"
+    async with restored(tmp_path, SHORT) as made:
+        assert made.begun.epoch == written.epoch
+        assert made.lacking is None, "no end was passed"
+        last = last_commit_of(before)
+        assert (made.core.state.index, made.core.state.digest) == (last.index, last.state_digest)
 
 
 async def test_a_start_keeps_the_certificates_that_an_earlier_program_did_not(

@@ -10,6 +10,7 @@ import structlog
 import trio
 import trio.testing
 
+from p2pnode.settings import Settings
 from p2pnode.storage import Journal, StorageFailed
 from p2pnode.storage.database import JOURNAL_FILE
 from p2pnode.upkeep import (
@@ -29,10 +30,10 @@ class FakeJournal:
     """Prunes as often as it was told to, and fails where it was told to."""
 
     left: list[bool | Exception]
-    asked: list[tuple[float, int]] = field(default_factory=list)
+    asked: list[tuple[float, int | None, int | None]] = field(default_factory=list)
 
-    async def prune(self, keep_epochs: int) -> bool:
-        self.asked.append((trio.current_time(), keep_epochs))
+    async def prune(self, keep_epochs: int | None, keep_chain: int | None) -> bool:
+        self.asked.append((trio.current_time(), keep_epochs, keep_chain))
         answer = self.left.pop(0) if self.left else False
         if isinstance(answer, Exception):
             raise answer
@@ -43,16 +44,28 @@ async def test_what_may_go_is_pruned_at_once_and_looked_for_again_later(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     journal = FakeJournal([True, True, StorageFailed("no space"), True])
+    told: list[str] = []
     with trio.move_on_after(PRUNE_SECONDS + 1):
-        await keep_bounded(cast(Journal, journal), 3)
-    assert [keep for _, keep in journal.asked] == [3] * 5
-    times = [at - journal.asked[0][0] for at, _ in journal.asked]
+        await keep_bounded(cast(Journal, journal), Settings(Path(), keep_epochs=3), told.append)
+    assert [keep for _, *keep in journal.asked] == [[3, None]] * 5
+    times = [at - journal.asked[0][0] for at, *_ in journal.asked]
     assert times == [0, 0, 0, PRUNE_SECONDS, PRUNE_SECONDS]
+    assert "no space" in told[0]
+    assert told[1:] == [""]
+
+
+async def test_certificates_are_bounded_by_themselves(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    journal = FakeJournal([])
+    with trio.move_on_after(1):
+        await keep_bounded(cast(Journal, journal), Settings(Path(), keep_chain=9))
+    assert [keep for _, *keep in journal.asked] == [[None, 9]]
 
 
 async def test_an_archive_prunes_nothing(autojump_clock: trio.testing.MockClock) -> None:
     journal = FakeJournal([True])
-    await keep_bounded(cast(Journal, journal), None)
+    await keep_bounded(cast(Journal, journal), Settings(Path()))
     assert journal.asked == []
 
 

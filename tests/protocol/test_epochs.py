@@ -4,6 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from protocol.encoding import digest_of
+from protocol.epochs import CLOSED_MAX
 from protocol.errors import Reason
 from protocol.facts import (
     BoundaryDisputed,
@@ -13,6 +14,9 @@ from protocol.facts import (
     OperationFailed,
     Slashed,
 )
+from protocol.ledger.certificate_chain import CertificateChain
+from protocol.ledger.certified import encode_certificate
+from protocol.ledger.committee import Committee
 from protocol.messages import (
     EpochAttestation,
     EpochPayload,
@@ -22,9 +26,12 @@ from protocol.messages import (
 )
 from protocol.parameters import minimal
 from protocol.signing import EPOCH, REAL
-from protocol.units import CREDIT, Digest, Round
+from protocol.state import State
+from protocol.units import CREDIT, Digest, Epoch, Round
 from tests.support.builders import (
     STAKE,
+    account_id,
+    account_seed,
     vrf_key,
 )
 from tests.support.contradiction import contradict
@@ -196,6 +203,72 @@ def test_a_quorum_of_attestations_certifies_how_an_epoch_ended() -> None:
         REAL.verify(account, EPOCH, closed.boundary.digest, signature)
     assert closed.boundary.beacon == town.state.committee.beacon_at_start
     assert closed.boundary.state_digest != town.state.digest
+
+
+def attested_late(town: Town, number: int, epoch: int) -> EpochAttestation:
+    """The word of a member of an earlier epoch, which the state may still wait for."""
+    digest = town.state.epochs.closed[0].digest
+    assert town.state.epochs.closed[0].boundary.epoch == epoch
+    return EpochAttestation(epoch, digest, REAL.sign(account_seed(number), EPOCH, digest))
+
+
+def closed_epochs(town: Town) -> list[int]:
+    return [one.boundary.epoch for one in town.state.epochs.closed]
+
+
+def pass_epochs(town: Town, count: int) -> None:
+    """Epochs whose members attest their ends at once."""
+    for _ in range(count):
+        town.close(0, 1, 2, 3)
+        town.commit(*((number, town.attestation(number)) for number in (0, 1, 2)))
+
+
+def test_an_end_that_was_not_attested_in_time_is_certified_later_and_the_chain_goes_on() -> None:
+    town = Town()
+    town.close(0, 1, 2, 3)
+    town.commit((0, town.attestation(0)), (1, town.attestation(1)))
+    pass_epochs(town, 4)
+    assert closed_epochs(town) == [0, 1, 2, 3, 4]
+    certified = [town.state.epochs.certificate(Epoch(epoch)) for epoch in range(5)]
+    assert [one is not None for one in certified] == [False, True, True, True, True]
+    owed = [one.boundary.epoch for one in town.state.epochs.owed_by(account_id(3))]
+    assert owed == [0, 1, 2, 3, 4], "who comes back attests what it owes"
+    facts = town.commit((3, attested_late(town, 3, 0)))
+    assert EpochCertified(Epoch(0)) in facts
+    chain = CertificateChain(town.genesis, REAL)
+    for epoch in range(5):
+        certificate = town.state.epochs.certificate(Epoch(epoch))
+        assert certificate is not None
+        chain.extend(encode_certificate(certificate))
+    assert chain.newest == town.state.epochs.closed[-1].boundary
+    pass_epochs(town, 1)
+    assert closed_epochs(town) == [4, 5], "what is certified is let go"
+
+
+def test_an_end_that_nobody_attests_is_waited_for_so_long_and_no_longer() -> None:
+    town = Town()
+    town.close(0, 1, 2, 3)
+    pass_epochs(town, CLOSED_MAX - 1)
+    assert closed_epochs(town) == list(range(CLOSED_MAX))
+    late = attested_late(town, 0, 0)
+    town.state.epochs.check(ANN, late)
+    pass_epochs(town, 1)
+    assert closed_epochs(town) == [CLOSED_MAX - 1, CLOSED_MAX]
+    assert town.refusal(0, late) is Reason.WRONG_EPOCH
+
+
+def test_a_state_that_waits_for_an_old_end_is_loaded_as_it_was() -> None:
+    town = Town()
+    town.close(0, 1, 2, 3)
+    pass_epochs(town, 3)
+    town.close(0, 1, 2, 3)
+    boundary = town.state.epochs.closed[-1].boundary
+    pages = list(town.state.encode_pages())
+    first = Committee.of_genesis(town.genesis)
+    other = State.load(town.genesis, first, REAL, iter(pages), boundary.state_digest)
+    other.epochs.resume(boundary)
+    assert other.epochs.record() == town.state.epochs.record()
+    assert closed_epochs(town) == [0, 1, 2, 3, 4]
 
 
 def test_an_attestation_counts_once_and_only_of_members() -> None:

@@ -19,7 +19,8 @@ PLOTS_PAGE: Final = "PLOTS.md"
 PLOTS_TITLE: Final = (
     "# What each experiment asks, and how\n\n"
     "Written by `python -m p2pnode.lab.experiments --write`; the numbers are in the "
-    "[table](README.md), those on money in [another](MARKET.md).\n"
+    "[table](README.md), those on money in [another](MARKET.md), those on a leak in a "
+    "[third](LEAK.md).\n"
 )
 BEGIN: Final = "<!-- Written by python -m p2pnode.lab.experiments --write: do not edit. -->"
 END: Final = "<!-- End of what is written. -->"

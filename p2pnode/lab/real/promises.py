@@ -8,12 +8,13 @@ agree have the same one.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from p2pnode.lab.real.starts import Starts
 from p2pnode.lab.real.steps import Row, told_again
 from p2pnode.lab.results import Setup
 from p2pnode.lab.results.observer import Observer
 from protocol import effects as fx
 from protocol import events as ev
-from protocol.facts import Settled, Slashed
+from protocol.facts import EpochCertified, Settled, Slashed
 from protocol.job.record import ResultOutcome
 from protocol.simulator.checks import Check, Evidence, Result, checks_of
 from protocol.simulator.faults import Bite
@@ -72,6 +73,7 @@ def judge(left: Left) -> tuple[Check, ...]:
         *left.found,
         *told.log.found,
         *told.found,
+        *told.starts.violations(),
         *told.labels.found,
         *wrong_balances(copies),
         *wrong_settlements(copies),
@@ -115,6 +117,7 @@ class _Told:
     Attributes:
         found: What single lines show to be broken.
         outputs: By job, the outputs of all runs that honest nodes finished.
+        starts: Where cores began.
     """
 
     def __init__(self, left: Left) -> None:
@@ -125,9 +128,9 @@ class _Told:
         self.found: list[Violation] = []
         self.outputs: dict[JobId, set[Digest]] = {}
         self._honest = frozenset(left.setup.honest)
+        self.starts = Starts(self.log, self._honest)
         self._before: dict[int, set[fx.Fact]] = {}
         self._now: dict[int, set[fx.Fact]] = {}
-        self._restarted: set[int] = set()
         for row in left.steps:
             self._note(row)
             for told in told_again(row, left.blocks):
@@ -141,10 +144,10 @@ class _Told:
         node = row["node"]
         match row:
             case {"step": "opened"}:
-                if node in self._now:
-                    self._restarted.add(node)
                 self._before.setdefault(node, set()).update(self._now.get(node, ()))
                 self._now[node] = set()
+            case {"step": "restored"}:
+                self.starts.note(row)
             case {"step": "raised", "detail": detail}:
                 self._find("no_crash", row, detail)
             case {"step": "spin"}:
@@ -167,11 +170,8 @@ class _Told:
                 self._now.setdefault(node, set()).add(fact)
                 if fact in self._before.get(node, ()):
                     return
-            case fx.Report(fx.CommitApplied(index=index)) if node in self._restarted:
-                # It may have kept commits that it had no time to make known.
-                self._restarted.discard(node)
-                reached = self.log.reached
-                reached[node] = max(reached.get(node, index), type(index)(index - 1))
+            case fx.Report(EpochCertified(epoch=epoch)) if node in self._honest:
+                self.starts.certify(epoch)
             case _:
                 pass
         self.log.effect(time, node, effect)

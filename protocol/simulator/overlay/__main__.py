@@ -22,6 +22,7 @@ from protocol.simulator.overlay.parameters import (
     OverlayParameters,
     gossipsub_attacked_1_0,
     gossipsub_attacked_1_1,
+    gossipsub_attacked_april,
 )
 from protocol.units import MILLISECOND
 
@@ -34,6 +35,7 @@ ATTACKS: Final[Mapping[str, Callable[[int, int, int], Attack]]] = {
 DEFENCES: Final[Mapping[str, OverlayParameters]] = {
     "1.0": gossipsub_attacked_1_0(),
     "1.1-unscored": gossipsub_attacked_1_1(scored=False),
+    "1.1-april": gossipsub_attacked_april(),
     "1.1": gossipsub_attacked_1_1(),
 }
 

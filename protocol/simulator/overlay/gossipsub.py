@@ -148,7 +148,7 @@ class MeshRouter:
             book.blame_breach(node, source)
         is_full = len(mesh) >= parameters.high and source not in self._dialled[node]
         is_poor = book is not None and book.is_below(node, source, 0)
-        if is_early or is_poor or (is_full and parameters.backoff_ns):
+        if is_early or is_poor or (is_full and parameters.refuses_when_full):
             self._back_off(node, source)
             self._carrier.tell(node, source, Control.PRUNE)
         else:

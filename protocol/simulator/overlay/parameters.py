@@ -4,7 +4,7 @@ Shares and weights are millionths. The mesh and its scores follow the published 
 GossipSub 1.1; peer exchange and penalties for unkept promises of IHAVE are not modelled.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from protocol.simulator.overlay.topology import UNLIMITED
@@ -100,6 +100,8 @@ class MeshParameters:
         history: Heartbeats for which a message is handed out.
         backoff_ns: Time for which a pruned neighbour must not graft; 0 lets everybody graft.
         floods_own: Whether own messages go to all neighbours and not to the mesh alone.
+        refuses_when_full: Whether only neighbours that the node dialled itself may graft it beyond
+            `high`; else everybody may, and the next heartbeat cuts the mesh back.
         scores: How neighbours are judged; None judges nobody.
     """
 
@@ -115,6 +117,7 @@ class MeshParameters:
     history: int = 5
     backoff_ns: int = 60 * SECOND
     floods_own: bool = True
+    refuses_when_full: bool = True
     scores: ScoreParameters | None = None
 
 
@@ -150,7 +153,14 @@ def gossipsub_1_0() -> OverlayParameters:
     Source: github.com/vyzo/gerbil-simsub, `simsub/gossipsub-base.ss` and `gossipsub-v1_0.ss`.
     """
     mesh = MeshParameters(
-        low=4, lazy_ppm=0, outward=0, best=0, history=120, backoff_ns=0, floods_own=False
+        low=4,
+        lazy_ppm=0,
+        outward=0,
+        best=0,
+        history=120,
+        backoff_ns=0,
+        floods_own=False,
+        refuses_when_full=False,
     )
     return OverlayParameters(Strategy.GOSSIPSUB, dials=20, mesh=mesh)
 
@@ -166,6 +176,7 @@ def gossipsub_attacked_1_0() -> OverlayParameters:
         best=0,
         backoff_ns=0,
         floods_own=False,
+        refuses_when_full=False,
     )
     return OverlayParameters(Strategy.GOSSIPSUB, dials=20, mesh=mesh)
 
@@ -180,3 +191,19 @@ def gossipsub_attacked_1_1(*, scored: bool = True) -> OverlayParameters:
     scores = ScoreParameters(graft_threshold=10, graft_ticks=10) if scored else None
     mesh = MeshParameters(degree=8, low=6, lazy=12, best=6, scores=scores)
     return OverlayParameters(Strategy.GOSSIPSUB, dials=20, mesh=mesh)
+
+
+def gossipsub_attacked_april() -> OverlayParameters:
+    """GossipSub 1.1 as it was on 17 April 2020, when the published attacks were run.
+
+    A full mesh took everybody in and was cut back at the next heartbeat to those with the best
+    scores; a quota of own links and a penalty for grafting too early came later.
+
+    Source: github.com/libp2p/go-libp2p-pubsub, `gossipsub.go` at commit 9904d69, and the commits
+    1645516, 7d320ac and 7890c5a of April and May after it.
+    """
+    known = gossipsub_attacked_1_1()
+    assert known.mesh.scores is not None
+    scores = replace(known.mesh.scores, behaviour_weight=0)
+    mesh = replace(known.mesh, outward=0, refuses_when_full=False, scores=scores)
+    return replace(known, mesh=mesh)

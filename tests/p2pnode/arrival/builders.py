@@ -1,16 +1,19 @@
 """A history of some epochs, and peers that have it, in memory; any of them can be made to lie."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
 from p2pnode.arrival.asking import Asking
 from p2pnode.arrival.company import Company
+from p2pnode.arrival.pages import SNAPSHOT_BYTES_MAX, Shelf
 from p2pnode.arrival.serving import Serving
 from p2pnode.arrival.wire import NO_EPOCH, Standing
+from p2pnode.storage import PageShelf, layout
 from protocol import snapshot
 from protocol.ledger.certificate import Boundary
 from protocol.ledger.certified import (
@@ -68,6 +71,29 @@ def without_quorum(raw: bytes) -> bytes:
 
 
 @dataclass
+class MemoryShelf:
+    """Pages that outlive an arrival, in memory."""
+
+    pages: dict[bytes, bytes] = field(default_factory=dict)
+    put_here: int = 0
+
+    async def keep_only(self, digests: Collection[bytes]) -> None:
+        self.pages = {digest: raw for digest, raw in self.pages.items() if digest in digests}
+
+    async def page(self, digest: bytes) -> bytes | None:
+        return self.pages.get(digest)
+
+    async def put(self, digest: bytes, raw: bytes) -> None:
+        self.put_here += 1
+        self.pages[digest] = raw
+
+
+def shelf_in(folder: Path) -> PageShelf:
+    """The shelf of a node, as a start makes it."""
+    return PageShelf(layout(folder).arriving, SNAPSHOT_BYTES_MAX)
+
+
+@dataclass
 class MemoryStore:
     """What a node keeps, with the interface that arrival and serving ask of it."""
 
@@ -76,6 +102,7 @@ class MemoryStore:
     snapshots: dict[int, tuple[bytes, ...]] = field(default_factory=dict)
     installed: list[Boundary] = field(default_factory=list)
     first_blocks: int = 0
+    shelf: Shelf = field(default_factory=MemoryShelf)
 
     async def standing(self) -> Standing:
         first, newest = min(self.kept, default=NO_EPOCH), max(self.kept, default=NO_EPOCH)

@@ -263,6 +263,40 @@ async def test_a_trusted_end_makes_the_chain_before_it_unnecessary() -> None:
     assert store.installed == [history().boundaries[LAST]]
 
 
+async def test_a_chain_that_all_peers_have_pruned_is_refused_with_what_to_do() -> None:
+    pruned = store_of(history(), LAST, first=3)
+    pruned.first_blocks = 4
+    company, _ = company_of(peer("one", pruned), peer("two", pruned))
+    store = newcomer()
+    with pytest.raises(ArrivalRefused, match=r"from epoch 3 on.*with epoch 0: name an archive"):
+        await arrive(TRUSTING_GENESIS, store, company, Shown())
+    with pytest.raises(ArrivalRefused, match=r"from epoch 3 on, and --checkpoint 1:.*newer one"):
+        await arrive(trusting(1), store, company, Shown())
+    assert store.kept == {}
+    assert company.liars == {}
+    company, _ = company_of(peer("one", pruned), honest("archive"))
+    assert await arrive(TRUSTING_GENESIS, store, company, Shown()) == LAST
+
+
+async def test_a_ledger_that_fell_behind_all_certificates_is_told_to_name_a_checkpoint() -> None:
+    pruned = store_of(history(), LAST, first=4)
+    pruned.first_blocks = 5
+    behind = store_of(history(), 1)
+    behind.kept = {epoch: behind.kept[epoch] for epoch in (0, 1)}
+    company, _ = company_of(peer("one", pruned))
+    with pytest.raises(ArrivalRefused, match=r"from epoch 4 on.*go on with epoch 2"):
+        await arrive(TRUSTING_GENESIS, behind, company, Shown())
+    assert await arrive(trusting(4), behind, company, Shown()) == LAST
+
+
+async def test_an_end_that_was_pruned_here_cannot_be_compared_and_that_is_said() -> None:
+    company, own = company_of(honest("one"))
+    store = store_of(history(), LAST, first=3)
+    with pytest.raises(ArrivalRefused, match=r"keeps certificates from epoch 3 on.*checkpoint 1"):
+        await arrive(trusting(1), store, company, Shown())
+    assert own.asked == []
+
+
 async def test_peers_whose_chain_contradicts_the_trusted_end_are_refused_in_words() -> None:
     company, own = company_of(honest("one"), honest("two"))
     store = newcomer()

@@ -16,7 +16,15 @@ from protocol.encoding import content_digest
 from protocol.ledger.certified import TrustedEnd
 from protocol.messages import network_of
 from protocol.snapshot import decode_boundary
-from tests.p2pnode.arrival.builders import ENDS, Shown, company_of, history, peer, store_of
+from tests.p2pnode.arrival.builders import (
+    ENDS,
+    Shown,
+    company_of,
+    history,
+    peer,
+    shelf_in,
+    store_of,
+)
 from tests.p2pnode.fake_ports import FakeNetwork
 from tests.support.builders import account_id
 
@@ -32,7 +40,7 @@ def opened(folder: Path) -> AbstractAsyncContextManager[Journal]:
 
 async def test_what_a_newcomer_took_up_it_serves_to_the_next_one(tmp_path: Path) -> None:
     async with opened(tmp_path / "first") as journal:
-        store = JournalStore(journal)
+        store = JournalStore(journal, shelf_in(tmp_path))
         assert await store.standing() == Standing(NO_EPOCH, NO_EPOCH, 0, ())
         company, _ = company_of(peer("one", store_of(history(), LAST - 1, LAST)))
         assert await arrive(Way(GENESIS, None), store, company, Shown()) == LAST
@@ -44,7 +52,12 @@ async def test_what_a_newcomer_took_up_it_serves_to_the_next_one(tmp_path: Path)
         Serving(store, network.port)
         async with opened(tmp_path / "second") as other:
             company, _ = company_of(network)
-            assert await arrive(Way(GENESIS, None), JournalStore(other), company, Shown()) == LAST
+            assert (
+                await arrive(
+                    Way(GENESIS, None), JournalStore(other, shelf_in(tmp_path)), company, Shown()
+                )
+                == LAST
+            )
             assert tuple(other.snapshot_pages(other.snapshots()[0])) == history().pages[LAST]
             assert len(await other.certificates(0, 100)) == ENDS
 
@@ -52,7 +65,7 @@ async def test_what_a_newcomer_took_up_it_serves_to_the_next_one(tmp_path: Path)
 async def test_a_chain_that_begins_at_a_checkpoint_is_served_from_there(tmp_path: Path) -> None:
     trusted = TrustedEnd(history().boundaries[3].epoch, history().boundaries[3].digest)
     async with opened(tmp_path / "node") as journal:
-        store = JournalStore(journal)
+        store = JournalStore(journal, shelf_in(tmp_path))
         company, _ = company_of(peer("one", store_of(history(), LAST)))
         await arrive(Way(GENESIS, trusted), store, company, Shown())
         assert (await store.standing()).first_certificate == 3
@@ -70,7 +83,9 @@ async def test_the_oldest_epoch_that_can_be_sent_is_that_of_the_first_block(
     async with opened(tmp_path / "node") as journal:
         raws = [bytes([number]) for number in range(blocks)]
         await journal.append([StoredBlock(content_digest(raw), 0, 1, 7, raw) for raw in raws])
-        assert (await JournalStore(journal).standing()).first_blocks == (7 if blocks else 0)
+        assert (await JournalStore(journal, shelf_in(tmp_path)).standing()).first_blocks == (
+            7 if blocks else 0
+        )
 
 
 async def test_a_ledger_with_a_gap_is_served_from_behind_it_and_not_exported(
@@ -81,7 +96,7 @@ async def test_a_ledger_with_a_gap_is_served_from_behind_it_and_not_exported(
     boundary, pages = history().boundaries[LAST], history().pages[LAST]
     async with opened(data) as journal:
         write_genesis(layout(data).genesis, GENESIS)
-        store = JournalStore(journal)
+        store = JournalStore(journal, shelf_in(tmp_path))
         await journal.append([StoredBlock(content_digest(b"old"), 0, 1, 0, b"old")])
         await store.install(boundary, pages)
         await journal.append([StoredBlock(content_digest(b"new"), 0, 1, LAST + 1, b"new")])
@@ -96,7 +111,7 @@ async def test_a_ledger_with_a_gap_is_served_from_behind_it_and_not_exported(
 
 async def test_a_certificate_that_is_here_stays_as_it_is(tmp_path: Path) -> None:
     async with opened(tmp_path / "node") as journal:
-        store = JournalStore(journal)
+        store = JournalStore(journal, shelf_in(tmp_path))
         await store.keep_certificates(history().boundaries[0].epoch, [b"first", b"second"])
         await store.keep_certificates(history().boundaries[1].epoch, [b"another", b"third"])
         assert await store.certificates(0, 9) == [b"first", b"second", b"third"]

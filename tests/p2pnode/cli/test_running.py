@@ -65,6 +65,7 @@ def test_views_print_json_for_programs(run: Run, control: FakeControl) -> None:
 
 def test_views_print_text_for_people(run: Run) -> None:
     assert "quorum           yes" in run("status")[1]
+    assert "\nstorage\nbounded     yes\nkeep_chain  9\n" in run("status")[1]
     assert PEER[:16] in run("peers")[1]
     assert "processor" in run("devices")[1]
     assert run("jobs")[1].splitlines()[0].split() == ["id", "state"]

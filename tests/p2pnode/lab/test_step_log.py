@@ -136,3 +136,15 @@ def test_what_the_node_writes_to_its_peers_is_noted_by_account(tmp_path):
     log.watch_links(SimpleNamespace(written={b"\xab": (2, 30)}))
     log.watch_core(Script())(ev.Tick(), 0)
     assert steps_of(path, "links") == [{"at_ns": 5, "step": "links", "peers": {"ab": [2, 30]}}]
+
+
+def test_where_a_core_begins_and_what_it_holds_are_noted_when_it_goes_on(tmp_path):
+    path = tmp_path / "steps"
+    core = lone_core()
+    step = StepLog(path, lambda: 5).watch_core(core)
+    step(ev.BlocksRestored(()), 5)
+    assert steps_of(path, "restored") == []
+    step(ev.Restored(0, (), ()), 6)
+    digest = core.state.digest.hex()
+    row = {"at_ns": 5, "step": "restored", "snapshot_index": 0, "snapshot_state_digest": digest}
+    assert steps_of(path, "restored") == [row | {"index": 0, "state_digest": digest}]

@@ -20,7 +20,14 @@ from protocol.encoding import content_digest
 from protocol.ledger.certified import TrustedEnd
 from protocol.messages import network_of
 from protocol.units import Epoch
-from tests.p2pnode.arrival.builders import ENDS, MemoryStore, history, store_of, without_quorum
+from tests.p2pnode.arrival.builders import (
+    ENDS,
+    MemoryStore,
+    history,
+    shelf_in,
+    store_of,
+    without_quorum,
+)
 from tests.support.builders import account_id, account_seed
 
 LAST = ENDS - 1
@@ -45,7 +52,7 @@ def folder(tmp_path: Path) -> Path:
             made.root, network_of(GENESIS), account_id(9), hash_block=content_digest
         )
         async with opening as journal:
-            store = JournalStore(journal)
+            store = JournalStore(journal, shelf_in(tmp_path))
             await store.keep_certificates(Epoch(0), history().certificates)
             await store.install(history().boundaries[LAST], history().pages[LAST])
 
@@ -165,13 +172,16 @@ def test_a_chain_proves_nothing_about_states_between_ends(
     assert (code, found["ok"]) == (1, False), "it has another root"
 
 
-def test_a_chain_may_be_written_from_an_epoch_on(folder: Path, tmp_path: Path) -> None:
+def test_a_chain_may_be_written_from_an_epoch_on(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = tmp_path / "part"
     line = ["ledger", "chain", "--data-dir", str(folder), "--out", str(out), "--since"]
     assert main([*line, "4"]) == 0
     assert history().certificates[3] not in out.read_bytes()
     assert history().certificates[4] in out.read_bytes()
     assert main([*line, "77"]) == 2
+    assert f"it keeps those of 0 to {LAST}" in capsys.readouterr().err
     assert not out.exists()
     assert main([*line, "-1"]) == 2
 
@@ -221,3 +231,8 @@ async def test_a_node_that_lies_is_named_in_the_refusal() -> None:
     store.kept[1] = without_quorum(store.kept[1])
     with pytest.raises(ChainBroken, match=r"reaches to commit .*certificate of epoch 1 proves"):
         await served(store, Trust(HASH, None), history().boundaries[2].index)
+
+
+async def test_a_node_that_pruned_the_beginning_of_the_chain_leaves_words_for_it() -> None:
+    with pytest.raises(ChainBroken, match=r"reaches nowhere .*from epoch 3 on: ask an archive"):
+        await served(store_of(history(), first=3), Trust(HASH, None), history().boundaries[4].index)

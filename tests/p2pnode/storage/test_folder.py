@@ -30,7 +30,7 @@ def test_a_new_folder_is_private_and_carries_its_version(tmp_path: Path) -> None
 def test_everything_lies_inside_the_folder_under_its_own_name(tmp_path: Path) -> None:
     folder = layout(tmp_path)
     paths = [getattr(folder, name) for name in folder.__slots__ if name != "root"]
-    assert len(set(paths)) == len(paths) == 10
+    assert len(set(paths)) == len(paths) == 11
     assert {path.parent for path in paths} == {tmp_path}
 
 

@@ -1,6 +1,7 @@
 """What may go, and when: never anything that a restart needs."""
 
 from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import Path
 
 import apsw
@@ -13,10 +14,15 @@ from p2pnode.storage import (
     JournalRecord,
     SnapshotMark,
     StoredBlock,
+    StoredCertificate,
     open_readonly,
 )
 from p2pnode.storage.database import JOURNAL_FILE
-from p2pnode.storage.journal_pruning import PRUNED_BLOCKS_MAX
+from p2pnode.storage.journal_pruning import (
+    PRUNED_BLOCKS_MAX,
+    PRUNED_CERTIFICATES_MAX,
+    PRUNED_ROWS_MAX,
+)
 from tests.p2pnode.storage.builders import block, digest_of, final, journal_in, operation, slot
 
 EACH = 10
@@ -144,6 +150,90 @@ async def test_a_bounded_journal_stays_small_and_an_archive_grows(tmp_path: Path
         sizes[keep] = (folder / JOURNAL_FILE).stat().st_size
     assert sizes[1] < 300_000
     assert sizes[1_000] > 1_500_000
+
+
+def certificate(epoch: int, size_bytes: int = 4_000) -> StoredCertificate:
+    return StoredCertificate(epoch, b"c" * size_bytes)
+
+
+async def prune_chain(journal: Journal, keep_chain: int) -> tuple[int, int] | None:
+    while await journal.prune(None, keep_chain):
+        pass
+    return journal.certificate_span()
+
+
+@pytest.mark.parametrize(
+    ("marks", "keep", "first"),
+    [
+        ((), 0, 0),
+        ((20,), 0, 19),
+        ((19, 20), 0, 18),
+        ((20,), 5, 14),
+        ((5, 20), 5, 4),
+        ((20,), 99, 0),
+    ],
+)
+async def test_certificates_before_the_newest_ends_that_are_old_enough_go(
+    marks: tuple[int, ...], keep: int, first: int, tmp_path: Path
+) -> None:
+    async with journal_in(tmp_path) as journal:
+        await fill(journal, range(3), marks)
+        await journal.append([certificate(epoch) for epoch in range(20)])
+        assert await prune_chain(journal, keep) == (first, 19)
+        kept = await journal.certificates(first, 100)
+        assert [one.epoch for one in kept] == list(range(first, 20))
+        assert epochs_of(journal) == [0, 1, 2], "blocks have a bound of their own"
+        rows = journal.statistics().rows
+    async with journal_in(tmp_path) as journal:
+        assert rows == 3 * 4 * EACH + len(marks) + 20 - first
+        assert journal.statistics().rows == rows
+        assert await journal.certificates(0, 100) == (kept if first == 0 else ())
+
+
+async def test_the_newest_certificate_stays_where_later_ends_have_none(tmp_path: Path) -> None:
+    async with journal_in(tmp_path) as journal:
+        await journal.append([certificate(epoch) for epoch in range(5)])
+        await fill(journal, (), (30, 31))
+        assert await prune_chain(journal, 0) == (4, 4)
+
+
+async def test_of_all_kinds_of_rows_only_so_many_go_at_a_time(tmp_path: Path) -> None:
+    """The node's own records wait for one transaction, and never for a year of history."""
+    slots = [slot(round_) for round_ in range(2 * PRUNED_ROWS_MAX)]
+    finals = [final(round_) for round_ in range(2 * PRUNED_ROWS_MAX)]
+    certificates = [certificate(epoch, 10) for epoch in range(2 * PRUNED_CERTIFICATES_MAX)]
+    far = SnapshotMark(5_000, 2 * PRUNED_ROWS_MAX, digest_of(b"state"), 0, 0, b"boundary")
+    async with journal_in(tmp_path) as journal:
+        await journal.append([*slots, *finals, *certificates, far])
+        left = [journal.statistics().rows]
+        while await journal.prune(0, 0):
+            left.append(journal.statistics().rows)
+        most = 2 * PRUNED_ROWS_MAX + PRUNED_CERTIFICATES_MAX
+        assert max(before - after for before, after in pairwise(left)) == most
+        assert left[-1] == 2, "the mark and the newest certificate"
+
+
+async def test_a_node_with_both_bounds_stays_under_a_computed_size_while_epochs_go_by(
+    tmp_path: Path,
+) -> None:
+    keep, keep_chain, block_bytes, certificate_bytes, page_bytes = 2, 10, 4_000, 4_000, 50_000
+    live = (keep + 2) * EACH * (block_bytes + 1_000)
+    live += (keep_chain + 3) * (certificate_bytes + 500) + 3 * (page_bytes + 5_000)
+    bound = 2 * live  # half of a file may be pages that are free to be used again
+    sizes, certified = [], []
+    async with journal_in(tmp_path) as journal:
+        for epoch in range(150):
+            await journal.append([*of_epoch(epoch, block_bytes), certificate(epoch)])
+            await journal.write_snapshot(mark(epoch + 1), iter([b"p" * page_bytes]))
+            while await journal.prune(keep, keep_chain):
+                pass
+            seen = await journal.sizes()
+            sizes.append(seen.database_bytes)
+            certified.append(seen.certificates)
+    written = 150 * (EACH * block_bytes + certificate_bytes + page_bytes)
+    assert max(sizes) < bound < written / 10
+    assert max(sizes[75:]) == max(sizes), "it has stopped to grow"
+    assert max(certified[20:]) == keep_chain + 1
 
 
 async def test_two_snapshots_of_one_epoch_contradict_each_other(tmp_path: Path) -> None:

@@ -190,10 +190,11 @@ async def test_blocks_of_later_epochs_lie_behind_one_place(tmp_path: Path) -> No
         return StoredBlock(made.digest, made.author, made.round, epoch, made.raw)
 
     async with journal_in(tmp_path) as journal:
-        assert journal.before_epoch(0) == journal.before_epoch(3) == 0
+        assert journal.before_epoch(0) == journal.before_epoch(3) == journal.newest_epoch() == 0
         await journal.append([stored(epoch, round_) for epoch in range(3) for round_ in range(4)])
         await journal.append([stored(0, 9), stored(2, 9)])
         assert [journal.before_epoch(epoch) for epoch in range(4)] == [0, 4, 8, 14]
+        assert journal.newest_epoch() == 2
         assert [one.epoch for _, one in journal.blocks(8)] == [2, 2, 2, 2, 0, 2]
 
 

@@ -13,7 +13,7 @@ from tests.p2pnode.storage.builders import block, digest_of, journal_in, slot
 from tests.p2pnode.storage.writer_process import PRODUCERS, Spawner
 from tests.support.fault_vfs.disk import Call, Faults, fault_disk
 
-KILLS = int(os.environ.get("STORAGE_KILLS", "30"))
+KILLS = int(os.environ.get("STORAGE_KILLS", "200"))
 
 
 async def test_nothing_acknowledged_is_lost_by_a_kill(tmp_path: Path) -> None:

@@ -31,5 +31,5 @@ def test_the_published_pages_say_what_was_kept(tmp_path: Path) -> None:
     copy = tmp_path / "experiments"
     shutil.copytree(PUBLISHED, copy)
     write_pages(EXPERIMENTS, copy)
-    for name in ("README.md", "MARKET.md", "PLOTS.md"):
+    for name in ("README.md", "MARKET.md", "LEAK.md", "PLOTS.md"):
         assert (copy / name).read_bytes() == (PUBLISHED / name).read_bytes(), name

@@ -15,7 +15,7 @@ from protocol.core import Core
 from protocol.ledger.block import stored_digest
 from protocol.simulator.catalogue import SCENARIOS
 from protocol.simulator.run import Outcome, play
-from protocol.simulator.scenario import identities
+from protocol.simulator.scenario import Scenario, identities
 from tests.p2pnode.lab import builders as networks
 
 
@@ -88,7 +88,12 @@ def with_nothing_to_wait_for(doing):
 @cache
 def written(name: str, seed: int = 1) -> tuple[Left, Outcome]:
     """What the nodes of a simulated run left, and what the simulator says of it."""
-    scenario = SCENARIOS[name](seed)
+    return written_of(SCENARIOS[name](seed))
+
+
+@cache
+def written_of(scenario: Scenario) -> tuple[Left, Outcome]:
+    """The same of any scenario."""
     with TemporaryDirectory() as folder:
         root = Path(folder)
         scribe = Scribe(scenario, root)

@@ -182,15 +182,3 @@ def test_a_node_that_wrote_nothing_leaves_the_promises_of_cores_open():
     reason = "nodes [3] wrote nothing about their cores"
     for name in ("no_crash", "no_spin", "bounds", "own_slot"):
         assert found[name] == Check(name, Result.UNKNOWN, reason)
-
-
-def test_commits_that_a_crash_kept_but_did_not_make_known_are_no_gap():
-    left = base()
-    rows = [row for row in left.steps if row["node"] == HONEST and "leader_round" in row]
-    lost = rows[40:42]
-    place = left.steps.index(lost[0])
-    opened = {"time_ns": lost[0]["time_ns"], "node": HONEST, "step": "opened"}
-    without = [row for row in left.steps if row not in lost]
-    assert "without those before" in broken(replace(left, steps=without), "agreement")
-    after = [*without[:place], opened, *without[place:]]
-    assert checks(replace(left, steps=after))["agreement"].result is Result.HOLDS

@@ -10,14 +10,17 @@ import pytest
 from p2pnode.lab.links import Links
 from p2pnode.lab.processes import Life
 from p2pnode.lab.real.choice import choose
+from p2pnode.lab.real.evidence import gather
+from p2pnode.lab.real.promises import Left, judge
 from p2pnode.lab.real.run import play_shape
 from p2pnode.lab.real.shape import shape_of
 from p2pnode.lab.results import read_folder, read_tables
 from p2pnode.lab.results.reading import rows_of
 from p2pnode.lab.testnet import load
-from protocol.simulator.checks import GAPS
+from protocol.simulator.checks import GAPS, Result
 from protocol.simulator.run import Verdict
 from protocol.simulator.scenario import (
+    Behaviour,
     ClockJump,
     Crash,
     Partition,
@@ -80,6 +83,68 @@ def test_a_full_disk_a_wrong_clock_and_an_old_disk_bite_and_all_agree_afterwards
     assert len(set(old.processes)) == 2
     assert old.begun_ns < old.down_ns < old.ended_ns
     assert (played.stores["agree"], played.stores["audited"]) == (True, True)
+
+
+LIAR = 1
+TOLERATED = (20_000,)
+"""Four wrong results at this tolerance are less likely than one in a million."""
+ASKED = Workload(0, 4, SECOND, replicas=(4, 4), spares=(0, 0), tolerated_errors_ppm=TOLERATED)
+JOBS = replace(
+    scenario(5, workload=ASKED),
+    stakes=(5_000, 1_000, 5_000, 5_000, 5_000),
+    behaviours=((LIAR, Behaviour.LYING),),
+    safety_ns=2 * SECOND,
+    liveness_ns=60 * SECOND,
+)
+"""Everybody but the requester is drawn for each job, the one that lies among them. It has less of
+the stake than the terms assume of liars, or wrong results would prove nothing."""
+
+
+def test_jobs_that_real_workers_ran_are_judged_and_a_changed_log_breaks_promises(tmp_path):
+    shape = shape_of(JOBS, os.cpu_count() or 1)
+    folder = tmp_path / "net"
+    choice = choose(Links.SHAPER, shape)
+    played = play_shape(shape, choice, folder, tmp_path / "out", lambda _: None)
+    assert (played.verdict, played.reasons) == (Verdict.PASS, ())
+    assert [row.kind for row in played.asked if row.operation] == ["Offer"] * 4
+    checks = {one.name: one.result for one in played.checks}
+    promises = ("lottery", "result_quality", "exactly_once")
+    assert {checks[name] for name in promises} == {Result.HOLDS}
+
+    now = gather(load(folder), shape.scenario, played.watch.clock, tmp_path / "again")
+    left = Left(shape.scenario, now.setup, now.steps, now.blocks, now.waiting)
+    assert broken(left) == set()
+    told = outputs(left.steps)
+    assert all(lies.isdisjoint(honest) for lies, honest in told.values())
+    assert any(lies and honest for lies, honest in told.values()), "nobody lied to anybody"
+
+    # The same log, with other ends of honest runs, and with other rounds of leaders.
+    other = [
+        row | {"output": "aa" * 32} if ended(row) and row["node"] != LIAR else row
+        for row in left.steps
+    ]
+    assert broken(replace(left, steps=other)) == {"result_quality"}
+    moved = [
+        row | {"leader_round": row["leader_round"] + 40} if "leader_round" in row else row
+        for row in left.steps
+    ]
+    assert "lottery" in broken(replace(left, steps=moved))
+
+
+def ended(row):
+    return row.get("step") == "execution_ended"
+
+
+def outputs(steps):
+    """By job, what the liar and what honest nodes said that their runs came to."""
+    found = {row["job"]: (set(), set()) for row in steps if ended(row)}
+    for row in filter(ended, steps):
+        found[row["job"]][row["node"] != LIAR].add(row["output"])
+    return found
+
+
+def broken(left):
+    return {one.name for one in judge(left) if one.result is Result.BROKEN}
 
 
 def check_folder(out, links):

@@ -4,7 +4,11 @@ from dataclasses import dataclass, field, replace
 from protocol.simulator.engine import Engine
 from protocol.simulator.overlay.gossipsub import MeshRouter
 from protocol.simulator.overlay.message import Control, Message, new_message
-from protocol.simulator.overlay.parameters import MeshParameters, ScoreParameters
+from protocol.simulator.overlay.parameters import (
+    MeshParameters,
+    ScoreParameters,
+    gossipsub_attacked_april,
+)
 from protocol.simulator.overlay.scoring import ScoreBook
 from protocol.units import SECOND
 
@@ -72,7 +76,7 @@ def test_a_heartbeat_fills_a_mesh_that_is_too_small() -> None:
 
 
 def test_a_heartbeat_prunes_a_mesh_that_is_too_large() -> None:
-    town = Town(replace(SMALL, backoff_ns=0))
+    town = Town(replace(SMALL, refuses_when_full=False))
     town.graft(*range(1, 12))
     assert len(town.router.mesh(0)) == 11
     town.engine.run(SECOND)
@@ -85,6 +89,19 @@ def test_a_full_mesh_refuses_whoever_the_node_did_not_dial() -> None:
     town.graft(1, 2, 3, 4, 5, 6, 7, 9)
     assert town.ear.take(Control.PRUNE) == [7]
     assert town.router.mesh(0) == (1, 2, 3, 4, 5, 6, 9)
+
+
+def test_a_full_mesh_of_april_2020_takes_everybody_in_until_the_next_heartbeat() -> None:
+    town = Town(gossipsub_attacked_april().mesh, scores=gossipsub_attacked_april().mesh.scores)
+    town.graft(*range(1, 17))
+    assert town.ear.take(Control.PRUNE) == []
+    assert len(town.router.mesh(0)) == 16
+    town.engine.run(SECOND)
+    assert len(town.router.mesh(0)) == 8
+    town.router.hear(0, 1, Control.PRUNE, ())
+    town.graft(1)
+    assert town.book is not None
+    assert town.book.beat(0, SECOND)[1] == 0, "grafting too early cost points"
 
 
 def test_whoever_was_pruned_must_wait_before_it_grafts() -> None:
