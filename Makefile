@@ -91,8 +91,11 @@ mutants: setup ## plant small mistakes; stored DAGs and attacks must catch each 
 	$(RUN) -m tests.simulation.slips --seeds 100
 	$(RUN) -m tests.simulation.split_brain --seeds 20
 
-fuzz: setup ## feed hostile bytes to everything that decodes, and random DAGs to the commit rule
+fuzz: setup ## feed hostile bytes and artefacts to everything that takes them, random DAGs to the commit rule
 	$(RUN) -m pytest tests/fuzz tests/properties --hypothesis-profile thorough
+	$(RUN) -m tests.hostile
+	$(RUN) -m tests.hostile.decoding --count 1000000
+	$(RUN) -m tests.hostile.malformed --count 2000
 	$(RUN) -m tests.simulation.dags --count 10000 --members 4
 	$(RUN) -m tests.simulation.dags --count 3000 --members 7
 

@@ -16,6 +16,7 @@ from p2pnode.content import Content, ContentUnavailable
 from p2pnode.disk_watch import DiskWatch
 from p2pnode.driver import Driver
 from p2pnode.execution.devices import Devices
+from p2pnode.execution.probe import SandboxReport
 from p2pnode.facts import FactLog, plain
 from p2pnode.faucet import ask_faucet
 from p2pnode.interfaces import ControlError, JobRequest
@@ -69,6 +70,7 @@ class ControlParts:
     content: Content
     store: ArtifactStore
     devices: Devices
+    sandbox: SandboxReport
     disk: DiskWatch
 
 
@@ -98,6 +100,7 @@ class NodeControl:
         self._store = parts.store
         self._settings = parts.settings
         self._devices = parts.devices
+        self._sandbox = parts.sandbox
         self._disk = parts.disk
         self._tickets = count(1)
         self._asked: dict[int, _Asked] = {}
@@ -138,6 +141,7 @@ class NodeControl:
             "roles": list(self._settings.roles),
             "devices": list(self.devices()),
             "why_no_gpu": self._devices.why_no_gpu,
+            "sandbox": self._sandbox.view(),
             "connected_peers": len(core.peers),
             "quorum": silence < silence_seconds(core.parameters) and not core.halted,
             "finality_p50_ms": self.latencies.percentile_ms(50),
@@ -160,6 +164,7 @@ class NodeControl:
         """The devices found at start."""
         return [
             {str(key): plain(getattr(device, key)) for key in type(device).__slots__}
+            | {"sandbox_level": self._sandbox.level_on(device.identifier)}
             for device in self._devices.devices
         ]
 

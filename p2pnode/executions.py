@@ -39,6 +39,8 @@ NO_OUTPUT: Final = Digest(artifact_digest(b""))
 Run = Callable[[Task], Awaitable[RunOutcome]]
 Decide = Callable[[bytes, str], str | None]
 """Says why an artefact of a digest and a kind may not run here, or None if it may."""
+Warm = Callable[[str], None]
+"""Takes note that a task of a kind will be run soon."""
 
 log = structlog.get_logger(__name__)
 
@@ -52,6 +54,7 @@ class Executions:
         store: Where outputs are kept until their requesters have fetched them.
         tell: Puts an event into the core's inbox.
         decide: What the operator lets run.
+        warm: Told the kind of a job before its content is fetched.
     """
 
     def __init__(
@@ -61,12 +64,14 @@ class Executions:
         store: ArtifactStore,
         tell: Callable[[ev.Event], Awaitable[None]],
         decide: Decide,
+        warm: Warm,
     ) -> None:
         self._run = run
         self._content = content
         self._store = store
         self._tell = tell
         self._decide = decide
+        self._warm = warm
         self._scopes: dict[JobId, trio.CancelScope] = {}
         self._expected: dict[JobId, trio.Event] = {}
 
@@ -117,6 +122,7 @@ class Executions:
         if refusal is not None:
             log.warning("job_refused", job=effect.job.hex(), detail=refusal)
             return ev.ExecutionImpossible(effect.job, unavailable=False)
+        self._warm(effect.offer.kind)
         try:
             with trio.fail_after(FETCH_SECONDS):
                 task = await self._prepare(effect)

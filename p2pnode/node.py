@@ -20,6 +20,7 @@ from p2pnode.disk_watch import DiskWatch
 from p2pnode.driver import Driver, Step, World
 from p2pnode.execution.devices import Devices, discover
 from p2pnode.execution.policy import Policy
+from p2pnode.execution.probe import SandboxReport, probe
 from p2pnode.execution.runner import Runner
 from p2pnode.executions import Executions, Run
 from p2pnode.facts import FactLog
@@ -206,17 +207,19 @@ async def _serve(opened: Opened, hooks: Hooks) -> None:
     store = await open_artifacts(folder.artifacts, ARTEFACT_BYTES_MAX, STORE_BYTES_MAX)
     content = Content(store, network, lambda: core.peers)
     devices = _chosen(await trio.to_thread.run_sync(discover), settings)
-    runner = Runner(devices, settings.parallel)
+    sandbox = await probe()
+    runner = Runner(devices, settings.parallel, sandbox)
     stop = trio.Event()
     async with trio.open_nursery() as nursery:
         adapters = WorldParts(opened.journal, network, content, facts)
         world = NodeWorld(adapters, nursery, opened.joined.network, clock)
         around = hooks.wrap_world(world) if hooks.wrap_world else world
         driver = Driver(core, around, clock, hooks.wrap_core(core) if hooks.wrap_core else None)
-        offer = _offer(settings, devices)
+        policy = _policy(settings, devices, sandbox)
+        offer = _offer(settings, devices, policy)
         run_task = hooks.wrap_run(runner.run) if hooks.wrap_run else runner.run
         world.executions = Executions(
-            run_task, content, store, driver.put, _policy(settings, offer).decide
+            run_task, content, store, driver.put, policy.decide, runner.warm
         )
         if hooks.on_network:
             hooks.on_network(network)
@@ -225,15 +228,14 @@ async def _serve(opened: Opened, hooks: Hooks) -> None:
         if opened.line is not None:
             nursery.start_soon(show_catching_up, opened.line, core, clock.now)
         disk = DiskWatch(settings, opened.journal, store, lambda: core.ledger.committee.epoch)
-        parts = ControlParts(settings, network, facts, content, store, devices, disk)
+        parts = ControlParts(settings, network, facts, content, store, devices, sandbox, disk)
         control = NodeControl(driver, parts)
         world.listen(control.hear)
-        cautions = Cautions(driver.core)
-        world.listen(cautions.hear)
-        cautions.tell()
+        _listen_for_cautions(driver.core, world)
         world.listen(stop_if_key_is_elsewhere)
         _serve_peers(opened, control)
         nursery.start_soon(driver.run)
+        nursery.start_soon(runner.tend)
         nursery.start_soon(keep_bounded, opened.journal, settings, disk.hear_pruning)
         nursery.start_soon(disk.run)
         watched = Newcomer(settings, opened.joined, opened.journal, network)
@@ -245,6 +247,7 @@ async def _serve(opened: Opened, hooks: Hooks) -> None:
         address = await nursery.start(serve_api, control, api, stop)
         folder.api_address.write_text(f"{address}\n")
         _announce(opened, str(address), devices.why_no_gpu)
+        _announce_sandbox(sandbox, policy)
         await _wait_for_signal()
         log.info("stopping")
         stop.set()
@@ -260,6 +263,12 @@ async def _bring_back(opened: Opened, driver: Driver, world: NodeWorld) -> None:
         await world.perform(lacking)
     if line is not None:
         line.clear()
+
+
+def _listen_for_cautions(core: Core, world: NodeWorld) -> None:
+    cautions = Cautions(core)
+    world.listen(cautions.hear)
+    cautions.tell()
 
 
 async def _pump(
@@ -299,26 +308,34 @@ def _serve_peers(opened: Opened, control: NodeControl) -> None:
     Faucet(opened.core, control.transfer).serve(opened.network)
 
 
-def _offer(settings: Settings, devices: Devices) -> ev.WorkerOffered:
+def _offer(settings: Settings, devices: Devices, policy: Policy) -> ev.WorkerOffered:
     """What this operator lets others run here."""
     if "worker" not in settings.roles:
         return ev.WorkerOffered(frozenset(), frozenset(), 0, frozenset(), 0, 0)
-    classes = {kind: devices.class_for(kind) for kind in known() if devices.lends(kind)}
-    allowed = frozenset(Digest(one) for one in settings.allowed_artefacts)
+    kinds = [kind for kind in known() if policy.kind_problem(kind) is None]
     return ev.WorkerOffered(
-        kinds=frozenset(classes),
+        kinds=frozenset(kinds),
         devices=frozenset(),
         price=settings.price,
-        allowed=None if settings.unsafe_run_anything else allowed,
+        allowed=frozenset(map(Digest, policy.allowed)) or None,
         parallel=settings.parallel,
-        sandbox_level=0,
-        classes=tuple(classes.items()),
+        sandbox_level=min((policy.levels[kind] for kind in kinds), default=0),
+        classes=tuple((kind, devices.class_for(kind)) for kind in kinds),
+        denied=frozenset(map(Digest, policy.denied)),
     )
 
 
-def _policy(settings: Settings, offer: ev.WorkerOffered) -> Policy:
-    """The second check of the same decision: jobs outlive the settings that they were won under."""
-    return Policy(offer.allowed or frozenset(), settings.unsafe_run_anything, offer.kinds)
+def _policy(settings: Settings, devices: Devices, sandbox: SandboxReport) -> Policy:
+    """What may run here: asked for the offer, and again for each job, which may outlive it."""
+    is_worker = "worker" in settings.roles
+    kinds = frozenset(kind for kind in known() if is_worker and devices.lends(kind))
+    return Policy(
+        allowed=frozenset(settings.allowed_artefacts),
+        denied=frozenset(settings.denied_artefacts),
+        unsafe_run_anything=settings.unsafe_run_anything,
+        kinds=kinds,
+        levels={kind: sandbox.level_on(devices.identifier_for(kind)) for kind in kinds},
+    )
 
 
 def _chosen(devices: Devices, settings: Settings) -> Devices:
@@ -347,6 +364,15 @@ def _announce(opened: Opened, api: str, why_no_gpu: str | None) -> None:
         log.warning("network_not_verified", network=network, advice="confirm with --network HASH")
     start = f"p2pnode --data-dir FOLDER --bootstrap {address} --network {network[:16]}"
     log.info("join_with", command=start)
+
+
+def _announce_sandbox(sandbox: SandboxReport, policy: Policy) -> None:
+    """Says how well workers are locked up, and which kinds are not run for that."""
+    log.info("sandbox", sandbox_level=sandbox.level, advice=list(sandbox.advice))
+    for kind in sorted(policy.kinds):
+        problem = policy.kind_problem(kind)
+        if problem is not None:
+            log.warning("kind_refused", kind=kind, detail=problem)
 
 
 async def _wait_for_signal() -> None:

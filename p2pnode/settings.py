@@ -72,9 +72,11 @@ class Settings:
     start_from: str = "snapshot"
     """How a fresh folder comes to the newest state: `snapshot`, or `genesis` by all blocks."""
     unsafe_run_anything: bool = False
-    """Run artefacts that are not on the allow-list; only the sandbox then protects the host."""
+    """Run artefacts of strangers even where the sandbox does not suffice for them."""
     allowed_artefacts: tuple[bytes, ...] = ()
-    """Digests of the artefacts that may run here."""
+    """Digests of the only artefacts that may run here; when empty, the sandbox decides."""
+    denied_artefacts: tuple[bytes, ...] = ()
+    """Digests of artefacts that never run here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,6 +319,7 @@ SETTINGS: Mapping[str, Setting] = {
     "bootstrap": Setting("bootstrap", _bootstrap),
     "checkpoint": Setting("checkpoint", read_checkpoint),
     "data_dir": Setting("data_dir", _path),
+    "deny_artefact": Setting("denied_artefacts", _digests),
     "device": Setting("devices", _devices),
     "keep": Setting("keep_epochs", _epochs),
     "keep_chain": Setting("keep_chain", _epochs),

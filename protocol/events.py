@@ -44,6 +44,8 @@ class WorkerOffered(Struct, frozen=True):
     classes: tuple[tuple[str, str], ...] = ()
     """For a kind of task, the device class that it runs on here: `cpu` or `cuda`, and behind a
     slash what makes float results comparable."""
+    denied: frozenset[Digest] = frozenset()
+    """Artefacts that may not run, whatever `allowed` says."""
 
 
 class Tick(Struct, frozen=True):

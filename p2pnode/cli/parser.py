@@ -16,6 +16,7 @@ NODE_FLAGS = (
     "checkpoint",
     "config",
     "data_dir",
+    "deny_artefact",
     "device",
     "keep",
     "keep_chain",
@@ -112,11 +113,14 @@ def _add_node_options(parser: argparse.ArgumentParser) -> None:
     options.add_argument("--log-level", metavar="LEVEL", help="debug, info, warning or error")
     options.add_argument("--config", metavar="FILE", type=Path, help="TOML file with settings")
     options.add_argument(
-        "--allow-artefact", metavar="DIGEST", action="append", help="let it run here; repeatable"
+        "--allow-artefact", metavar="DIGEST", action="append", help="run no other; repeatable"
+    )
+    options.add_argument(
+        "--deny-artefact", metavar="DIGEST", action="append", help="never run it; repeatable"
     )
     options.add_argument(
         "--unsafe-run-anything",
         action="store_true",
         default=None,
-        help="run artefacts of strangers; only the sandbox then protects this machine",
+        help="run artefacts of strangers even where the sandbox is too weak for them",
     )

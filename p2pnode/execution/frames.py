@@ -15,7 +15,8 @@ HEADER = struct.Struct("<Q")
 """Length of the body in bytes."""
 
 READY = b"R"
-"""The first byte a worker writes: its libraries are loaded and it waits for a task."""
+"""The first byte a worker writes: its libraries are loaded and it waits for a task. Its sandbox
+level follows, as one byte."""
 
 DETAIL_CHARACTERS_MAX = 500
 """Characters of a failure's detail: enough for a runtime's message, too few to flood a log."""
@@ -36,6 +37,11 @@ MEMORY_BYTES_MAX = 2**48
 
 class FrameError(ValueError):
     """The bytes are not what the other side should have sent."""
+
+
+def ready(level: int) -> bytes:
+    """Write what a worker says when it waits for its task."""
+    return READY + bytes([level])
 
 
 def encode_task(task: Task) -> bytes:

@@ -33,6 +33,9 @@ from p2pnode.execution.wgsl_rules import (
 )
 from p2pnode.interfaces import Failed, Finished, Limit, LimitReached, NoResult, RunOutcome, Task
 
+NEEDS_THREADS = True
+"""The driver starts two of its own with a device."""
+
 NVIDIA_VENDOR = 0x10DE
 """The vendor of the devices that are called `cuda:N`."""
 

@@ -1,6 +1,7 @@
 """One worker process as the runner sees it: started, spoken to, and certainly gone at the end.
 
-The process leads a session of its own, so that one signal reaches all of it.
+The process leads a session of its own, so that one signal reaches all of it. Inside bubblewrap it
+is the last of a short chain, whose first process ends them all.
 """
 
 import contextlib
@@ -17,12 +18,22 @@ import trio
 
 import p2pnode
 from p2pnode.execution import frames
+from p2pnode.execution.sandbox import process_namespace
 
 STDERR_BYTES_MAX = 8192
 """How much of a worker's complaints is kept: the end of it."""
 
 RECEIVE_BYTES = 65536
 """Bytes asked of a pipe at once."""
+
+WORKER_MODULE = "p2pnode.execution.worker"
+"""What a worker process runs."""
+
+WRAPPED_SIGNAL = 128
+"""What bubblewrap adds to the number of the signal that ended its child."""
+
+POLL_SECONDS = 0.01
+"""Between two looks at a process on systems that announce no end."""
 
 GPU_VARIABLES = ("LD_LIBRARY_PATH", "CUDA_HOME", "CUDA_PATH")
 """What a driver's libraries may need from the node's own environment."""
@@ -31,28 +42,37 @@ GPU_VARIABLES = ("LD_LIBRARY_PATH", "CUDA_HOME", "CUDA_PATH")
 class WorkerProcess:
     """A worker of one kind, which will run one task."""
 
-    def __init__(self, kind: str, device: str) -> None:
+    def __init__(self, kind: str, device: str, wrapper: tuple[str, ...] = ()) -> None:
         """Start the process; it loads its libraries while the caller does something else.
 
         The process is started here and not in a helper thread: the kernel ends it when the thread
         that started it ends, and helper threads come and go.
 
+        Args:
+            kind: of the tasks that it will take.
+            device: where the task will run.
+            wrapper: the command that starts it in a process namespace of its own, if any.
+
         Raises:
             OSError: if the process or its folder cannot be made.
         """
         self.kind: Final = kind
+        self.device: Final = device
+        self.level = 0
+        self._wrapped = bool(wrapper)
         with contextlib.ExitStack() as undo:
             self._folder = Path(tempfile.mkdtemp(prefix="p2pnode-task-"))
             undo.callback(shutil.rmtree, self._folder, ignore_errors=True)
             result_fd, child_result_fd = os.pipe()
             undo.callback(os.close, result_fd)
+            command = [*wrapper, *_command(kind, device, child_result_fd)]
             try:
-                self._popen = _start(_command(kind, device, child_result_fd), device, self._folder)
+                self._popen = _start(command, child_result_fd, device, self._folder)
             finally:
                 os.close(child_result_fd)
             undo.callback(self._popen.wait)
             undo.callback(self._popen.kill)
-            self._pidfd = os.pidfd_open(self._popen.pid)
+            self._pidfd = _open_pidfd(self._popen.pid)
             undo.pop_all()
         assert self._popen.stdin is not None
         assert self._popen.stderr is not None
@@ -60,6 +80,7 @@ class WorkerProcess:
         self._stderr = _adopt(self._popen.stderr)
         self._result = trio.lowlevel.FdStream(result_fd)
         self._complaints = bytearray()
+        self._worker_pid = self._popen.pid
         self._gone = False
 
     @property
@@ -70,7 +91,10 @@ class WorkerProcess:
     @property
     def exit_code(self) -> int | None:
         """The exit status, negative for a signal; None until `kill` or `wait_gone` returned."""
-        return self._popen.returncode
+        code = self._popen.returncode
+        if self._wrapped and code is not None and code > WRAPPED_SIGNAL:
+            return int(WRAPPED_SIGNAL - code)
+        return code
 
     @property
     def complaints(self) -> str:
@@ -78,8 +102,18 @@ class WorkerProcess:
         return self._complaints.decode(errors="replace")
 
     async def wait_ready(self) -> bool:
-        """Wait until the libraries are loaded; False if the process ended instead."""
-        return bytes(await self._result.receive_some(1)) == frames.READY
+        """Wait until it is loaded and locked, and keep its level; False if it ended instead."""
+        said = await self._receive_exactly(len(frames.ready(0)))
+        if said is None or said[:1] != frames.READY:
+            return False
+        self.level = said[1]
+        self._worker_pid = _last_descendant(self.pid) if self._wrapped else self.pid
+        return True
+
+    def has_ended(self) -> bool:
+        """Say whether a process that waits for its task is not there any more."""
+        flags = os.WEXITED | os.WNOHANG | os.WNOWAIT
+        return os.waitid(os.P_PID, self.pid, flags) is not None
 
     async def send(self, frame: bytes) -> None:
         """Send the task and close the way in; a process that ended meanwhile is no error here."""
@@ -111,14 +145,17 @@ class WorkerProcess:
     def resident_bytes(self) -> int:
         """Say how much physical memory the process has now; 0 if it is gone."""
         try:
-            fields = Path(f"/proc/{self.pid}/statm").read_bytes().split()
+            fields = Path(f"/proc/{self._worker_pid}/statm").read_bytes().split()
         except OSError:
             return 0
         return int(fields[1]) * os.sysconf("SC_PAGE_SIZE")
 
     async def wait_gone(self) -> None:
         """Wait for the process to end, end what it left in its group, and reap it."""
-        await trio.lowlevel.wait_readable(self._pidfd)
+        if self._pidfd is not None:
+            await trio.lowlevel.wait_readable(self._pidfd)
+        while not self.has_ended():  # noqa: ASYNC110 - some systems set no event
+            await trio.sleep(POLL_SECONDS)
         # Until it is reaped, the group's number cannot belong to anyone else.
         os.killpg(self.pid, signal.SIGKILL)
         self._popen.wait()
@@ -134,7 +171,8 @@ class WorkerProcess:
                 await self.wait_gone()
             for stream in (self._stdin, self._stderr, self._result):
                 await stream.aclose()
-        os.close(self._pidfd)
+        if self._pidfd is not None:
+            os.close(self._pidfd)
         shutil.rmtree(self._folder, ignore_errors=True)
 
     async def _receive_exactly(self, length: int) -> bytes | None:
@@ -151,8 +189,9 @@ class AnswerError(Exception):
     """A worker announces more bytes than its task may answer."""
 
 
-def _start(command: list[str], device: str, folder: Path) -> "subprocess.Popen[bytes]":
-    result_fd = int(command[-2])
+def _start(
+    command: list[str], result_fd: int, device: str, folder: Path
+) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(  # noqa: S603 - our own command, no shell
         command,
         stdin=subprocess.PIPE,
@@ -165,6 +204,26 @@ def _start(command: list[str], device: str, folder: Path) -> "subprocess.Popen[b
     )
 
 
+def _open_pidfd(pid: int) -> int | None:
+    """Open what tells of a process's end; None on systems that have no such thing."""
+    try:
+        return os.pidfd_open(pid)
+    except (AttributeError, OSError):
+        return None
+
+
+def _last_descendant(pid: int) -> int:
+    """Follow a chain of processes to its end, which is the worker inside its wrapper."""
+    while True:
+        try:
+            children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        except OSError:
+            return pid
+        if not children:
+            return pid
+        pid = int(children[0])
+
+
 def _adopt(pipe: IO[bytes]) -> trio.lowlevel.FdStream:
     """Let trio own a pipe that the standard library opened."""
     with pipe:
@@ -172,8 +231,8 @@ def _adopt(pipe: IO[bytes]) -> trio.lowlevel.FdStream:
 
 
 def _command(kind: str, device: str, result_fd: int) -> list[str]:
-    module = ["-P", "-B", "-m", "p2pnode.execution.worker"]
-    return [sys.executable, *module, kind, device, str(result_fd), str(os.getpid())]
+    parent = [str(os.getpid()), process_namespace()]
+    return [sys.executable, "-P", "-B", "-m", WORKER_MODULE, kind, device, str(result_fd), *parent]
 
 
 def _environment(device: str) -> dict[str, str]:

@@ -31,6 +31,7 @@ def software_driver() -> str:
     if find_spec("wgpu") is None or not any(any(one.glob("*.json")) for one in DRIVER_FOLDERS):
         return ""
     command = [sys.executable, "-P", "-B", "-m", "p2pnode.execution.vulkan", str(os.getpid())]
+    command.append(sandbox.process_namespace())
     try:
         answer = subprocess.run(  # noqa: S603 - our own command, no shell
             command,
@@ -45,20 +46,21 @@ def software_driver() -> str:
     return answer.stdout.decode(errors="replace").strip() if answer.returncode == 0 else ""
 
 
-def _answer(parent_pid: int) -> None:
+def _answer(parent_pid: int, parent_namespace: str) -> None:
     """Confine this process, run a shader, and print the driver's name."""
-    sandbox.detach(parent_pid)
+    walls = sandbox.detach(parent_pid, parent_namespace)
     from p2pnode.execution import kind_wgsl  # noqa: PLC0415 - only in this process
 
     kind_wgsl.load()
     status = sandbox.open_status()
-    sandbox.forbid_files()
-    sandbox.confine(status, GROWTH_BYTES, ANSWER_SECONDS * 1000, device_files=False)
+    sandbox.lock(walls, threads=kind_wgsl.NEEDS_THREADS)
+    sandbox.limit_time(ANSWER_SECONDS * 1000)
+    sandbox.limit_memory(status, GROWTH_BYTES)
     name = "-".join(re.findall(r"[\w./-]+", kind_wgsl.description()))
     sys.stdout.write(name.replace("-/", "/"))
 
 
 if __name__ == "__main__":
-    _answer(int(sys.argv[1]))
+    _answer(int(sys.argv[1]), sys.argv[2])
     sys.stdout.flush()
     os._exit(0)

@@ -1,8 +1,9 @@
 """The worker process: loads one runtime, runs one task, answers and ends.
 
-Started by the runner as `python -m p2pnode.execution.worker KIND DEVICE RESULT_FD PARENT_PID`. The
-task comes over standard input, the outcome goes to RESULT_FD. Nothing is ever run twice in the same
-process: after one failed allocation, or one hostile artefact, it is not to be trusted.
+Started by the runner as `python -m p2pnode.execution.worker KIND DEVICE RESULT_FD PARENT_PID
+PARENT_NAMESPACE`. The task comes over standard input, the outcome goes to RESULT_FD. It locks
+itself up before the task comes, and nothing is ever run twice in the same process: after one failed
+allocation, or one hostile artefact, it is not to be trusted.
 """
 
 import importlib
@@ -17,7 +18,10 @@ from p2pnode.kinds import place_of
 
 
 class Kind(Protocol):
-    """What the module of a kind offers."""
+    """What the module of a kind offers.
+
+    A runtime that starts threads while it runs says so with `NEEDS_THREADS = True`.
+    """
 
     def load(self) -> None:
         """Exercise the runtime once, so that nothing is left to load afterwards."""
@@ -28,38 +32,53 @@ class Kind(Protocol):
 
 def main(arguments: list[str]) -> None:
     """Serve one task and leave."""
-    kind_name, device, result_text, parent_text = arguments
+    kind_name, device, result_text, parent_text, namespace = arguments
     result_fd = int(result_text)
-    sandbox.detach(int(parent_text))
+    walls = sandbox.detach(int(parent_text), namespace)
     kind = cast("Kind", importlib.import_module(place_of(kind_name)))
     kind.load()
     status_fd = sandbox.open_status()
-    os.write(result_fd, frames.READY)
+    # A GPU's driver opens files and starts threads with every task.
+    is_processor = device == "cpu"
+    if is_processor:
+        walls = sandbox.lock(walls, threads=getattr(kind, "NEEDS_THREADS", False))
+    os.write(result_fd, frames.ready(walls.level))
     body = _read_frame()
     if body is None:
         return
-    outcome = _serve(kind, frames.decode_task(body), device, status_fd)
+    task = frames.decode_task(body)
+    sandbox.limit_time(task.time_limit_ms)
+    if is_processor:  # drivers reserve far more than they use: the runner watches what they use
+        sandbox.limit_memory(status_fd, frames.allowance_bytes(task))
+    outcome = _run(kind, task, device)
     if isinstance(outcome, Finished):
         outcome = replace(outcome, peak_memory_bytes=sandbox.peak_memory_bytes(status_fd))
     _write_all(result_fd, frames.encode_outcome(outcome))
 
 
 def _read_frame() -> bytes | None:
-    with os.fdopen(0, "rb") as source:
-        header = source.read(frames.HEADER.size)
-        if len(header) < frames.HEADER.size:
+    header = _read_exactly(frames.HEADER.size)
+    if header is None:
+        return None
+    (length,) = frames.HEADER.unpack(header)
+    body = _read_exactly(length)
+    os.close(0)
+    return body
+
+
+def _read_exactly(length: int) -> bytes | None:
+    """Read without the standard library's files, which ask the kernel for more than to read."""
+    received = bytearray(length)
+    rest = memoryview(received)
+    while rest:
+        count = os.readv(0, [rest])
+        if not count:
             return None
-        (length,) = frames.HEADER.unpack(header)
-        body = source.read(length)
-    return body if len(body) == length else None
+        rest = rest[count:]
+    return bytes(received)
 
 
-def _serve(kind: Kind, task: Task, device: str, status_fd: int) -> RunOutcome:
-    needs_files = device != "cpu"
-    if not needs_files:
-        sandbox.forbid_files()
-    growth_bytes = frames.allowance_bytes(task)
-    sandbox.confine(status_fd, growth_bytes, task.time_limit_ms, device_files=needs_files)
+def _run(kind: Kind, task: Task, device: str) -> RunOutcome:
     try:
         outcome = kind.run(task, device)
     except MemoryError:

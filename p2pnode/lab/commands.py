@@ -280,7 +280,7 @@ def _plan(arguments: argparse.Namespace) -> founding.Plan:
         liars=arguments.liars,
         colluding=arguments.colluding,
         preset=arguments.preset,
-        artefacts=tuple(arguments.allow_artefact) or founding.example_artefacts(),
+        artefacts=tuple(arguments.allow_artefact),
     )
 
 
@@ -350,7 +350,7 @@ def _add_up(parser: argparse.ArgumentParser) -> None:
         metavar="DIGEST",
         action="append",
         default=[],
-        help="let it run on the nodes; the examples' artefacts by default",
+        help="run no other on the nodes; repeatable",
     )
 
     shaped = parser.add_argument_group("playing a scenario instead")

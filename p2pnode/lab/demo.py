@@ -19,7 +19,7 @@ from p2pnode.calls import ClientError, JobFailed, Record, Refused
 from p2pnode.client import Client
 from p2pnode.lab.commands import launch, prepare, stop_on_signals, take_down
 from p2pnode.lab.demo_text import caught, phase_sentence, receipt
-from p2pnode.lab.founding import EXAMPLES, Plan, example_artefacts, magika_models
+from p2pnode.lab.founding import EXAMPLES, Plan, magika_models
 from p2pnode.lab.readiness import POLL_SECONDS, client_of, wait_until_ready
 from p2pnode.lab.testnet import LabError, LabNetwork
 from p2pnode.money import format_credits
@@ -73,7 +73,7 @@ def run_demo(*, keep: bool, jobs_max: int) -> int:
 
 def _play(folder: Path, jobs_max: int) -> bool:
     begun = time.monotonic()
-    plan = Plan(nodes=NODES, liars=1, artefacts=example_artefacts())
+    plan = Plan(nodes=NODES, liars=1)
     testnet = launch(prepare(folder, plan, detach=False))
     names = {
         member.account: f"node {member.node}" + (" (liar)" if member.liar else "")

@@ -4,7 +4,6 @@ import importlib.util
 import json
 import random
 import socket
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from msgspec.structs import replace as with_terms
 from p2pnode.genesis import PRESETS, Founder, make_genesis, read_genesis, write_genesis
 from p2pnode.lab.testnet import LabError, LabNetwork, Member
 from p2pnode.network import peer_id_of
-from p2pnode.storage import artifact_digest, load_or_create_seeds, prepare_data_folder
+from p2pnode.storage import load_or_create_seeds, prepare_data_folder
 from protocol import vrf
 from protocol.messages import network_of
 from protocol.parameters import Parameters, with_pace
@@ -119,23 +118,6 @@ def write_config(member: Member, first: Member, network: str, artefacts: tuple[s
     }
     lines = [f"{key} = {json.dumps(value)}\n" for key, value in chosen.items()]
     prepare_data_folder(member.data_dir).config.write_text("".join(lines))
-
-
-def example_artefacts(examples: Path = EXAMPLES) -> tuple[str, ...]:
-    """Digests of the examples' artefacts: what is in the source tree, and installed models."""
-    files = sorted(examples.glob("*/*.wasm")) + _named_artefacts(examples) + magika_models()
-    return tuple(artifact_digest(path.read_bytes()).hex() for path in files)
-
-
-def _named_artefacts(examples: Path) -> list[Path]:
-    """The artefacts that job files and their parts name, where they are there."""
-    found: list[Path] = []
-    for job in sorted(examples.glob("*/*.toml")):
-        described = tomllib.loads(job.read_text())
-        tables = [described, *described.get("map", [])]
-        named = (job.parent / table["artefact"] for table in tables if "artefact" in table)
-        found += [path for path in named if path.is_file() and path.suffix != ".wasm"]
-    return found
 
 
 def magika_models() -> list[Path]:

@@ -209,12 +209,7 @@ class Worker:
             return f"this node has no device of the class {offer.device!r}"
         if offer.size_bytes > CONTENT_BYTES_MAX:
             return f"this node takes no content of more than {CONTENT_BYTES_MAX >> 20} MiB"
-        if not self._is_allowed(job):
-            return (
-                f"the artefact {offer.artefact.hex()} is not on this node's allow-list: start it "
-                "with --allow-artefact, or with --unsafe-run-anything"
-            )
-        return ""
+        return self._obstacle_in_lists(job)
 
     def _declines(self, job: Job, own: Executor) -> bool:
         """Whether a duty is one that this node will not or cannot do.
@@ -228,8 +223,17 @@ class Worker:
             bool(self._unfit(job)) or is_dear or (is_exact and self._device_for(job) != own.device)
         )
 
-    def _is_allowed(self, job: Job) -> bool:
-        return self._offered.allowed is None or job.offer.artefact in self._offered.allowed
+    def _obstacle_in_lists(self, job: Job) -> str:
+        """What the operator's lists say against the artefact."""
+        artefact, allowed = job.offer.artefact, self._offered.allowed
+        if artefact in self._offered.denied:
+            return f"the artefact {artefact.hex()} is on this node's deny-list"
+        if allowed is None or artefact in allowed:
+            return ""
+        return (
+            f"the artefact {artefact.hex()} is not on this node's allow-list: add it "
+            "with --allow-artefact, or allow none by name"
+        )
 
     def _obstacle_in_stake(self, job: Job) -> str:
         """What this account's stake does not allow."""

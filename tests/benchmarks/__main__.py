@@ -20,6 +20,7 @@ GROUPS = {
     "overlay": "gossip between up to 10,000 nodes in virtual time: speed and memory",
     "thousand": "a thousand real cores in virtual time: processor time and memory",
     "committee": "committees of 32 and 64 in virtual time: messages, processor time, memory",
+    "sandbox": "workers: what locking them up costs, and tasks in those that wait",
     "gossip": "the network layer alone: what a payload costs without a ledger",
     "finality": "five real processes: latency of operations at a modest rate",
     "epoch_change": "five real processes: latency of operations across ends of epochs",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from p2pnode.calls import ClientError
-from p2pnode.lab.founding import EXAMPLES, example_artefacts, free_ports, write_config
+from p2pnode.lab.founding import EXAMPLES, free_ports, write_config
 from p2pnode.lab.processes import stop
 from p2pnode.lab.readiness import client_of, status_of, wait_until_ready
 from p2pnode.lab.testnet import Member
@@ -113,7 +113,7 @@ def _newcomer(members: list[Member], root: Path) -> Member:
     )
     with client_of(members[0]) as client:
         network = str(client.status()["network"])
-    write_config(newcomer, members[0], network, example_artefacts())
+    write_config(newcomer, members[0], network, ())
     return newcomer
 
 

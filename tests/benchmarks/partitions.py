@@ -11,7 +11,7 @@ from pathlib import Path
 from p2pnode.calls import ClientError, Record
 from p2pnode.lab import running
 from p2pnode.lab.commands import launch, prepare, take_down
-from p2pnode.lab.founding import Plan, example_artefacts
+from p2pnode.lab.founding import Plan
 from p2pnode.lab.readiness import client_of, status_of, wait_until_ready
 from p2pnode.lab.testnet import LabNetwork
 from protocol.signing import account_of
@@ -147,7 +147,7 @@ def _level(testnet: LabNetwork, node: int, operation: str) -> str:
 def _network() -> Iterator[LabNetwork]:
     with tempfile.TemporaryDirectory(prefix="p2pnode-benchmark-") as name:
         folder = Path(name)
-        plan = Plan(nodes=NODES, artefacts=example_artefacts())
+        plan = Plan(nodes=NODES)
         try:
             testnet = launch(prepare(folder, plan, detach=False))
             wait_until_ready(testnet.members, time.monotonic() + START_SECONDS)

@@ -14,7 +14,7 @@ from msgspec.structs import replace as with_fields
 from p2pnode.calls import Endpoint, Record
 from p2pnode.client import find_endpoint
 from p2pnode.genesis import Founder, make_genesis, write_genesis
-from p2pnode.lab.founding import Plan, example_artefacts, found
+from p2pnode.lab.founding import Plan, found
 from p2pnode.lab.processes import spawn, stop
 from p2pnode.lab.readiness import client_of, wait_until_ready
 from p2pnode.lab.testnet import Member
@@ -125,7 +125,7 @@ def running(
 
 def found_members(folder: Path, nodes: int) -> Sequence[Member]:
     """Give each node of the genesis in a folder its ports and its configuration."""
-    plan = Plan(nodes=nodes, artefacts=example_artefacts())
+    plan = Plan(nodes=nodes)
     return found(folder, plan, os.cpu_count() or 1).members
 
 

@@ -70,7 +70,10 @@ class Bench:
         self.told: list[ev.Event] = []
         self.content = content
         fetched = cast(Content, content)
-        self.executions = Executions(run, fetched, store, self.tell, decide or anything)
+        self.warmed: list[str] = []
+        self.executions = Executions(
+            run, fetched, store, self.tell, decide or anything, self.warmed.append
+        )
 
     async def tell(self, event: ev.Event) -> None:
         self.told.append(event)

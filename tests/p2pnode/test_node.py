@@ -12,6 +12,8 @@ import trio.testing
 from p2pnode import node
 from p2pnode.driver import INBOX_EVENTS
 from p2pnode.execution.devices import Device, Devices
+from p2pnode.execution.probe import SandboxReport
+from p2pnode.execution.sandbox import Walls
 from p2pnode.greeting import GREETING_KIND, greeting_of
 from p2pnode.interfaces import Gossiped, PeerJoined, PeerLeft, Received
 from p2pnode.joining import Joined
@@ -210,36 +212,59 @@ async def first_block(genesis: Genesis) -> bytes:
 # What a node offers
 
 
+HELD = Walls(calls=True)
+
+
+def offered(
+    chosen: Settings, devices: Devices, report: SandboxReport | None = None
+) -> ev.WorkerOffered:
+    policy = node._policy(chosen, devices, report or SandboxReport(HELD))
+    return node._offer(chosen, devices, policy)
+
+
 def test_a_node_offers_what_its_operator_allows(tmp_path: Path) -> None:
     devices = Devices((CPU,), "no driver")
     chosen = settings(tmp_path, allowed_artefacts=(b"a" * 32,), price=7, parallel=3)
-    offer = node._offer(chosen, devices)
+    offer = offered(chosen, devices)
     assert offer.kinds == {"wasm", "onnx", "builtin"}
     assert (offer.price, offer.parallel) == (7, 3)
     assert offer.allowed == frozenset({Digest(b"a" * 32)})
-    assert node._offer(settings(tmp_path), devices).allowed == frozenset(), "nothing by default"
+    assert offered(settings(tmp_path), devices).allowed is None, "what the sandbox holds"
+    denying = settings(tmp_path, denied_artefacts=(b"b" * 32,))
+    assert offered(denying, devices).denied == frozenset({Digest(b"b" * 32)})
+
+
+def test_a_node_offers_only_what_its_sandbox_holds(tmp_path: Path) -> None:
+    devices = Devices((CPU, GPU), None, (("onnxruntime-gpu", "1.32.0"),))
+    plain = settings(tmp_path)
+    assert offered(plain, devices).kinds == {"wasm"}, "nothing is locked up on a GPU"
+    assert offered(plain, devices).sandbox_level == HELD.level
+    assert offered(plain, devices, SandboxReport()).kinds == frozenset()
+    named = settings(tmp_path, allowed_artefacts=(b"a" * 32,))
+    assert offered(named, devices).kinds == {"wasm", "onnx"}
+    assert offered(named, devices).sandbox_level == 0, "the least of what it offers"
     anything = settings(tmp_path, unsafe_run_anything=True)
-    assert node._offer(anything, devices).allowed is None
+    assert offered(anything, devices).kinds == {"wasm", "onnx"}
 
 
 def test_what_a_node_runs_is_what_it_offers(tmp_path: Path) -> None:
     allowed, other, devices = b"a" * 32, b"b" * 32, Devices((CPU,), None)
 
     def decide(chosen: Settings, digest: bytes) -> str | None:
-        return node._policy(chosen, node._offer(chosen, devices)).decide(digest, "wasm")
+        return node._policy(chosen, devices, SandboxReport(HELD)).decide(digest, "wasm")
 
     some = settings(tmp_path, allowed_artefacts=(allowed,))
     assert decide(some, allowed) is None
     assert decide(some, other) is not None
-    assert decide(settings(tmp_path), allowed) is not None, "nothing by default"
-    assert decide(settings(tmp_path, unsafe_run_anything=True), other) is None
+    assert decide(settings(tmp_path), other) is None, "what the sandbox holds"
+    assert decide(settings(tmp_path, denied_artefacts=(other,)), other) is not None
     no_worker = settings(tmp_path, roles=("validator",), unsafe_run_anything=True)
     assert decide(no_worker, allowed) is not None
 
 
 def test_a_node_that_is_no_worker_offers_nothing(tmp_path: Path) -> None:
     chosen = settings(tmp_path, roles=("validator",), unsafe_run_anything=True)
-    offer = node._offer(chosen, Devices((CPU,), None))
+    offer = offered(chosen, Devices((CPU,), None))
     assert (offer.kinds, offer.parallel, offer.allowed) == (frozenset(), 0, frozenset())
 
 

@@ -23,6 +23,7 @@ TEST_KINDS = {
     "benchmarks",
     "examples",
     "fuzz",
+    "hostile",
     "integration",
     "properties",
     "simulation",

@@ -10,7 +10,7 @@ from pathlib import Path
 from msgspec.structs import replace as with_fields
 
 from p2pnode.genesis import write_genesis
-from p2pnode.lab.founding import example_artefacts, free_ports, write_config
+from p2pnode.lab.founding import free_ports, write_config
 from p2pnode.lab.real.namespaces import Hosts
 from p2pnode.lab.real.shape import Shape
 from p2pnode.lab.testnet import LabError, LabNetwork, Member
@@ -58,7 +58,7 @@ def found_shape(folder: Path, shape: Shape, hosts: Hosts | None) -> LabNetwork:
             namespace=hosts.name(node) if hosts else "",
         )
         members.append(member)
-        write_config(member, members[0], network, example_artefacts())
+        write_config(member, members[0], network, ())
     return LabNetwork(
         folder=folder,
         network=network,

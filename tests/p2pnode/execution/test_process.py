@@ -19,11 +19,11 @@ class Pretend(Protocol):
 
 PREAMBLE = f"""#!{sys.executable} -S
 import os, struct, sys, time
-sys.argv = sys.argv[-5:]
+sys.argv = sys.argv[-6:]
 result = int(sys.argv[3])
 def answer(data):
     os.write(result, data)
-answer(b"R")
+answer(b"R\\x02")
 """
 
 

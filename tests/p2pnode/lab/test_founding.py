@@ -8,14 +8,12 @@ from p2pnode.lab.founding import (
     FIRST_PORT,
     LAST_PORT,
     Plan,
-    example_artefacts,
     found,
     free_ports,
     paced,
 )
 from p2pnode.lab.testnet import LabError
 from p2pnode.settings import load_settings
-from p2pnode.storage import artifact_digest
 from protocol.messages import network_of
 from protocol.parameters import local
 
@@ -72,20 +70,6 @@ def test_the_pace_follows_nodes_and_cores(nodes: int, cores: int, round_ms: int)
 def test_the_pace_is_part_of_genesis(tmp_path: Path) -> None:
     found(tmp_path, Plan(nodes=2), cores=2)
     assert read_genesis(tmp_path / "genesis").parameters == paced(local(), 2, 2)
-
-
-def test_artefacts_of_the_examples_are_found(tmp_path: Path) -> None:
-    folder = tmp_path / "examples" / "01"
-    folder.mkdir(parents=True)
-    (folder / "job.wasm").write_bytes(b"code")
-    (folder / "job.toml").write_text('artefact = "one.json"\n[[map]]\nartefact = "two.json"\n')
-    (folder / "one.json").write_bytes(b"one")
-    (folder / "two.json").write_bytes(b"two")
-    (folder / "other.json").write_bytes(b"other")
-    found = example_artefacts(tmp_path / "examples")
-    for content in (b"code", b"one", b"two"):
-        assert artifact_digest(content).hex() in found
-    assert artifact_digest(b"other").hex() not in found
 
 
 def test_ports_are_distinct_and_free() -> None:

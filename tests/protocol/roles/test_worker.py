@@ -223,6 +223,7 @@ def bidder(number: int = 1, ledger: HandLedger | None = None, **changes: object)
             "this node has no device of the class 'any'",
         ),
         ({"allowed": frozenset({digest(b"another")})}, "is not on this node's allow-list"),
+        ({"denied": frozenset({make_offer().artefact})}, "is on this node's deny-list"),
     ],
 )
 def test_a_worker_says_why_it_does_not_bid(changes: dict[str, object], explanation: str) -> None:
