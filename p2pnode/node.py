@@ -49,6 +49,7 @@ from p2pnode.newcomer import Newcomer, take_up_snapshot, watch_for_gap
 from p2pnode.restoring import Begun, begin, restore
 from p2pnode.settings import Settings
 from p2pnode.storage import (
+    ArtifactStore,
     DataFolder,
     Journal,
     NodeSeeds,
@@ -69,7 +70,7 @@ from protocol.signing import Identity, account_of
 from protocol.units import AccountId, Digest
 
 ARTEFACT_BYTES_MAX: Final = 2 * 1024**3
-STORE_BYTES_MAX: Final = 20 * 1024**3
+GIBIBYTE: Final = 1024**3
 DONE, FAILED, BAD_INPUT, UNREACHABLE = 0, 1, 2, 3
 """Exit codes, as everywhere in the command line."""
 
@@ -202,7 +203,7 @@ async def _serve(opened: Opened, hooks: Hooks) -> None:
     core, network = opened.core, opened.network
     clock = NodeClock(opened.joined.genesis.time_ms, hooks.clock_error_ns)
     facts = FactLog()
-    store = await open_artifacts(folder.artifacts, ARTEFACT_BYTES_MAX, STORE_BYTES_MAX)
+    store = await _open_store(settings, folder)
     content = Content(store, network, lambda: core.peers)
     devices = _chosen(await trio.to_thread.run_sync(discover), settings)
     runner = Runner(devices, settings.parallel)
@@ -249,6 +250,12 @@ async def _serve(opened: Opened, hooks: Hooks) -> None:
         stop.set()
         folder.api_address.unlink(missing_ok=True)
         nursery.cancel_scope.cancel()
+
+
+async def _open_store(settings: Settings, folder: DataFolder) -> ArtifactStore:
+    """Opens the store of artefacts with the bound that the operator set."""
+    store_bytes = settings.artefact_store_gib * GIBIBYTE
+    return await open_artifacts(folder.artifacts, ARTEFACT_BYTES_MAX, store_bytes)
 
 
 async def _bring_back(opened: Opened, driver: Driver, world: NodeWorld) -> None:
