@@ -4,17 +4,15 @@ A look goes through the store's tables in a worker thread, so the status shows t
 never waits for one.
 """
 
-import os
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import structlog
 import trio
 
 from p2pnode.settings import Settings
 from p2pnode.snapshots import written_ms
-from p2pnode.storage import ArtifactStore, Journal, JournalSizes, StorageError
+from p2pnode.storage import ArtifactStore, Journal, JournalSizes, StorageError, free_bytes
 
 LOOK_SECONDS: Final = 30.0
 LATE_EPOCHS: Final = 2
@@ -23,10 +21,11 @@ LATE_EPOCHS: Final = 2
 log = structlog.get_logger(__name__)
 
 
-def free_bytes(folder: Path) -> int:
-    """What an ordinary user may still write on the disk that holds a folder."""
-    seen = os.statvfs(folder)
-    return seen.f_bavail * seen.f_frsize
+class _Warning(NamedTuple):
+    """One thing in the way of the bounds; its figures change from look to look, its kind not."""
+
+    kind: str
+    text: str
 
 
 class DiskWatch:
@@ -55,7 +54,8 @@ class DiskWatch:
         self._free_bytes = 0
         self._epoch = 0
         self._pruning_failure = ""
-        self._told: tuple[str, ...] = ()
+        self._told: frozenset[str] = frozenset()
+        """Kinds of warnings."""
 
     def hear_pruning(self, failure: str) -> None:
         """Takes in why nothing could be pruned the last time; empty while all is well."""
@@ -74,15 +74,15 @@ class DiskWatch:
             newest = seen.snapshots[0] if seen.snapshots else None
             self._written_ms = written_ms(self._journal, newest) if newest else None
             self._free_bytes = free_bytes(self._settings.data_dir)
-        except (StorageError, OSError) as error:
+        except StorageError as error:
             log.error("disk_not_looked_at", detail=str(error), consequence="status shows the last")
             return
         self._seen, self._epoch = seen, self._epoch_now()
-        warnings = self.warnings()
+        warnings = tuple(self._warnings(seen))
         for warning in warnings:
-            if warning not in self._told:
-                log.warning("disk_not_bounded", detail=warning)
-        self._told = warnings
+            if warning.kind not in self._told:
+                log.warning("disk_not_bounded", detail=warning.text)
+        self._told = frozenset(warning.kind for warning in warnings)
 
     def view(self) -> Mapping[str, object]:
         """What the status shows of the disk; empty before the first look."""
@@ -122,35 +122,40 @@ class DiskWatch:
 
     def warnings(self) -> tuple[str, ...]:
         """What keeps the disk from staying within its bounds, in sentences for people."""
-        return () if self._seen is None else tuple(self._warnings(self._seen))
+        return () if self._seen is None else tuple(one.text for one in self._warnings(self._seen))
 
-    def _warnings(self, seen: JournalSizes) -> Iterator[str]:
+    def _warnings(self, seen: JournalSizes) -> Iterator[_Warning]:
         keep = self._settings.keep_epochs
         if self._pruning_failure:
-            yield f"nothing can be pruned: {self._pruning_failure}"
+            yield _Warning("pruning", f"nothing can be pruned: {self._pruning_failure}")
         ended = seen.snapshots[0].epoch if seen.snapshots else 0
         behind = self._epoch - ended
         if keep is not None and behind > LATE_EPOCHS:
-            yield (
+            yield _Warning(
+                "snapshot",
                 f"the newest snapshot is {behind} epochs old, and only a newer one lets older "
-                "blocks go: look for snapshot_failed in the log"
+                "blocks go: look for snapshot_failed in the log",
             )
         if keep is not None and self._settings.keep_chain is None:
-            yield (
+            yield _Warning(
+                "chain",
                 "blocks are bounded by --keep, but certificates are kept for ever, about 4 KB an "
-                "epoch with 32 members: bound them with --keep-chain"
+                "epoch with 32 members: bound them with --keep-chain",
             )
         wanted = seen.newest_snapshot_bytes + seen.log_bytes
         if self._free_bytes < wanted:
-            yield (
+            yield _Warning(
+                "space",
                 f"the disk has {self._free_bytes:,} bytes left, and the next snapshot may need "
-                f"{wanted:,}: free space, or move the data folder to a larger disk"
+                f"{wanted:,}: free space, or move the data folder to a larger disk",
             )
         artefacts = self._artefacts.total_limit_bytes - self._artefacts.total_bytes
         if self._free_bytes < artefacts:
-            yield (
+            yield _Warning(
+                "artefacts",
                 f"artefacts may take {artefacts:,} more bytes, and the disk has "
-                f"{self._free_bytes:,} left: free space, or move the data folder"
+                f"{self._free_bytes:,} left: let them take less with --artefact-store-gib, free "
+                "space, or move the data folder",
             )
 
 
@@ -159,6 +164,12 @@ def newcomers(seen: JournalSizes) -> str:
     span, ends = seen.certificate_span, [mark.epoch - 1 for mark in seen.snapshots]
     if span is None or not any(end <= span[1] for end in ends):
         return "none yet: no snapshot is certified"
+    missing = span[1] + 1 - span[0] - seen.certificates
+    if missing:
+        return (
+            f"with a --checkpoint behind all gaps: of the epochs from {span[0]} to {span[1]}, "
+            f"{missing} have no certificate here; others need an archive"
+        )
     if span[0] == 0:
         return "all, from genesis on"
     return f"with a --checkpoint of epoch {span[0]} or later; without one they need an archive"

@@ -17,7 +17,7 @@ from p2pnode.arrival.asking import Asking
 from p2pnode.arrival.behind import BEHIND_NOTE, watch_history
 from p2pnode.arrival.chain import HistoryForked
 from p2pnode.arrival.company import Company
-from p2pnode.arrival.pages import SNAPSHOT_BYTES_MAX
+from p2pnode.arrival.pages import SNAPSHOT_BYTES_MAX, emptied
 from p2pnode.arrival.progress import LoggedProgress, Progress, ShownProgress
 from p2pnode.arrival.serving import Serving
 from p2pnode.arrival.store import FETCHED_NOTE, JournalStore
@@ -74,7 +74,7 @@ async def take_up_snapshot(newcomer: Newcomer) -> None:
     try:
         is_confirmed = await _is_confirmed(newcomer.journal, way, store)
         if is_confirmed and not _is_needed(newcomer):
-            await shelf.keep_only(())  # an arrival that was stopped after its end, or given up
+            await emptied(shelf)  # an arrival that was stopped after its end, or given up
         else:
             await _fetch_snapshot(newcomer, way, store, must_trust=not is_confirmed)
         await _remember_trust(newcomer.journal, way)

@@ -18,9 +18,9 @@ from p2pnode.content import Content
 from p2pnode.control import ControlParts, NodeControl
 from p2pnode.disk_watch import DiskWatch
 from p2pnode.driver import Driver, Step, World
-from p2pnode.execution.devices import Devices, discover
+from p2pnode.execution.devices import Devices
 from p2pnode.execution.policy import Policy
-from p2pnode.execution.probe import SandboxReport, probe
+from p2pnode.execution.probe import SandboxReport
 from p2pnode.execution.runner import Runner
 from p2pnode.executions import Executions, Run
 from p2pnode.facts import FactLog
@@ -39,6 +39,7 @@ from p2pnode.joining import (
 from p2pnode.kinds import known
 from p2pnode.live_line import LiveLine
 from p2pnode.logs import configure_logs
+from p2pnode.machine import Survey
 from p2pnode.network import (
     BadAddress,
     CannotListen,
@@ -51,6 +52,7 @@ from p2pnode.newcomer import Newcomer, take_up_snapshot, watch_for_gap
 from p2pnode.restoring import Begun, begin, restore
 from p2pnode.settings import Settings
 from p2pnode.storage import (
+    ArtifactStore,
     DataFolder,
     Journal,
     NodeSeeds,
@@ -71,7 +73,7 @@ from protocol.signing import Identity, account_of
 from protocol.units import AccountId, Digest
 
 ARTEFACT_BYTES_MAX: Final = 2 * 1024**3
-STORE_BYTES_MAX: Final = 20 * 1024**3
+GIBIBYTE: Final = 1024**3
 DONE, FAILED, BAD_INPUT, UNREACHABLE = 0, 1, 2, 3
 """Exit codes, as everywhere in the command line."""
 
@@ -146,8 +148,10 @@ async def _run(settings: Settings, hooks: Hooks, line: LiveLine | None) -> None:
                 vrf_seed=seeds.randomness,
             )
         )
-        async with _open(settings, folder, seeds, joined, line) as opened:
-            await _serve(opened, hooks)
+        async with trio.open_nursery() as nursery:
+            survey = Survey(nursery)
+            async with _open(settings, folder, seeds, joined, line) as opened:
+                await _serve(opened, hooks, survey)
 
 
 @asynccontextmanager
@@ -198,16 +202,16 @@ async def _open(
 _TOPICS: Final = (BLOCKS_TOPIC, OPERATIONS_TOPIC)
 
 
-async def _serve(opened: Opened, hooks: Hooks) -> None:
+async def _serve(opened: Opened, hooks: Hooks, survey: Survey) -> None:
     """Ties the adapters together and runs them until a signal comes."""
     settings, folder = opened.settings, opened.folder
     core, network = opened.core, opened.network
     clock = NodeClock(opened.joined.genesis.time_ms, hooks.clock_error_ns)
     facts = FactLog()
-    store = await open_artifacts(folder.artifacts, ARTEFACT_BYTES_MAX, STORE_BYTES_MAX)
+    store = await _open_store(settings, folder)
     content = Content(store, network, lambda: core.peers)
-    devices = _chosen(await trio.to_thread.run_sync(discover), settings)
-    sandbox = await probe()
+    devices, sandbox = await survey.found()
+    devices = _chosen(devices, settings)
     runner = Runner(devices, settings.parallel, sandbox)
     stop = trio.Event()
     async with trio.open_nursery() as nursery:
@@ -253,6 +257,12 @@ async def _serve(opened: Opened, hooks: Hooks) -> None:
         stop.set()
         folder.api_address.unlink(missing_ok=True)
         nursery.cancel_scope.cancel()
+
+
+async def _open_store(settings: Settings, folder: DataFolder) -> ArtifactStore:
+    """Opens the store of artefacts with the bound that the operator set."""
+    store_bytes = settings.artefact_store_gib * GIBIBYTE
+    return await open_artifacts(folder.artifacts, ARTEFACT_BYTES_MAX, store_bytes)
 
 
 async def _bring_back(opened: Opened, driver: Driver, world: NodeWorld) -> None:

@@ -28,6 +28,7 @@ STARTS = ("snapshot", "genesis")
 LOG_FORMATS = ("console", "json")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 PARALLEL_MAX = 64
+STORE_GIB_MAX = 1_000_000
 KEEP_EPOCHS_MAX = 1_000_000
 ENTRIES_MAX = 1_000
 """The most values of a repeated setting."""
@@ -63,6 +64,8 @@ class Settings:
     """Asked for a second of work, in millionths of a credit."""
     parallel: int = 1
     """Jobs run at the same time."""
+    artefact_store_gib: int = 20
+    """Gibibytes that artefacts, inputs and outputs may take."""
     keep_epochs: int | None = None
     """Epochs of history that stay before the newest snapshot; None keeps all."""
     keep_chain: int | None = None
@@ -275,13 +278,16 @@ def _switch(value: object) -> bool:
     return switch
 
 
-def _count(value: object) -> int:
-    if isinstance(value, bool) or not str(value).isascii() or not str(value).isdigit():
-        raise ValueError("expected a whole number")
-    count = int(str(value))
-    if not 1 <= count <= PARALLEL_MAX:
-        raise ValueError(f"expected 1 to {PARALLEL_MAX}")
-    return count
+def _count(most: int) -> Callable[[object], object]:
+    def read(value: object) -> int:
+        if isinstance(value, bool) or not str(value).isascii() or not str(value).isdigit():
+            raise ValueError("expected a whole number")
+        count = int(str(value))
+        if not 1 <= count <= most:
+            raise ValueError(f"expected 1 to {most}")
+        return count
+
+    return read
 
 
 def _epochs(value: object) -> int | None:
@@ -316,6 +322,7 @@ def _path(value: object) -> Path:
 SETTINGS: Mapping[str, Setting] = {
     "allow_artefact": Setting("allowed_artefacts", _digests),
     "api": Setting("api", split_address),
+    "artefact_store_gib": Setting("artefact_store_gib", _count(STORE_GIB_MAX)),
     "bootstrap": Setting("bootstrap", _bootstrap),
     "checkpoint": Setting("checkpoint", read_checkpoint),
     "data_dir": Setting("data_dir", _path),
@@ -327,7 +334,7 @@ SETTINGS: Mapping[str, Setting] = {
     "log_format": Setting("log_format", _choice(LOG_FORMATS)),
     "log_level": Setting("log_level", _choice(LOG_LEVELS)),
     "network": Setting("network", _text),
-    "parallel": Setting("parallel", _count),
+    "parallel": Setting("parallel", _count(PARALLEL_MAX)),
     "price": Setting("price", _price),
     "role": Setting("roles", _roles),
     "start_from": Setting("start_from", _choice(STARTS)),

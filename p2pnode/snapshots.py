@@ -76,10 +76,14 @@ async def keep_snapshot(journal: Journal, effect: fx.PersistSnapshot) -> None:
     mark = mark_of(effect.snapshot, effect.own_nonce)
     try:
         whole = await journal.write_snapshot(mark, iter(effect.snapshot.pages))
-        await journal.append([written_note(whole)])
     except StorageError as error:
         consequence = "a start replays more blocks, until the next epoch's snapshot is written"
         log.error("snapshot_failed", epoch=mark.epoch, detail=str(error), consequence=consequence)
         return
+    try:
+        await journal.append([written_note(whole)])
+    except StorageError as error:
+        consequence = "the status does not say when it was written"
+        log.warning("snapshot_time_lost", detail=str(error), consequence=consequence)
     seconds = round(monotonic() - started, 3)
     log.info("snapshot_written", epoch=mark.epoch, pages=whole.pages, seconds=seconds)

@@ -91,7 +91,6 @@ async def arrive(way: Way, store: Store, company: Company, progress: Progress) -
         got = await pages.run(Certified(boundary.epoch, boundary.state_digest), found[1])
         if got is not None:
             await store.install(boundary, got)
-            await store.shelf.keep_only(())
             log.info("snapshot_here", epoch=boundary.epoch, index=boundary.index, pages=len(got))
             return boundary.epoch
     return None

@@ -4,7 +4,8 @@ Each page is compared with its digest in the list when it comes. Whether the lis
 the certified state shows when all pages are here: those who gave a wrong list lied together.
 
 What came lies on a shelf until then, so that a node that is stopped meanwhile fetches only the rest
-after its restart. A page from there is compared with its digest like one from a peer.
+after its restart. A page from there is compared with its digest like one from a peer. When all are
+here the shelf is emptied before the state is written: a small disk has no room for both.
 """
 
 from collections import deque
@@ -65,6 +66,14 @@ class _Wanted:
     """Who said no: it has a newer snapshot meanwhile, or is busy."""
 
 
+async def emptied(shelf: Shelf) -> None:
+    """Drops all pages of a shelf; where its disk refuses, they stay and the log says so."""
+    try:
+        await shelf.keep_only(())
+    except StorageError as error:
+        log.warning("pages_not_dropped", detail=str(error), consequence="they take space")
+
+
 class PageFetch:
     """Brings the pages of certified states here; pages that came stay for the next attempt.
 
@@ -77,7 +86,9 @@ class PageFetch:
     def __init__(self, company: Company, progress: Progress, shelf: Shelf) -> None:
         self._company = company
         self._progress = progress
-        self._shelf: Shelf | None = shelf
+        self._shelf = shelf
+        self._has_shelf = True
+        """Whether its disk has not refused yet."""
         self._here: dict[bytes, bytes] = {}
         """Pages by digest."""
         self._here_bytes = 0
@@ -90,7 +101,8 @@ class PageFetch:
             holders: Accounts of the peers.
 
         Returns:
-            All pages, whose entries have the certified root; None when nobody gave them.
+            All pages, whose entries have the certified root, and none of them on the shelf any
+            more; None when nobody gave them.
         """
         lists = await self._lists(certified.epoch, holders)
         await self._drop_all_but({digest for digests, _ in lists for digest in digests})
@@ -99,6 +111,7 @@ class PageFetch:
             if pages is None:
                 continue
             if await trio.to_thread.run_sync(_has_root, pages, certified.root):
+                await emptied(self._shelf)
                 return pages
             self._here.clear()
             self._here_bytes = 0
@@ -181,7 +194,7 @@ class PageFetch:
         taken = 0
         try:
             for digest in digests:
-                if self._shelf is None or self._here_bytes >= SNAPSHOT_BYTES_MAX:
+                if not self._has_shelf or self._here_bytes >= SNAPSHOT_BYTES_MAX:
                     break
                 raw = None if digest in self._here else await self._shelf.page(digest)
                 if raw is not None:
@@ -189,28 +202,31 @@ class PageFetch:
                     self._here_bytes += len(raw)
                     taken += 1
         except StorageError as error:
-            self._do_without_shelf(error)
+            await self._do_without_shelf(error)
         if taken:
             log.info("pages_here_already", epoch=epoch, pages=taken, of=len(digests))
 
     async def _put_on_shelf(self, digest: bytes, raw: bytes) -> None:
-        if self._shelf is not None:
+        if self._has_shelf:
             try:
                 await self._shelf.put(digest, raw)
             except StorageError as error:
-                self._do_without_shelf(error)
+                await self._do_without_shelf(error)
 
     async def _drop_all_but(self, digests: Collection[bytes]) -> None:
-        if self._shelf is not None:
+        if self._has_shelf:
             try:
                 await self._shelf.keep_only(digests)
             except StorageError as error:
-                self._do_without_shelf(error)
+                await self._do_without_shelf(error)
 
-    def _do_without_shelf(self, error: StorageError) -> None:
-        self._shelf = None
-        consequence = "a restart before all pages are here fetches them again"
-        log.warning("pages_not_kept", detail=str(error), consequence=consequence)
+    async def _do_without_shelf(self, error: StorageError) -> None:
+        """Gives the space back that the pages took: the disk may have none left for the rest."""
+        if self._has_shelf:
+            self._has_shelf = False
+            consequence = "a restart before all pages are here fetches them again"
+            log.warning("pages_not_kept", detail=str(error), consequence=consequence)
+            await emptied(self._shelf)
 
 
 def _has_root(pages: Sequence[bytes], root: Digest) -> bool:

@@ -12,6 +12,7 @@ from p2pnode.cli.groups import GROUPS
 NODE_FLAGS = (
     "allow_artefact",
     "api",
+    "artefact_store_gib",
     "bootstrap",
     "checkpoint",
     "config",
@@ -103,6 +104,7 @@ def _add_node_options(parser: argparse.ArgumentParser) -> None:
     options.add_argument("--device", metavar="DEVICE,...", help="auto, or cpu,cuda:0 and so on")
     options.add_argument("--price", metavar="CREDITS", help="asked for a second of work")
     options.add_argument("--parallel", metavar="COUNT", help="jobs run at the same time")
+    options.add_argument("--artefact-store-gib", metavar="GIB", help="the most artefacts may take")
     options.add_argument("--keep", metavar="EPOCHS|all", help="history to keep before a snapshot")
     options.add_argument("--keep-chain", metavar="EPOCHS|all", help="certificates to keep as well")
     options.add_argument("--checkpoint", metavar="EPOCH:HASH", help="an epoch's end to trust")

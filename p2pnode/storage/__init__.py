@@ -16,6 +16,7 @@
 from p2pnode.storage.artifact_download import PAGE_BYTES, Download
 from p2pnode.storage.artifact_files import artifact_digest
 from p2pnode.storage.artifacts import ArtifactStore, open_artifacts
+from p2pnode.storage.disk import free_bytes
 from p2pnode.storage.errors import (
     ArtifactMissing,
     ArtifactTooLarge,
@@ -99,6 +100,7 @@ __all__ = [
     "copy_journal",
     "create_seeds",
     "default_root",
+    "free_bytes",
     "layout",
     "load_or_create_seeds",
     "load_or_create_token",

@@ -20,6 +20,17 @@ def disk_errors() -> Iterator[None]:
         raise StorageFailed(str(error)) from error
 
 
+def free_bytes(folder: Path) -> int:
+    """What an ordinary user may still write on the disk that holds a folder.
+
+    Raises:
+        StorageFailed: The folder is not there.
+    """
+    with disk_errors():
+        seen = os.statvfs(folder)
+    return seen.f_bavail * seen.f_frsize
+
+
 def sync_folder(folder: Path) -> None:
     """Makes the names in a folder durable: a file's own sync does not cover its name.
 

@@ -378,7 +378,7 @@ def _prepare(connection: apsw.Connection, path: Path, identity: Identity) -> _Pr
     check_structure(connection)
     sync_folder(path.parent)  # each time: a kill may have come between creation and this line
     backup = migrate(connection, path, schema)
-    return _Prepared(backup, compact(connection))
+    return _Prepared(backup, compact(connection, path.parent))
 
 
 def _close_parts(parts: _Parts) -> None:

@@ -4,12 +4,12 @@ Each lies in a file named by its digest and is compared with it when it is read.
 be synced: what a crash tore, or a disk lost, is fetched again.
 """
 
-import shutil
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+import structlog
 import trio
 
 from p2pnode.storage.artifact_files import artifact_digest
@@ -17,6 +17,8 @@ from p2pnode.storage.disk import PRIVATE_FOLDER, disk_errors
 
 UNFINISHED: Final = ".unfinished"
 """What the name of a file ends with while it is written."""
+
+log = structlog.get_logger(__name__)
 
 
 class PageShelf:
@@ -36,8 +38,10 @@ class PageShelf:
     async def keep_only(self, digests: Collection[bytes]) -> None:
         """Drops all other pages, what was not finished, and the folder if nothing is left in it.
 
+        What cannot be dropped stays, and the log says so.
+
         Raises:
-            StorageFailed: The disk refused.
+            StorageFailed: The folder cannot be read.
         """
         self._sizes = await trio.to_thread.run_sync(_tidied, self._folder, frozenset(digests))
 
@@ -47,7 +51,12 @@ class PageShelf:
         Raises:
             StorageFailed: The disk refused.
         """
-        return await trio.to_thread.run_sync(_read, self._folder / digest.hex(), digest)
+        if self._sizes is not None and digest not in self._sizes:
+            return None  # most of a long list is not here, and each look takes a worker thread
+        raw = await trio.to_thread.run_sync(_read, self._folder / digest.hex(), digest)
+        if raw is None and self._sizes is not None:
+            self._sizes.pop(digest, None)
+        return raw
 
     async def put(self, digest: bytes, raw: bytes) -> None:
         """Keeps a page whose digest was compared; needs `keep_only` before the first one.
@@ -68,17 +77,25 @@ def _tidied(folder: Path, digests: Collection[bytes]) -> dict[bytes, int]:
             return {}
         for path in folder.iterdir():
             if _digest_of(path) not in digests:
-                path.unlink()
+                _drop(path)
         found = dict(_sizes(folder))
-        if not found:
-            shutil.rmtree(folder)
+        if not any(folder.iterdir()):
+            folder.rmdir()
         return found
+
+
+def _drop(path: Path) -> None:
+    """Drops a file; a node does not fail to start because of what somebody else put here."""
+    try:
+        path.unlink()
+    except OSError as error:
+        log.warning("not_dropped", path=str(path), detail=str(error), advice="remove it by hand")
 
 
 def _sizes(folder: Path) -> Iterator[tuple[bytes, int]]:
     for path in folder.iterdir():
         digest = _digest_of(path)
-        if digest is not None:
+        if digest is not None and path.is_file():
             yield digest, path.stat().st_size
 
 

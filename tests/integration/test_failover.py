@@ -11,9 +11,9 @@ from tests.integration.local_network import LocalNetwork, Record, wait_until
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "01_wasm"
-POINTS = 400_000_000
+POINTS = 300_000_000
 """Some seconds of work for each of two inputs, so that a node can be killed in the middle."""
-DEADLINE_SECONDS = 5
+DEADLINE_SECONDS = 9
 REQUESTER = 0
 
 

@@ -11,7 +11,7 @@ import trio
 import trio.testing
 
 from p2pnode import disk_watch
-from p2pnode.disk_watch import LOOK_SECONDS, DiskWatch, free_bytes
+from p2pnode.disk_watch import LOOK_SECONDS, DiskWatch
 from p2pnode.settings import Settings
 from p2pnode.snapshots import keep_snapshot
 from p2pnode.storage import Journal, StorageFailed, StoredCertificate, open_artifacts
@@ -112,6 +112,38 @@ async def test_what_stands_in_the_way_of_a_bound_is_said_once_it_holds(
         assert disk.warnings() == ()
 
 
+async def test_a_warning_with_other_figures_is_not_said_again_and_one_that_comes_back_is(
+    tmp_path: Path, free: list[int]
+) -> None:
+    async with watched(tmp_path) as (disk, _):
+        with structlog.testing.capture_logs() as logs:
+            for left in (1_000, 999, 998, FREE, 997):
+                free.append(left)
+                await disk.look()
+                assert len(disk.warnings()) == (0 if left == FREE else 2)
+        assert "997 left" in disk.warnings()[1]
+    said = [str(one["detail"]) for one in logs if one["event"] == "disk_not_bounded"]
+    assert len(said) == 4
+    artefacts = [text for text in said if "--artefact-store-gib" in text]
+    assert ["1,000 left" in text or "997 left" in text for text in artefacts] == [True, True]
+
+
+@pytest.mark.parametrize("first", [0, 5])
+async def test_who_lacks_a_certificate_does_not_serve_all(tmp_path: Path, first: int) -> None:
+    async with watched(tmp_path) as (disk, journal):
+        await keep_snapshot(journal, effect(9))
+        epochs = [epoch for epoch in range(first, 10) if epoch != 7]
+        await journal.append([StoredCertificate(epoch, b"c") for epoch in epochs])
+        await disk.look()
+        assert disk.view()["newcomers"] == (
+            f"with a --checkpoint behind all gaps: of the epochs from {first} to 9, 1 have no "
+            "certificate here; others need an archive"
+        )
+        await journal.append([StoredCertificate(7, b"c")])
+        await disk.look()
+        assert str(disk.view()["newcomers"]).startswith("with a" if first else "all, from")
+
+
 async def test_an_old_look_is_judged_by_the_epoch_in_which_it_was_made(tmp_path: Path) -> None:
     async with watched(tmp_path, 4, 99, keep_epochs=3, keep_chain=9) as (disk, journal):
         await keep_snapshot(journal, effect(3))
@@ -159,7 +191,3 @@ async def test_it_looks_again_and_again(
         with trio.move_on_after(2 * LOOK_SECONDS + 1):
             await disk.run()
     assert [at - looks[0] for at in looks] == [0, LOOK_SECONDS, 2 * LOOK_SECONDS]
-
-
-def test_what_a_disk_has_left_is_asked_of_the_system(tmp_path: Path) -> None:
-    assert free_bytes(tmp_path) > 0

@@ -20,7 +20,7 @@ from p2pnode.joining import Joined, JoinRefused, NobodyAnswered
 from p2pnode.network import PeerUnreachable
 from p2pnode.newcomer import Newcomer, take_up_snapshot
 from p2pnode.settings import Settings
-from p2pnode.storage import Note, StoredBlock, open_journal
+from p2pnode.storage import Note, StoredBlock, layout, open_journal
 from protocol.encoding import content_digest
 from protocol.messages import network_of
 from tests.p2pnode.arrival.builders import ENDS, history, peer, store_of
@@ -78,6 +78,17 @@ async def test_a_fresh_folder_takes_up_a_snapshot_and_serves_from_then_on(tmp_pa
         asked = len(network.asked)
         await take_up_snapshot(node)
         assert len(network.asked) == asked, "now it starts from its own"
+
+
+async def test_what_cannot_be_dropped_of_an_arrival_keeps_no_node_from_starting(
+    tmp_path: Path,
+) -> None:
+    async with newcomer(tmp_path, start_from="genesis") as (node, network):
+        layout(tmp_path).arriving.write_bytes(b"a file instead of the folder")
+        with structlog.testing.capture_logs() as logs:
+            await take_up_snapshot(node)
+        assert [one["event"] for one in logs] == ["pages_not_dropped"]
+        assert wire.PAGE_KIND in network.handlers
 
 
 async def test_a_network_that_is_too_young_for_an_end_is_not_asked(tmp_path: Path) -> None:

@@ -274,3 +274,10 @@ def test_only_the_devices_that_were_named_are_lent(tmp_path: Path) -> None:
     assert node._chosen(found, settings(tmp_path, devices=("cuda:0",))).devices == (GPU,)
     with pytest.raises(node.DeviceMissing, match="there is: cpu, cuda:0"):
         node._chosen(found, settings(tmp_path, devices=("cuda:1",)))
+
+
+async def test_artefacts_take_what_the_operator_allows(tmp_path: Path) -> None:
+    folder = prepare_data_folder(tmp_path)
+    for allowed in (20, 3):
+        store = await node._open_store(settings(tmp_path, artefact_store_gib=allowed), folder)
+        assert store.total_limit_bytes == allowed * 2**30

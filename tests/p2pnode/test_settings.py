@@ -46,6 +46,7 @@ def test_every_setting_can_be_a_flag(tmp_path: Path) -> None:
     flags = {
         "allow_artefact": ["ab" * 32, "blake2b:" + "cd" * 32],
         "api": "[::1]:8080",
+        "artefact_store_gib": "3",
         "bootstrap": [BOOTSTRAP],
         "checkpoint": "12:" + "Ef" * 32,
         "data_dir": tmp_path,
@@ -61,6 +62,7 @@ def test_every_setting_can_be_a_flag(tmp_path: Path) -> None:
     }
     assert load_settings(flags, {}) == Settings(
         data_dir=tmp_path,
+        artefact_store_gib=3,
         bootstrap=(BOOTSTRAP,),
         checkpoint=(12, b"\xef" * 32),
         start_from="genesis",
@@ -93,6 +95,7 @@ def test_settings_are_frozen(tmp_path: Path) -> None:
         ({"device": "auto,cpu"}, {}, "write auto alone"),
         ({"device": "gpu"}, {}, "--device: 'gpu' is not auto, cpu or cuda:N"),
         ({"allow_artefact": ["12"]}, {}, "--allow-artefact: '12' is not a digest"),
+        ({"artefact_store_gib": "0"}, {}, "--artefact-store-gib: expected 1 to 1000000"),
         ({"log_level": "loud"}, {}, "--log-level: 'loud' is not one of"),
         ({}, {"P2PNODE_LOG_FORMAT": "xml"}, "environment variable P2PNODE_LOG_FORMAT: 'xml'"),
         ({}, {"P2PNODE_ROLES": "worker"}, "unknown environment variable P2PNODE_ROLES: did you"),

@@ -1,6 +1,6 @@
 """A node's own snapshots: what is noted of them, and what happens when the disk refuses."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -8,8 +8,8 @@ import structlog.testing
 import trio
 import trio.testing
 
-from p2pnode.snapshots import SnapshotKeeper, keep_snapshot, mark_of
-from p2pnode.storage import SnapshotMark
+from p2pnode.snapshots import SnapshotKeeper, keep_snapshot, mark_of, written_ms
+from p2pnode.storage import JournalRecord, SnapshotMark, StorageFailed
 from protocol import effects as fx
 from protocol.ledger.certificate import Boundary
 from protocol.snapshot import Snapshot, decode_boundary
@@ -72,6 +72,24 @@ async def test_a_snapshot_that_cannot_be_kept_is_told_and_stops_nothing(
             ]
             disk.faults.capacity_bytes = None
             assert journal.snapshots()[-1:] == before
+
+
+async def test_a_snapshot_whose_time_cannot_be_noted_is_written_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(_: Sequence[JournalRecord]) -> None:
+        raise StorageFailed("no space left on device")
+
+    async with journal_in(tmp_path) as journal:
+        monkeypatch.setattr(journal, "append", refuse)
+        with structlog.testing.capture_logs() as told:
+            await keep_snapshot(journal, effect(3))
+        (mark,) = journal.snapshots()
+        assert written_ms(journal, mark) is None
+    assert [(one["event"], one["log_level"]) for one in told] == [
+        ("snapshot_time_lost", "warning"),
+        ("snapshot_written", "info"),
+    ]
 
 
 async def test_of_the_ends_that_pass_while_one_is_written_only_the_newest_is_kept(

@@ -1,7 +1,7 @@
 """Pages that came outlive their arrival: the next start fetches the rest."""
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 
 import pytest
 import structlog
@@ -11,6 +11,7 @@ from p2pnode.arrival.arrival import Way, arrive
 from p2pnode.network import RequestRefused
 from p2pnode.storage import StorageFailed
 from protocol.encoding import content_digest
+from protocol.ledger.certificate import Boundary
 from tests.p2pnode.arrival.builders import (
     ENDS,
     MemoryShelf,
@@ -63,6 +64,42 @@ async def test_a_restart_fetches_only_what_is_missing_and_leaves_nothing_behind(
     assert shelf.pages == {}
 
 
+@dataclass
+class SmallStore(MemoryStore):
+    """Has no room for the state while pages of it lie on the shelf."""
+
+    shelf: MemoryShelf = field(default_factory=MemoryShelf)
+
+    async def install(self, boundary: Boundary, pages: Sequence[bytes]) -> None:
+        if self.shelf.pages:
+            raise StorageFailed("no space left on device")
+        await super().install(boundary, pages)
+
+
+async def test_a_disk_has_to_hold_the_pages_or_the_state_and_never_both() -> None:
+    store = SmallStore(history().genesis)
+    assert await arrive(WAY, store, company_of(fading(3))[0], Shown()) is None
+    assert len(store.shelf.pages) == 3
+    company, _ = company_of(peer("one", store_of(history(), LAST)))
+    assert await arrive(WAY, store, company, Shown()) == LAST
+    assert store.snapshots[LAST] == PAGES
+
+
+async def test_a_shelf_that_is_full_gives_its_space_back() -> None:
+    class FullShelf(MemoryShelf):
+        async def put(self, digest: bytes, raw: bytes) -> None:
+            if self.put_here == 2:
+                raise StorageFailed("no space left on device")
+            await super().put(digest, raw)
+
+    shelf = FullShelf()
+    store = MemoryStore(history().genesis, shelf=shelf)
+    with structlog.testing.capture_logs() as logs:
+        assert await arrive(WAY, store, company_of(fading(4))[0], Shown()) is None
+    assert [one["event"] for one in logs].count("pages_not_kept") == 1
+    assert (shelf.put_here, shelf.pages) == (2, {})
+
+
 async def test_pages_of_another_snapshot_go_and_equal_ones_are_used() -> None:
     shelf = MemoryShelf()
     store = MemoryStore(history().genesis, shelf=shelf)
@@ -96,7 +133,7 @@ class RefusingShelf:
     tries: int = 0
 
     async def keep_only(self, digests: Collection[bytes]) -> None:
-        if self.is_dead and digests:
+        if self.is_dead:
             raise StorageFailed("input/output error")
 
     async def page(self, digest: bytes) -> bytes | None:
