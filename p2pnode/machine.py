@@ -32,6 +32,9 @@ class Survey:
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(look_at_sandbox)
-            devices = await trio.to_thread.run_sync(discover, abandon_on_cancel=True)
+            devices = await trio.to_thread.run_sync(
+                discover,
+                abandon_on_cancel=True,  # type: ignore[call-arg]  # old stubs
+            )
         self._found = devices, reports[0]
         self._done.set()
