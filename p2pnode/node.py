@@ -24,6 +24,7 @@ from p2pnode.execution.probe import SandboxReport
 from p2pnode.execution.runner import Runner
 from p2pnode.executions import Executions, Run
 from p2pnode.facts import FactLog
+from p2pnode.failures import explained, leaves_of
 from p2pnode.faucet import Faucet
 from p2pnode.greeting import greet, serve_greeting
 from p2pnode.interfaces import Gossiped, KeyInUse, PeerJoined, PeerLeft, Received
@@ -42,7 +43,6 @@ from p2pnode.logs import configure_logs
 from p2pnode.machine import Survey
 from p2pnode.network import (
     BadAddress,
-    CannotListen,
     Network,
     NetworkError,
     NetworkSettings,
@@ -124,13 +124,13 @@ def run(settings: Settings, hooks: Hooks | None = None) -> int:
     try:
         trio.run(_run, settings, hooks or Hooks(), line, strict_exception_groups=True)
     except* (StorageError, JoinRefused, NetworkError, ApiUnavailable) as group:
-        failures += _leaves(group)
+        failures += leaves_of(group)
     except* (DeviceMissing, KeyElsewhere, OSError) as group:
-        failures += _leaves(group)
+        failures += leaves_of(group)
     if line is not None:
         line.clear()
     for failure in failures:
-        log.error("node_cannot_run", detail=_explain(failure))
+        log.error("node_cannot_run", detail=explained(failure))
     codes: dict[type[BaseException], int] = {BadAddress: BAD_INPUT, NobodyAnswered: UNREACHABLE}
     return max((codes.get(type(failure), FAILED) for failure in failures), default=DONE)
 
@@ -389,18 +389,3 @@ async def _wait_for_signal() -> None:
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async for _ in signals:
             return
-
-
-def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
-    found: list[BaseException] = []
-    for error in group.exceptions:
-        found += _leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
-    return found
-
-
-def _explain(error: BaseException) -> str:
-    if isinstance(error, BadAddress):
-        return f"bad address: {error}"
-    if isinstance(error, CannotListen):
-        return f"{error}: choose another with --listen"
-    return str(error)

@@ -237,14 +237,15 @@ def test_a_node_offers_what_its_operator_allows(tmp_path: Path) -> None:
 def test_a_node_offers_only_what_its_sandbox_holds(tmp_path: Path) -> None:
     devices = Devices((CPU, GPU), None, (("onnxruntime-gpu", "1.32.0"),))
     plain = settings(tmp_path)
-    assert offered(plain, devices).kinds == {"wasm"}, "nothing is locked up on a GPU"
+    held = {"wasm", "builtin"}
+    assert offered(plain, devices).kinds == held, "nothing is locked up on a GPU"
     assert offered(plain, devices).sandbox_level == HELD.level
     assert offered(plain, devices, SandboxReport()).kinds == frozenset()
     named = settings(tmp_path, allowed_artefacts=(b"a" * 32,))
-    assert offered(named, devices).kinds == {"wasm", "onnx"}
+    assert offered(named, devices).kinds == held | {"onnx"}
     assert offered(named, devices).sandbox_level == 0, "the least of what it offers"
     anything = settings(tmp_path, unsafe_run_anything=True)
-    assert offered(anything, devices).kinds == {"wasm", "onnx"}
+    assert offered(anything, devices).kinds == held | {"onnx"}
 
 
 def test_what_a_node_runs_is_what_it_offers(tmp_path: Path) -> None:
