@@ -12,7 +12,7 @@ from protocol.simulator.scheme import CACHED
 
 pytestmark = pytest.mark.slow
 
-DEALS = 3
+DEALS = 2
 """Of fifty seeds each; `make simulate` plays ten, and large networks besides."""
 COUNTING_SHARE = 0.7
 """Of the seeds with a fault; in the others some class never bit."""
