@@ -2,7 +2,6 @@
 
 import gc
 import multiprocessing
-import resource
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from protocol.simulator.scenario import START_NS, Scenario, Workload
 from protocol.simulator.world import World
 from protocol.units import MILLISECOND, SECOND
 from tests.benchmarks.figures import Effort, Figure
+from tests.benchmarks.processes import forget_peak, peak_mib
 
 SIZES = (32, 64)
 ROUND_MS, IDLE_MS = 250, 1_000
@@ -62,14 +62,14 @@ def measure(effort: Effort) -> Iterator[Figure]:
 def run(members: int, span_seconds: int) -> Cost:
     """Plays a calm network and checks that all its members agree and keep up."""
     gc.disable()  # nothing here is freed by it, and looking for it costs a fifth
-    before_kib = _peak_kib()
+    before_mib = forget_peak()
     count = _Count()
     begun = time.process_time()
     world = World(calm_network(members, span_seconds), (count,))
     world.engine.run(START_NS + span_seconds * SECOND)
     elapsed = time.process_time() - begun
     commits, operations = _agreed(world)
-    memory_mib = (_peak_kib() - before_kib) / 1024
+    memory_mib = peak_mib() - before_mib
     return Cost(commits, operations, sum(count.delivered), elapsed, memory_mib)
 
 
@@ -118,8 +118,3 @@ def _agreed(world: World) -> tuple[int, int]:
         sum(core.state.accounts.of(account).nonce for account in world.accounts) for core in cores
     ]
     return min(digests), min(nonces)
-
-
-def _peak_kib() -> int:
-    """The most memory that this process has held."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

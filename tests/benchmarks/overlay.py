@@ -1,7 +1,6 @@
 """How fast gossip overlays run without a ledger, and what memory they take."""
 
 import multiprocessing
-import resource
 import time
 from collections.abc import Iterator
 
@@ -13,6 +12,7 @@ from protocol.simulator.overlay.parameters import (
     gossipsub_attacked_1_1,
 )
 from tests.benchmarks.figures import Effort, Figure, at_least
+from tests.benchmarks.processes import peak_mib
 
 SIZES = (100, 1_000, 10_000)
 JUDGED = 1_000
@@ -64,5 +64,4 @@ def _sample(count: int, messages: int, parameters: OverlayParameters) -> Sample:
     deliveries = published_gossipsub(count, messages, 1, parameters, PUBLISHED_LINKS)
     spent = time.process_time() - begun
     assert deliveries.delivered > 0
-    memory_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return deliveries.events / spent, memory_kib / 1024
+    return deliveries.events / spent, peak_mib()

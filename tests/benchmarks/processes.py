@@ -22,6 +22,18 @@ def resident_mib(pid: int) -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / MIB
 
 
+def peak_mib() -> float:
+    """The most memory this program has held; `getrusage` would count what started it, too."""
+    rows = Path("/proc/self/status").read_text().splitlines()
+    return next(int(row.split()[1]) for row in rows if row.startswith("VmHWM:")) / 1024
+
+
+def forget_peak() -> float:
+    """Let `peak_mib` begin anew, and return the memory in use now in MiB."""
+    Path("/proc/self/clear_refs").write_text("5")
+    return resident_mib(os.getpid())
+
+
 def maps(pid: int, library: str) -> bool:
     """Whether a process has a library of that name in its memory."""
     return library in Path(f"/proc/{pid}/maps").read_text()

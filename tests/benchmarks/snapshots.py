@@ -50,6 +50,7 @@ from protocol.snapshot import Snapshot
 from protocol.state import State
 from protocol.units import CREDIT, MILLISECOND, AccountId
 from tests.benchmarks.figures import Effort, Figure
+from tests.benchmarks.processes import MIB, forget_peak, peak_mib
 
 MEMBERS = 4
 EPOCH_ROUNDS = 500
@@ -177,7 +178,7 @@ async def _write(
 
 
 async def _write_once(journal: Journal, state: State, mark: SnapshotMark) -> Written:
-    before, beats = _peak_bytes(), list[float]()
+    before_mib, beats = forget_peak(), list[float]()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_beat, beats)
         await trio.sleep(0.1)
@@ -186,7 +187,7 @@ async def _write_once(journal: Journal, state: State, mark: SnapshotMark) -> Wri
         whole = await journal.write_snapshot(mark, state.encode_pages())
         seconds, busy = time.monotonic() - begun, time.process_time() - worked
         nursery.cancel_scope.cancel()
-    grown = max(0, _peak_bytes() - before)
+    grown = int(max(0, peak_mib() - before_mib) * MIB)
     return Written(seconds, busy, max(beats), grown, whole.pages)
 
 
@@ -224,7 +225,7 @@ async def _open_and_restore(root: Path, accounts: int) -> dict[str, float]:
         await restore(journal, Driver(core, _Nothing(), NodeClock(0)), where, may_sign=True)
         seconds = time.process_time() - begun
         count = sum(1 for _ in journal.blocks(where.after_sequence))
-    return {"seconds": seconds, "peak_bytes": _peak_bytes(), "blocks": count}
+    return {"seconds": seconds, "peak_bytes": peak_mib() * MIB, "blocks": count}
 
 
 class _Nothing:
@@ -238,12 +239,6 @@ class _Nothing:
 
     def report(self, fact: fx.Fact) -> None:
         """Is never told."""
-
-
-def _peak_bytes() -> int:
-    """The most memory that this program has held; `getrusage` would count its parent's, too."""
-    rows = Path("/proc/self/status").read_text().splitlines()
-    return 1024 * next(int(row.split()[1]) for row in rows if row.startswith("VmHWM:"))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """A state of a million accounts and a hundred thousand open jobs: commits, root, pages, memory."""
 
 import gc
-import resource
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -31,6 +30,7 @@ from protocol.units import (
     Round,
 )
 from tests.benchmarks.figures import Effort, Figure, at_most, scaled
+from tests.benchmarks.processes import forget_peak, peak_mib
 from tests.support.builders import (
     HandLedger,
     account_id,
@@ -61,14 +61,14 @@ def measure(effort: Effort) -> Iterator[Figure]:
     root = Tree().updated(entries).root
     pages = list(encode_pages(entries))
     del entries
-    begun_bytes = _peak_bytes()
+    begun_mib = forget_peak()
     yield Figure("state: pages of a snapshot", "MB", (sum(map(len, pages)) / 1e6,), size)
     begun = time.process_time()
     state = State.load(genesis, Committee.of_genesis(genesis), REAL, pages, root)
     loaded = time.process_time() - begun
     yield Figure("state: load and check a snapshot", "s", (loaded,), f"{ALONE}; {size}")
-    grown = (_peak_bytes() - begun_bytes) / 1e6
-    yield Figure("state: memory, with loading", "MB", (grown,), f"peak above the pages; {size}")
+    grown = peak_mib() - begun_mib
+    yield Figure("state: memory, with loading", "MiB", (grown,), f"peak above the pages; {size}")
     gc.freeze()  # as a node would after loading: else each collection looks at all of it
     yield from _commits(state, genesis, size)
     yield _written_again(state, root, size)
@@ -207,8 +207,3 @@ def _templates(genesis: Genesis) -> tuple[Job, Job]:
     executors = tuple(replace(one, deadline_ms=FAR_MS) for one in running.executors)
     bidding = ledger.state.jobs[ledger.open(0, offer)]
     return replace(running, executors=executors), replace(bidding, round_awaited=Round(10**6))
-
-
-def _peak_bytes() -> int:
-    """The most memory that this process has held."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

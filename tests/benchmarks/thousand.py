@@ -2,7 +2,6 @@
 
 import gc
 import multiprocessing
-import resource
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from protocol.simulator.scenario import Scenario, Workload
 from protocol.simulator.world import World
 from protocol.units import MILLISECOND, SECOND
 from tests.benchmarks.figures import Effort, Figure, at_most
+from tests.benchmarks.processes import peak_mib
 
 NODES, MEMBERS = 1_000, 32
 OPERATIONS_PER_SECOND = 10
@@ -71,8 +71,7 @@ def _run(seconds: int) -> _Cost:
     world.engine.run((OPENING_SECONDS + seconds) * SECOND)
     ended = time.process_time()
     _check(world, seconds)
-    memory_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return _Cost(opened - begun, ended - opened, memory_kib / 1024)
+    return _Cost(opened - begun, ended - opened, peak_mib())
 
 
 def _network() -> Scenario:
