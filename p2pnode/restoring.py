@@ -29,7 +29,7 @@ from protocol.core import Core
 from protocol.errors import Rejected
 from protocol.resting import snapshot_of_end
 from protocol.snapshot import Snapshot, decode_boundary
-from protocol.units import Epoch
+from protocol.units import CommitIndex, Epoch
 
 RESTORE_BATCH: Final = 500
 
@@ -117,7 +117,9 @@ async def restore(
     reveals = tuple(one.raw for one in journal.prepared_reveals())
     if count:
         log.info("journal_replayed", blocks=count, final_index=core.state.index)
-    await driver.put(ev.Restored(last_round, operations, reveals, Epoch(epoch)))
+    final = journal.last_final()
+    final_index = CommitIndex(final.index if final is not None else 0)
+    await driver.put(ev.Restored(last_round, operations, reveals, Epoch(epoch), final_index))
     return replay.passed
 
 

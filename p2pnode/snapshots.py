@@ -8,11 +8,13 @@ import structlog
 from p2pnode.storage import Journal, Note, SnapshotMark, StorageError
 from protocol import effects as fx
 from protocol.snapshot import Snapshot, encode_boundary
-from protocol.units import MILLISECOND
+from protocol.units import MILLISECOND, JobId
 
 WRITTEN_NOTE: Final = "snapshot-written"
 """Under this name the journal remembers when the newest snapshot was whole."""
 TIME_BYTES: Final = 8
+SNAPSHOTS_KEPT: Final = 2
+"""Whole snapshots of which a start takes the newest that is intact."""
 
 log = structlog.get_logger(__name__)
 
@@ -55,10 +57,16 @@ class SnapshotKeeper:
         self._journal = journal
         self._waiting: fx.PersistSnapshot | None = None
         self._is_writing = False
+        self._spent: dict[JobId, int] = {}
+        """Jobs whose reveals may go, each with the first epoch after the end that it is over in."""
 
     async def keep(self, effect: fx.PersistSnapshot) -> None:
-        """Writes a snapshot, or leaves it to the call that is writing."""
+        """Writes a snapshot, or leaves it to the call that is writing.
+
+        Of the newest two, a start may begin at either: a reveal goes when its job is over in both.
+        """
         self._waiting = effect
+        self._spent |= dict.fromkeys(effect.spent, effect.snapshot.boundary.epoch + 1)
         if self._is_writing:
             return
         self._is_writing = True
@@ -66,8 +74,24 @@ class SnapshotKeeper:
             while (chosen := self._waiting) is not None:
                 self._waiting = None
                 await keep_snapshot(self._journal, chosen)
+                await self._drop_reveals()
         finally:
             self._is_writing = False
+
+    async def _drop_reveals(self) -> None:
+        """Drops what no start can need; what the disk refuses now goes with a later snapshot."""
+        marks = self._journal.snapshots()
+        if len(marks) < SNAPSHOTS_KEPT:
+            return
+        jobs = [job for job, epoch in self._spent.items() if epoch <= marks[-1].epoch]
+        try:
+            await self._journal.drop_reveals(jobs)
+        except StorageError as error:
+            consequence = "reveals of ended jobs stay until a later snapshot"
+            log.warning("reveals_not_dropped", detail=str(error), consequence=consequence)
+            return
+        for job in jobs:
+            del self._spent[job]
 
 
 async def keep_snapshot(journal: Journal, effect: fx.PersistSnapshot) -> None:

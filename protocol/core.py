@@ -210,7 +210,7 @@ class Core:
             except Rejected:
                 continue  # already final, so nothing is left to do for it
         pending = [one.operation.payload for one in self.pool.operations(self.account)]
-        self._worker.restore(event.reveals, pending)
+        self._worker.restore(event.reveals, pending, event.final_index)
         self._is_live = True
         if self.halted:
             self._report(fx.Halted(self.halted))
@@ -245,7 +245,7 @@ class Core:
         self._membership.begin_epoch(closing_round, now)
         self._neighbour.begin_epoch(now)
         if self._is_live:
-            self._effects.append(snapshot_of_end(self.state, self.account))
+            self._effects.append(snapshot_of_end(self.state, self.account, self._worker.spent()))
         for peer, raw in self._early.take():
             self._receive_block(peer, raw, now)
 

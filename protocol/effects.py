@@ -75,6 +75,11 @@ class PersistSnapshot(Struct, frozen=True):
     snapshot: Snapshot
     own_nonce: int
     """The first nonce of this node's account that is not in it."""
+    spent: tuple[JobId, ...] = ()
+    """Jobs that have ended in it for good, so that their kept reveals open nothing any more.
+
+    They may go once every snapshot that a start may begin at is as late as this one.
+    """
 
 
 # To the network

@@ -4,9 +4,10 @@ from typing import Final
 
 from protocol.messages import Payload
 from protocol.struct import Struct
-from protocol.units import AccountId, Digest, Epoch, JobId
+from protocol.units import AccountId, CommitIndex, Digest, Epoch, JobId
 
 FIRST_EPOCH: Final = Epoch(0)
+NO_COMMIT: Final = CommitIndex(0)
 
 
 class BlocksRestored(Struct, frozen=True):
@@ -26,6 +27,8 @@ class Restored(Struct, frozen=True):
     """Encoded `Reveal` messages whose commitments were or were about to be sent."""
     epoch: Epoch = FIRST_EPOCH
     """The newest epoch in which this node signed a block."""
+    final_index: CommitIndex = NO_COMMIT
+    """The last commit that was final before; 0 for none."""
 
 
 class WorkerOffered(Struct, frozen=True):

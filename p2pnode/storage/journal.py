@@ -43,6 +43,7 @@ from p2pnode.storage.records import (
     PreparedReveal,
     SnapshotMark,
     SnapshotPage,
+    SpentReveals,
     StoredBlock,
     StoredCertificate,
 )
@@ -111,6 +112,14 @@ class Journal:
             DamagedData: The damage goes beyond the block.
         """
         await self._write((ForgottenBlock(digest),))
+
+    async def drop_reveals(self, jobs: Sequence[bytes]) -> None:
+        """Drops the reveals of jobs that are over, whatever a later start begins with.
+
+        Raises:
+            StorageFailed: The disk refused.
+        """
+        await self._write((SpentReveals(tuple(jobs)),))
 
     async def prune(self, keep_epochs: int | None, keep_chain: int | None = None) -> bool:
         """Drops some of what the newest durable snapshot makes superfluous.

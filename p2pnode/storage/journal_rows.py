@@ -20,6 +20,7 @@ from p2pnode.storage.records import (
     PreparedReveal,
     SnapshotMark,
     SnapshotPage,
+    SpentReveals,
     StoredBlock,
     StoredCertificate,
     Tally,
@@ -36,7 +37,7 @@ _INSERT_CERTIFICATE = "INSERT INTO certificate VALUES (?, ?, ?) ON CONFLICT DO N
 _REPLACE_MARK = "REPLACE INTO snapshot VALUES (?, ?, ?, ?, ?, ?, ?)"
 _REPLACE_PAGE = "REPLACE INTO snapshot_page(epoch, number, raw, checksum) VALUES (?, ?, ?, ?)"
 
-WrittenRecord = JournalRecord | ForgottenBlock | Prune | DropPages
+WrittenRecord = JournalRecord | ForgottenBlock | SpentReveals | Prune | DropPages
 
 
 def check_batch(connection: apsw.Connection, records: Sequence[WrittenRecord]) -> None:
@@ -139,6 +140,8 @@ def _write(connection: apsw.Connection, record: WrittenRecord, tally: Tally) -> 
             tally = _write_end(connection, record, tally)
         case ForgottenBlock():
             _forget_block(connection, record.digest)
+        case SpentReveals(jobs):
+            tally = _drop_reveals(connection, jobs, tally)
         case Prune():
             tally = prune(connection, record, tally)
         case DropPages():
@@ -208,6 +211,14 @@ def _reach_before(connection: apsw.Connection, lane: int, sequence: int) -> int:
         (lane, sequence),
     ).get
     return -1 if reach is None else int(reach)
+
+
+def _drop_reveals(connection: apsw.Connection, jobs: Sequence[bytes], tally: Tally) -> Tally:
+    dropped = 0
+    for job in jobs:
+        connection.execute("DELETE FROM prepared_reveal WHERE job = ?", (job,))
+        dropped += connection.changes()
+    return replace(tally, prepared_reveals=tally.prepared_reveals - dropped)
 
 
 def _forget_block(connection: apsw.Connection, digest: bytes) -> None:

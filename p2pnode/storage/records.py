@@ -127,6 +127,13 @@ class ForgottenBlock:
 
 
 @dataclass(frozen=True, slots=True)
+class SpentReveals:
+    """Reveals that are dropped, since their jobs are over in every snapshot that is kept."""
+
+    jobs: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Tally:
     """How many rows every table holds: the guard against rows that vanish silently."""
 

@@ -32,7 +32,7 @@ from protocol.messages import (
     Reveal,
 )
 from protocol.state import State
-from protocol.units import AccountId, Credits, JobId
+from protocol.units import AccountId, CommitIndex, Credits, JobId
 
 Own = Bid | Decline | Commitment | Fingerprint | Reveal
 """What a worker sends, each once for each job."""
@@ -45,6 +45,9 @@ CONTENT_BYTES_MAX = 512 * 1024 * 1024
 
 WAITING_MAX = 1_000
 """Jobs remembered that there was no room to bid for."""
+
+BOUND = (Status.COMMITTED, Status.UNOPENED)
+"""An account in one of these has a commitment that it may still have to open."""
 
 
 @dataclass(slots=True)
@@ -71,13 +74,21 @@ class Worker:
         self._reveals: dict[JobId, Reveal] = {}
         self._followed: dict[JobId, None] = {}
         self._waiting: dict[JobId, None] = {}
+        self._remembered = ev.NO_COMMIT
+        """Up to here this account knew the ledger once: a job that is missing before may come."""
 
     def offer(self, offered: ev.WorkerOffered) -> None:
         """Takes in what the operator allows from now on."""
         self._offered = offered
 
-    def restore(self, reveals: Sequence[bytes], pending: Sequence[Payload]) -> None:
-        """Takes in what was prepared and sent before a restart."""
+    def restore(
+        self,
+        reveals: Sequence[bytes],
+        pending: Sequence[Payload],
+        final_index: CommitIndex = ev.NO_COMMIT,
+    ) -> None:
+        """Takes in what was prepared and sent before a restart, and what was final then."""
+        self._remembered = final_index
         for raw in reveals:
             reveal = decode(raw, Reveal, OPERATION_BYTES_MAX)
             self._reveals[reveal.job] = reveal
@@ -147,6 +158,21 @@ class Worker:
         self._reveals[event.job] = reveal
         commitment = Commitment(event.job, commitment_digest(self._account, reveal))
         return ((reveal, self._once(commitment)),)
+
+    def spent(self) -> tuple[JobId, ...]:
+        """Names, once each, the jobs that are over for good and whose reveals were kept."""
+        over = tuple(job for job in self._reveals if self._is_over(job))
+        for job in over:
+            del self._reveals[job]
+        return over
+
+    def _is_over(self, identifier: JobId) -> bool:
+        """Whether no later state can ask for the reveal of a job."""
+        job = self._state.jobs.get(identifier)
+        if job is None:
+            return self._state.index >= self._remembered
+        own = job.executor(self._account)
+        return job.terminal and (own is None or own.status not in BOUND)
 
     def _consider(self, job: Job, answer: Answer) -> None:
         """Bids for a job, or says why not."""
@@ -261,7 +287,7 @@ class Worker:
         """Does what is due for a job that this account has bid for."""
         identifier = job.identifier
         own = job.executor(self._account)
-        if own is not None and own.status in (Status.COMMITTED, Status.UNOPENED):
+        if own is not None and own.status in BOUND:
             self._answer(job, own, answer)
             return
         if job.terminal or (own is not None and own.status is not Status.RUNNING):
@@ -298,7 +324,6 @@ class Worker:
             answer.effects.append(fx.StopExecution(job.identifier))
         if job.terminal:
             del self._followed[job.identifier]
-            self._reveals.pop(job.identifier, None)
             for kind in get_args(Own):
                 self._sent.pop((job.identifier, kind), None)
 

@@ -50,6 +50,8 @@ class Disk:
     certificates: dict[int, bytes] = field(default_factory=dict)
     _snapshots: list[Snapshot] = field(default_factory=list)
     """The newest ones, the older first; their pages are made when somebody needs them."""
+    _spent: tuple[JobId, ...] = ()
+    """Jobs that are over in the newest one."""
 
     @property
     def is_dirty(self) -> bool:
@@ -119,8 +121,15 @@ class Disk:
             chosen.append(raw)
         return encode(BlockBatch(tuple(chosen)))
 
-    def keep_snapshot(self, snapshot: Snapshot) -> None:
-        """Takes a snapshot, which is safe at once; the oldest makes room."""
+    def keep_snapshot(self, snapshot: Snapshot, spent: tuple[JobId, ...] = ()) -> None:
+        """Takes a snapshot, which is safe at once; the oldest makes room.
+
+        The reveals of jobs that are over in it go when the next one comes: a start may begin at
+        either of the two.
+        """
+        for job in self._spent:
+            self._reveals.pop(job, None)
+        self._spent = spent
         self._snapshots = [*self._snapshots, snapshot][-SNAPSHOTS_KEPT:]
 
     def newest_snapshot(self) -> Snapshot | None:
@@ -143,7 +152,11 @@ class Disk:
         operations = sorted(self._operations.values(), key=lambda kept: kept.nonce)
         epoch, last_round = self.last_slot
         raws_of_operations = tuple(kept.raw for kept in operations)
-        yield ev.Restored(last_round, raws_of_operations, tuple(self._reveals.values()), epoch)
+        reveals, final_index = (
+            tuple(self._reveals.values()),
+            max(self.commits, default=ev.NO_COMMIT),
+        )
+        yield ev.Restored(last_round, raws_of_operations, reveals, epoch, final_index)
 
     def _judge_torn(self) -> None:
         torn, self._torn = self._torn, []

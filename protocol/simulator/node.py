@@ -16,7 +16,6 @@ from protocol.core import Core
 from protocol.simulator.costs import Bill
 from protocol.simulator.disk import Disk
 from protocol.simulator.engine import Engine
-from protocol.snapshot import Snapshot
 from protocol.units import MILLISECOND
 
 SPINS_MAX: Final = 200
@@ -145,10 +144,10 @@ class Node:
         self._perform(withheld)
         self.deliver(ev.StoreRecovered())
 
-    def keep_snapshot(self, start: int, snapshot: Snapshot) -> None:
+    def keep_snapshot(self, start: int, effect: fx.PersistSnapshot) -> None:
         """Makes a snapshot safe, unless the node has stopped since it was asked for."""
         if start == self.starts and self.core is not None and not self.store_failed:
-            self.disk.keep_snapshot(snapshot)
+            self.disk.keep_snapshot(effect.snapshot, effect.spent)
 
     def tear_next_write(self, tear: Callable[[], None] | None) -> None:
         """Lets something happen in the place of the next sync; None lets nothing happen."""

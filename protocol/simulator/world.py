@@ -268,9 +268,9 @@ class World:
                     self._send(number, peer, self.nodes[number].disk.answer(effect))
             case fx.Execute():
                 self._execute(number, effect)
-            case fx.PersistSnapshot(snapshot):
+            case fx.PersistSnapshot():
                 node = self.nodes[number]
-                keep = partial(node.keep_snapshot, node.starts, snapshot)
+                keep = partial(node.keep_snapshot, node.starts, effect)
                 self.engine.after(SNAPSHOT_WRITE_NS, keep)
             case fx.StopExecution(job):
                 self._runs.pop((number, job), None)

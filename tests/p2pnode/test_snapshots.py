@@ -13,14 +13,14 @@ from p2pnode.storage import JournalRecord, SnapshotMark, StorageFailed
 from protocol import effects as fx
 from protocol.ledger.certificate import Boundary
 from protocol.snapshot import Snapshot, decode_boundary
-from protocol.units import CommitIndex, Digest, Epoch
-from tests.p2pnode.storage.builders import NETWORK, journal_in
+from protocol.units import CommitIndex, Digest, Epoch, JobId
+from tests.p2pnode.storage.builders import NETWORK, journal_in, reveal
 from tests.support.fault_vfs.disk import fault_disk
 
 PAGES = (b"first page", b"second page")
 
 
-def effect(epoch: int) -> fx.PersistSnapshot:
+def effect(epoch: int, *spent: bytes) -> fx.PersistSnapshot:
     boundary = Boundary(
         Digest(NETWORK),
         Epoch(epoch),
@@ -30,7 +30,7 @@ def effect(epoch: int) -> fx.PersistSnapshot:
         Digest(b"m" * 32),
         Digest(b"b" * 32),
     )
-    return fx.PersistSnapshot(Snapshot(boundary, iter(PAGES)), own_nonce=5)
+    return fx.PersistSnapshot(Snapshot(boundary, iter(PAGES)), 5, tuple(map(JobId, spent)))
 
 
 def test_a_mark_names_the_first_epoch_that_is_not_in_the_snapshot() -> None:
@@ -107,6 +107,57 @@ async def test_of_the_ends_that_pass_while_one_is_written_only_the_newest_is_kep
             await _keep_behind(keeper, slow, first_page, (2, 3, 4))
         assert [one["epoch"] for one in told] == [2, 5], "the ends of epochs 1 and 4"
         assert [mark.epoch for mark in journal.snapshots()] == [5, 2]
+
+
+async def test_a_reveal_goes_when_its_job_is_over_in_both_snapshots_that_a_start_may_use(
+    tmp_path: Path,
+) -> None:
+    first, second, open_still = (reveal(name) for name in (b"first", b"second", b"open still"))
+    async with journal_in(tmp_path) as journal:
+        await journal.append([first, second, open_still])
+        keeper = SnapshotKeeper(journal)
+        await keeper.keep(effect(1, first.job))
+        await keeper.keep(effect(2, second.job))
+        assert set(journal.prepared_reveals()) == {second, open_still}
+        await keeper.keep(effect(3))
+        assert journal.prepared_reveals() == (open_still,)
+    async with journal_in(tmp_path) as journal:
+        assert journal.prepared_reveals() == (open_still,), "and the rows are still counted"
+
+
+async def test_a_reveal_stays_while_the_snapshot_behind_it_is_missing(tmp_path: Path) -> None:
+    with fault_disk("dropping", tmp_path) as disk:
+        async with journal_in(tmp_path, vfs="dropping") as journal:
+            await journal.append([reveal()])
+            keeper = SnapshotKeeper(journal)
+            await keeper.keep(effect(1))
+            await keeper.keep(effect(2))
+            disk.faults.capacity_bytes = 0
+            await keeper.keep(effect(3, reveal().job))
+            disk.faults.capacity_bytes = None
+            await keeper.keep(effect(4))
+            assert journal.prepared_reveals() == (reveal(),), "a start may begin at the end of 2"
+            await keeper.keep(effect(5))
+            assert journal.prepared_reveals() == ()
+
+
+async def test_what_a_full_disk_keeps_goes_with_a_later_snapshot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(_: Sequence[bytes]) -> None:
+        raise StorageFailed("database or disk is full")
+
+    async with journal_in(tmp_path) as journal:
+        await journal.append([reveal()])
+        keeper = SnapshotKeeper(journal)
+        await keeper.keep(effect(1, reveal().job))
+        with monkeypatch.context() as patch, structlog.testing.capture_logs() as told:
+            patch.setattr(journal, "drop_reveals", refuse)
+            await keeper.keep(effect(2))
+        assert [one["event"] for one in told] == ["snapshot_written", "reveals_not_dropped"]
+        assert journal.prepared_reveals() == (reveal(),)
+        await keeper.keep(effect(3))
+        assert journal.prepared_reveals() == ()
 
 
 async def _keep_behind(

@@ -51,6 +51,19 @@ async def test_every_kind_of_record_comes_back_after_reopening(tmp_path: Path) -
         assert journal.statistics().size_bytes > 4_096
 
 
+async def test_dropped_reveals_are_gone_and_the_others_are_still_counted(tmp_path: Path) -> None:
+    spent, kept = reveal(b"spent"), reveal(b"kept")
+    async with journal_in(tmp_path) as journal:
+        await journal.append([spent, kept])
+        rows = journal.statistics().rows
+        await journal.drop_reveals([spent.job, digest_of(b"unknown")])
+        assert journal.prepared_reveals() == (kept,)
+        assert journal.statistics().rows == rows - 1
+        await journal.append([reveal(b"spent", b"another result")])
+    async with journal_in(tmp_path) as journal:
+        assert len(journal.prepared_reveals()) == 2
+
+
 async def test_an_empty_journal_has_nothing_to_say(tmp_path: Path) -> None:
     async with journal_in(tmp_path) as journal:
         assert list(journal.blocks()) == []

@@ -195,6 +195,37 @@ def test_a_worker_that_restarts_after_the_end_still_opens_its_commitment() -> No
     assert again.react(story.ledger.facts).operations == []
 
 
+def test_a_reveal_is_spent_once_its_commitment_is_open_and_its_job_over() -> None:
+    story = committed()
+    story.others_commit()
+    assert story.worker.spent() == ()
+    story.ledger.until(story.job, Phase.REVEALING)
+    for number in story.others:
+        story.ledger.do(number, story.ledger.reveals[number, story.job])
+    story.ledger.until(story.job, Phase.SETTLED)
+    assert story.worker.spent() == (), "it still has to open what it committed to"
+    assert story.prepared is not None
+    story.react(story.prepared)
+    assert story.worker.spent() == (story.job,)
+    assert story.worker.spent() == (), "once is enough"
+    again = Worker(account_id(story.own), story.ledger.state)
+    again.restore((encode(story.prepared),), ())
+    assert again.spent() == (story.job,), "nobody had dropped it before the restart"
+
+
+def test_after_a_restart_a_job_that_the_replay_does_not_reach_is_not_over() -> None:
+    story = committed()
+    assert story.prepared is not None
+    behind = HandLedger()
+    worker = Worker(account_id(story.own), behind.state)
+    remembered = story.ledger.state.index
+    worker.restore((encode(story.prepared),), (), remembered)
+    assert worker.spent() == (), "the job may come with the blocks that are missing"
+    while behind.state.index < remembered:
+        behind.commit()
+    assert worker.spent() == (story.job,), "it has left the state long ago"
+
+
 # Bidding
 
 

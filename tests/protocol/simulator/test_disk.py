@@ -1,11 +1,16 @@
 from protocol import effects as fx
 from protocol import events as ev
 from protocol.encoding import decode
+from protocol.ledger.certificate import Boundary
 from protocol.simulator.disk import RESTORED_BLOCKS, Disk
-from protocol.units import AccountId, Digest, JobId, Round
+from protocol.snapshot import Snapshot
+from protocol.units import AccountId, CommitIndex, Digest, Epoch, JobId, Round
 from protocol.wire import BlockBatch
 
 PEER = AccountId(bytes(32))
+NOTHING = Digest(bytes(32))
+END = Boundary(NOTHING, Epoch(0), CommitIndex(9), NOTHING, NOTHING, NOTHING, NOTHING)
+SNAPSHOT = Snapshot(END, ())
 
 
 def block(number: int, author: int = 0, slot_round: int = 1, size: int = 10) -> fx.PersistBlock:
@@ -131,3 +136,26 @@ def test_without_checksums_a_torn_batch_comes_back_in_part() -> None:
         ev.Restored(0, (), ()),
     ]
     assert (disk.signed, disk.dropped) == (0, 0)
+
+
+def test_a_reveal_goes_once_its_job_is_over_in_both_snapshots() -> None:
+    spent, kept_on = JobId(bytes(32)), JobId(b"1" * 32)
+    disk = kept(fx.PersistReveal(spent, b"spent"), fx.PersistReveal(kept_on, b"kept"))
+    disk.keep_snapshot(SNAPSHOT, (spent,))
+    assert reveals_of(disk) == (b"spent", b"kept")
+    disk.keep_snapshot(SNAPSHOT)
+    assert reveals_of(disk) == (b"kept",)
+    disk.keep_snapshot(SNAPSHOT)
+    assert reveals_of(disk) == (b"kept",)
+
+
+def reveals_of(disk: Disk) -> tuple[bytes, ...]:
+    """What a start is given."""
+    *_, end = disk.restore()
+    assert isinstance(end, ev.Restored)
+    return end.reveals
+
+
+def test_a_start_is_told_the_last_commit_that_was_final() -> None:
+    commits = [fx.PersistCommit(CommitIndex(at), digest(at), digest(9)) for at in (4, 6, 5)]
+    assert list(kept(*commits).restore()) == [ev.Restored(0, (), (), final_index=CommitIndex(6))]
