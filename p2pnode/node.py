@@ -26,7 +26,7 @@ from p2pnode.executions import Executions, Run
 from p2pnode.facts import FactLog
 from p2pnode.failures import explained, leaves_of
 from p2pnode.faucet import Faucet
-from p2pnode.greeting import greet, serve_greeting
+from p2pnode.greeting import Greeter
 from p2pnode.interfaces import Gossiped, KeyInUse, PeerJoined, PeerLeft, Received
 from p2pnode.joining import (
     GENESIS_KIND,
@@ -286,12 +286,13 @@ async def _pump(
 ) -> None:
     """Turns what the network brings into events."""
     blocks = topic_of(BLOCKS_TOPIC, network_digest)
+    greeter = Greeter(network, driver, network_digest)
     connections: dict[bytes, trio.CancelScope] = {}
     async for event in network.events:
         match event:
             case PeerJoined(account=account):
                 scope = connections[account] = trio.CancelScope()
-                nursery.start_soon(greet, network, driver, account, network_digest, scope)
+                nursery.start_soon(greeter.greet, account, scope)
             case PeerLeft(account=account):
                 connections.pop(account).cancel()
                 await driver.put(ev.PeerLeft(AccountId(account)))
@@ -314,7 +315,6 @@ def _serve_peers(opened: Opened, control: NodeControl) -> None:
         return genesis
 
     opened.network.serve(GENESIS_KIND, answer_genesis)
-    serve_greeting(opened.network, opened.joined.network)
     Faucet(opened.core, control.transfer).serve(opened.network)
 
 

@@ -14,6 +14,8 @@ from p2pnode.network.limits import (
     BOOK_LIMIT,
     BOOK_LIMIT_PER_SOURCE,
     RECORDS_PER_EXCHANGE,
+    SHUNNED_CAP_SECONDS,
+    SHUNNED_FIRST_SECONDS,
 )
 from p2pnode.network.records import AddressRecord, decode_records, encode_records
 
@@ -36,6 +38,8 @@ class Entry:
     """When it may be dialled again, in the node's own time."""
     wanted: bool = False
     """It was a neighbour and was lost, so for some minutes it is dialled beyond the target."""
+    refusals: int = 0
+    """How often a link to it ended because it cannot be a neighbour."""
 
     def transports(self) -> tuple[str, ...]:
         """Every known way to reach the account, its own words first."""
@@ -49,6 +53,18 @@ class Entry:
         self.wanted = self.wanted and self.failures < _GIVEN_UP_FAILURES
         share = random.uniform(0.5, 1.0)  # noqa: S311 - spreads dials, decides nothing
         self.not_before = now + share * min(pause, BACKOFF_CAP_SECONDS)
+
+    def shunned(self, now: float) -> None:
+        """Wait long, and longer each time: only its operator or this one's can change a thing.
+
+        Who is updated dials by itself when it starts, and so need not be dialled soon.
+        """
+        pause = SHUNNED_FIRST_SECONDS * 2 ** min(self.refusals, _MOST_DOUBLINGS)
+        self.refusals += 1
+        self.failures += 1  # others come first, and in a full book this one goes first
+        self.wanted = False
+        share = random.uniform(0.5, 1.0)  # noqa: S311 - spreads dials, decides nothing
+        self.not_before = now + share * min(pause, SHUNNED_CAP_SECONDS)
 
     def reset(self) -> None:
         """Dial again at the next chance."""

@@ -245,6 +245,9 @@ class Discovery:
         if entry is None:
             return
         now = trio.current_time()
+        if link.shunned:
+            entry.shunned(now)
+            return
         entry.wanted = entry.wanted or link.joined
         if link.joined and now - link.since > _SHORT_LINK_SECONDS:
             entry.reset()

@@ -79,6 +79,10 @@ BACKOFF_FIRST_SECONDS = 0.5
 BACKOFF_CAP_SECONDS = 30.0
 """Pauses between dials of one peer, doubled each time and drawn between half and whole."""
 
+SHUNNED_FIRST_SECONDS = 30.0
+SHUNNED_CAP_SECONDS = 3_600.0
+"""The same for a peer of another network or version, which a dial alone does not change."""
+
 EXCHANGE_SECONDS = 30.0
 """Between two exchanges of addresses with one neighbour."""
 

@@ -38,6 +38,8 @@ class Link:
     joined: bool = False
     surplus: bool = False
     """One of the two ends has no room for this link."""
+    shunned: bool = False
+    """The peer cannot be a neighbour, so that the link ends soon."""
     deaf_since: float | None = None
     rtt_ms: float | None = None
     open_requests: int = 0

@@ -134,6 +134,26 @@ class Network:
         await self._wait_for_link(account)
         return account
 
+    def shun(self, account: bytes) -> None:
+        """Note that a linked peer cannot be a neighbour: whoever ends the link, no dial is soon.
+
+        It may dial this node at any time, and is linked again then.
+        """
+        link = self._parts.links.get(account)
+        if link is not None:
+            link.shunned = True
+
+    async def part(self, account: bytes, reason: str) -> None:
+        """End the link to a peer, if there is one.
+
+        Args:
+            account: Of the peer.
+            reason: Counted as `links_dropped_<reason>`.
+        """
+        link = self._parts.links.get(account)
+        if link is not None:
+            await self._parts.links.drop(link, reason)
+
     @property
     def link_filter(self) -> LinkFilter | None:
         """Faults of single links, for a laboratory; None outside of one."""

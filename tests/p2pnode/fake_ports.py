@@ -62,6 +62,8 @@ class FakeNetwork:
     sent: list[tuple[bytes, bytes]] = field(default_factory=list)
     published: list[tuple[str, bytes]] = field(default_factory=list)
     asked: list[tuple[bytes, str]] = field(default_factory=list)
+    shunned: list[tuple[bytes, float]] = field(default_factory=list)
+    parted: list[tuple[bytes, str, float]] = field(default_factory=list)
     publish_error: Exception | None = None
     addresses: tuple[str, ...] = ("/ip4/127.0.0.1/tcp/1",)
 
@@ -97,6 +99,12 @@ class FakeNetwork:
         with trio.move_on_after(timeout_s):
             return await other.handlers[kind](self.account, payload)
         raise RequestTimedOut(f"no answer within {timeout_s} s")
+
+    def shun(self, account: bytes) -> None:
+        self.shunned.append((account, trio.current_time()))
+
+    async def part(self, account: bytes, reason: str) -> None:
+        self.parted.append((account, reason, trio.current_time()))
 
     def peers(self) -> tuple[object, ...]:
         return ()

@@ -3,7 +3,12 @@ import dataclasses
 from p2pnode.network.addresses import DialAddress
 from p2pnode.network.book import AddressBook, write_whole
 from p2pnode.network.counters import Counters
-from p2pnode.network.limits import BACKOFF_CAP_SECONDS, BOOK_LIMIT_PER_SOURCE
+from p2pnode.network.limits import (
+    BACKOFF_CAP_SECONDS,
+    BOOK_LIMIT_PER_SOURCE,
+    SHUNNED_CAP_SECONDS,
+    SHUNNED_FIRST_SECONDS,
+)
 from p2pnode.network.records import sign_record
 
 PLACE = "/ip4/192.0.2.1/tcp/4001"
@@ -52,6 +57,18 @@ def test_pauses_between_dials_grow_to_a_cap():
     assert BACKOFF_CAP_SECONDS / 2 <= pauses[-1] <= BACKOFF_CAP_SECONDS
     entry.reset()
     assert entry.not_before == 0
+
+
+def test_pauses_before_a_shunned_peer_is_dialled_are_longer_and_grow_to_their_own_cap():
+    entry = new_book().give(DialAddress(SOURCE, PLACE))
+    entry.wanted = True
+    pauses = []
+    for _ in range(12):
+        entry.shunned(now=0.0)
+        pauses.append(entry.not_before)
+    assert SHUNNED_FIRST_SECONDS / 2 <= pauses[0] <= SHUNNED_FIRST_SECONDS
+    assert SHUNNED_CAP_SECONDS / 2 <= pauses[-1] <= SHUNNED_CAP_SECONDS
+    assert not entry.wanted
 
 
 def test_a_lost_neighbour_is_given_up_in_the_end():

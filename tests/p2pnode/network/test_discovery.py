@@ -3,7 +3,7 @@ import trio
 
 from p2pnode.interfaces import Gossiped
 from p2pnode.network import BadAddress, PeerUnreachable, open_network
-from p2pnode.network.limits import EXCHANGE_SECONDS, EXPLORE_SECONDS
+from p2pnode.network.limits import EXCHANGE_SECONDS, EXPLORE_SECONDS, SHUNNED_FIRST_SECONDS
 from tests.support.networks import (
     TOPIC,
     accept_all,
@@ -73,6 +73,27 @@ async def test_the_network_stays_whole_without_its_bootstrap_node():
         await wait_joined(one, third)
         await one.publish(TOPIC, b"without the first")
         assert await collect(third, Gossiped, 1) == [b"without the first"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ends_first", ["one", "other"])
+async def test_a_shunned_peer_is_not_dialled_soon_and_may_dial_itself(ends_first: str):
+    async with open_networks(2) as (one, other):
+        await one.connect(other.addresses[0])
+        await wait_joined(one, other)
+        for node, far in ((one, other), (other, one)):
+            node.shun(far.account)
+        first, last = (one, other) if ends_first == "one" else (other, one)
+        await first.part(last.account, "another_version")
+        await wait_until(lambda: not one.peers() and not other.peers())
+        assert first.counters()["links_dropped_another_version"] == 1
+        await first.part(last.account, "another_version")
+        assert first.counters()["links_dropped_another_version"] == 1, "there is no link any more"
+        entry = one._parts.discovery.book.get(other.account)
+        assert entry.not_before - trio.current_time() > SHUNNED_FIRST_SECONDS / 3
+        assert not entry.wanted
+        await other.connect(one.addresses[0])
+        await wait_joined(one, other)
 
 
 @pytest.mark.slow
