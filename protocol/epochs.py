@@ -5,7 +5,6 @@ committee and to the accounts that registered or renewed a lease in it, never to
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Final
 
 from protocol.entries import CANDIDATE, Section, Table
 from protocol.errors import Reason, Rejected
@@ -19,8 +18,10 @@ from protocol.facts import (
 from protocol.ledger.certificate import Boundary, Closed
 from protocol.ledger.certified import EpochCertificate, certificate_of
 from protocol.ledger.committee import Committee, CommitteeMember, members_digest
-from protocol.ledger.election import Candidate, elect, is_in_second_half
+from protocol.ledger.election import Candidate, check_rest, elect, is_in_second_half
 from protocol.ledger.epoch_record import (
+    CLOSED_MAX,
+    CLOSED_MIN,
     NEVER,
     NOBODY,
     Activity,
@@ -42,15 +43,6 @@ from protocol.units import (
     Round,
     Weight,
 )
-
-CLOSED_MIN: Final = 2
-"""Ended epochs that are kept in any case: attestations of the last one are still on their way."""
-CLOSED_MAX: Final = 8
-"""And at most, while the oldest has no certificate: without it nobody can prove what came after.
-
-With 64 seats these take some 80 KB of the record. A late attestation can only agree: whoever
-attests another end so late has little to lose, and is refused instead of heard.
-"""
 
 
 class Epochs:
@@ -164,6 +156,16 @@ class Epochs:
             case EpochAttestation():
                 self._check_attestation(account, payload)
 
+    def check_withdrawal(self, account: AccountId, amount: Credits) -> None:
+        """Judges what the members would have at stake after a withdrawal; changes nothing.
+
+        Raises:
+            Rejected: `SEAT_NEEDED` when they could not form the next committee.
+        """
+        seats = [(member.account, member.vrf_key) for member in self.committee.members]
+        standing = [one for seat in seats for one in self._candidate(*seat)]
+        check_rest(standing, account, amount, self._weight_needed())
+
     def enter(self, account: AccountId, payload: EpochPayload) -> tuple[StateFact, ...]:
         """Gives a checked operation its effect; returns what to report."""
         match payload:
@@ -249,7 +251,7 @@ class Epochs:
         parameters = self._parameters
         members = elect(self._candidates(commit.leader_round), parameters.committee_max)
         weight = Weight(sum(member.weight for member in members))
-        needed = Weight(max(1, self._weights[0] * parameters.committee_weight_min // BASIS))
+        needed = self._weight_needed()
         if weight < needed:
             self.stopped = f"the next committee would weigh {weight}, and at least {needed} must"
             return (CommitteeTooLight(self.epoch, len(members), weight, needed),)
@@ -292,6 +294,10 @@ class Epochs:
                 left=tuple(account for account in before if account not in after),
             ),
         )
+
+    def _weight_needed(self) -> Weight:
+        """The least that the next committee may weigh, rounded down; at least 1."""
+        return Weight(max(1, self._weights[0] * self._parameters.committee_weight_min // BASIS))
 
     def _candidates(self, closing_round: Round) -> Iterator[Candidate]:
         """Yields members that were active to the end, and others that renewed their lease."""

@@ -52,6 +52,7 @@ class Reason(Enum):
     OVER_ALLOWANCE = "the account has spent what its withdrawal key allows for fees and escrows"
     NOT_OWNER = "only the account's withdrawal key may do this"
     TOO_MANY_UNBONDINGS = "too many unbondings of this account are still pending"
+    SEAT_NEEDED = "without this stake the members could not form the next committee"
     # Jobs
     UNKNOWN_JOB = "no such job is known"
     WRONG_PHASE = "the job is not in a phase that accepts this"

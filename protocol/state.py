@@ -327,7 +327,8 @@ class State:
     def _rule(self, account: AccountId, payload: Payload, identifier: JobId) -> _Decision:
         parameters = self.parameters
         if isinstance(payload, payments.MoneyPayload):
-            treasury = payments.Treasury(self.accounts, self.ledger_time_ms, parameters)
+            check, now_ms = self.epochs.check_withdrawal, self.ledger_time_ms
+            treasury = payments.Treasury(self.accounts, now_ms, parameters, check)
             return _Decision(payments.decide(account, payload, treasury))
         match payload:
             case Offer():

@@ -1,5 +1,6 @@
 """Which rule decides an operation about money alone."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -30,6 +31,8 @@ class Treasury:
     accounts: Accounts
     ledger_ms: Milliseconds
     parameters: Parameters
+    check_withdrawal: Callable[[AccountId, Credits], None]
+    """Refuses to let stake of an account go without which no next committee could be formed."""
 
 
 def decide(sender: AccountId, payload: MoneyPayload, treasury: Treasury) -> tuple[Movement, ...]:
@@ -58,5 +61,7 @@ def decide(sender: AccountId, payload: MoneyPayload, treasury: Treasury) -> tupl
 
 
 def _unstake(account: AccountId, amount: Credits, treasury: Treasury) -> tuple[Movement, ...]:
-    owned = treasury.accounts.of(account)
-    return staking.withdraw(account, owned, amount, treasury.ledger_ms, treasury.parameters)
+    owned, parameters = treasury.accounts.of(account), treasury.parameters
+    movements = staking.withdraw(account, owned, amount, treasury.ledger_ms, parameters)
+    treasury.check_withdrawal(account, amount)
+    return movements

@@ -1,9 +1,11 @@
 """Rules of putting stake in and taking it out.
 
 Anybody may withdraw stake at any time, a member of the committee included: its vote weighs less
-from the next election on. What is withdrawn unbonds for a time during which evidence still reaches
-it, and at least until nothing can be proved any more of the epochs in which it weighed. Stake that
-is pledged to a job cannot be withdrawn at all. So nobody escapes a punishment by leaving.
+from the next election on. Only what the present members need to form the next committee has to
+stay, which `protocol.ledger.election` decides. What is withdrawn unbonds for a time during which
+evidence still reaches it, and at least until nothing can be proved any more of the epochs in which
+it weighed. Stake that is pledged to a job cannot be withdrawn at all. So nobody escapes a
+punishment by leaving.
 """
 
 from protocol.balances import Account, Available, Move, Movement, Released, Staked

@@ -5,8 +5,9 @@ and stake that has gone does not vote any more.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from protocol.errors import Reason, Rejected
 from protocol.ledger.committee import CommitteeMember
 from protocol.units import CREDIT, AccountId, Credits, Weight
 
@@ -42,6 +43,32 @@ def elect(candidates: Iterable[Candidate], seats: int) -> tuple[CommitteeMember,
         CommitteeMember(candidate.account, candidate.vrf_key, candidate.weight)
         for candidate in eligible[:seats]
     )
+
+
+def check_rest(
+    standing: Iterable[Candidate], account: AccountId, amount: Credits, needed: Weight
+) -> None:
+    """Keeps withdrawals from leaving a ledger without a next committee.
+
+    Only the present members count: whoever is to take over has to have a seat before. Who will be
+    absent at the end of the epoch cannot be known yet, and counts as there.
+
+    Args:
+        standing: The members that may be elected again, with all that they have at stake.
+        account: Whose stake is to go.
+        amount: How much of it; no more than it has.
+        needed: The least that the next committee may weigh.
+
+    Raises:
+        Rejected: `SEAT_NEEDED`.
+    """
+    before = after = 0
+    for one in standing:
+        left = replace(one, stake=Credits(one.stake - amount)) if one.account == account else one
+        before, after = before + one.weight, after + left.weight
+    if after < needed and after < before:
+        told = f"the members would weigh {after}, and at least {needed} must"
+        raise Rejected(Reason.SEAT_NEEDED, told)
 
 
 def is_in_second_half(last_round: int, closing_round: int) -> bool:

@@ -4,7 +4,6 @@ import pytest
 from msgspec.structs import replace
 
 from protocol.encoding import digest_of
-from protocol.epochs import CLOSED_MAX
 from protocol.errors import Reason
 from protocol.facts import (
     BoundaryDisputed,
@@ -13,16 +12,19 @@ from protocol.facts import (
     EpochClosed,
     OperationFailed,
     Slashed,
+    StateFact,
 )
 from protocol.ledger.certificate_chain import CertificateChain
 from protocol.ledger.certified import encode_certificate
 from protocol.ledger.committee import Committee
+from protocol.ledger.epoch_record import CLOSED_MAX
 from protocol.messages import (
     EpochAttestation,
     EpochPayload,
     Lease,
     Registration,
     StakeDeposit,
+    StakeWithdrawal,
 )
 from protocol.parameters import minimal
 from protocol.signing import EPOCH, REAL
@@ -128,6 +130,53 @@ def test_an_equivocator_loses_its_seat_until_it_asks_for_one() -> None:
     (closed,) = town.close(0, 2, 3)
     assert isinstance(closed, EpochClosed)
     assert closed.joined == (BEA,)
+
+
+def test_members_that_all_withdraw_in_one_epoch_leave_a_committee_behind() -> None:
+    town = Town()
+    facts = town.commit(*((number, StakeWithdrawal(STAKE)) for number in range(4)))
+    told = "the members would weigh 10000, and at least 13332 must"
+    assert [(one.account, one.reason, one.detail) for one in failures(facts)] == [
+        (CID, Reason.SEAT_NEEDED, told),
+        (DOT, Reason.SEAT_NEEDED, told),
+    ]
+    (closed,) = town.close(0, 1, 2, 3)
+    assert isinstance(closed, EpochClosed)
+    assert (sorted(closed.left), town.state.epochs.stopped) == (sorted([ANN, BEA]), "")
+    assert sorted(town.accounts) == sorted([CID, DOT])
+
+
+def test_the_last_members_may_go_once_others_have_their_seats() -> None:
+    town = Town(parameters=replace(minimal(), committee_weight_epochs=2))
+    town.commit(*((number, StakeWithdrawal(STAKE)) for number in range(3)))
+    town.commit((9, StakeDeposit(STAKE)), (9, Registration(vrf_key(9))))
+    town.close(0, 1, 2, 3)
+    assert sorted(town.accounts) == sorted([CID, DOT])
+    town.commit((9, town.lease()), (2, StakeWithdrawal(STAKE)))
+    assert town.state.accounts.of(CID).staked == STAKE, "the newcomer has no seat yet"
+    town.close(2, 3)
+    assert sorted(town.accounts) == sorted([CID, DOT, NEW])
+    town.commit((2, StakeWithdrawal(STAKE)), (3, StakeWithdrawal(STAKE)))
+    assert town.state.accounts.of(CID).staked == town.state.accounts.of(DOT).staked == 0
+    town.close(2, 3, 9)
+    assert town.accounts == [NEW]
+    assert town.state.epochs.stopped == ""
+
+
+def test_a_convicted_member_is_not_counted_on_and_may_go_itself() -> None:
+    town = Town()
+    number = town.state.committee.index_of(ANN)
+    assert number is not None
+    town.commit(equivocations=((number, Round(3)),))
+    left = town.state.accounts.of(ANN).staked
+    facts = town.commit(
+        (1, StakeWithdrawal(STAKE)), (2, StakeWithdrawal(STAKE)), (0, StakeWithdrawal(left))
+    )
+    assert [one.account for one in failures(facts)] == [CID]
+
+
+def failures(facts: tuple[StateFact, ...]) -> list[OperationFailed]:
+    return [fact for fact in facts if isinstance(fact, OperationFailed)]
 
 
 def test_a_ledger_that_loses_too_much_weight_forms_no_committee() -> None:

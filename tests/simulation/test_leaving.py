@@ -9,7 +9,14 @@ from msgspec.structs import replace
 
 from protocol import effects as fx
 from protocol import events as ev
-from protocol.facts import EpochClosed, OperationApplied, Slashed
+from protocol.errors import Reason
+from protocol.facts import (
+    CommitteeTooLight,
+    EpochClosed,
+    OperationApplied,
+    OperationFailed,
+    Slashed,
+)
 from protocol.messages import StakeWithdrawal
 from protocol.parameters import minimal
 from protocol.simulator.adversary import twin_of
@@ -73,3 +80,23 @@ def test_whoever_leaves_has_no_seat_in_the_next_epoch_and_its_stake_in_the_one_a
     index = state.index
     group.seconds(3)
     assert state.index > index, "the others go on"
+
+
+@pytest.mark.slow
+def test_when_all_members_leave_in_one_epoch_the_last_ones_stay_and_the_ledger_goes_on() -> None:
+    group = CoreGroup(5, genesis=fake_genesis(5, parameters=TERMS)).start().seconds(2)
+    for node in range(5):
+        group.tell(node, ev.OperationRequested(1, StakeWithdrawal(STAKE)))
+    group.seconds(2)
+    refused = group.facts(OperationFailed, 0)
+    assert [one.reason for one in refused] == [Reason.SEAT_NEEDED] * 2
+    while epochs_ended(group) < 2:
+        group.seconds(1)
+    state = group.cores[0].state
+    stayed = {member.account for member in state.committee.members}
+    assert stayed == {one.account for one in refused}
+    assert group.facts(CommitteeTooLight) == group.facts(fx.Halted) == []
+    index = state.index
+    group.seconds(3)
+    assert state.index > index
+    assert len({core.state.digest for core in group.cores.values()}) == 1

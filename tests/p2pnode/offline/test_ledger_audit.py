@@ -15,12 +15,13 @@ from p2pnode.offline.export_file import (
 )
 from protocol.encoding import decode, encode
 from protocol.ledger.block import VerifiedBlock, reference_to, sign_block
-from protocol.messages import Block, SignedBlock, network_of
+from protocol.messages import Block, SignedBlock, StakeWithdrawal, network_of
+from protocol.parameters import minimal
 from protocol.signing import REAL
-from protocol.units import Digest, Signature
-from tests.p2pnode.offline.builders import block_count, exported, town_with_a_job
+from protocol.units import SECOND, Digest, Signature
+from tests.p2pnode.offline.builders import NODES, block_count, exported, founded, town_with_a_job
 from tests.p2pnode.offline.tampering import tampered
-from tests.support.builders import account_seed, make_genesis
+from tests.support.builders import STAKE, account_seed, make_genesis
 
 Found = dict[str, object]
 Change = Callable[[list[Frame]], list[Frame]]
@@ -364,3 +365,21 @@ def test_a_signature_of_the_right_form_is_not_enough(
         return encode(replace(decode(raw, SignedBlock, 600_000), signature=Signature(bytes(64))))
 
     assert first_bad(tampered(export, change_entry(1, zeroed))) == (1, "bad_signature")
+
+
+def test_a_history_in_which_all_members_wished_to_leave_is_followed_past_its_epochs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], audit: Callable[..., tuple[int, Found]]
+) -> None:
+    town = founded(replace(minimal(), epoch_rounds=12, epoch_rounds_min=6))
+    town.run_until(SECOND)
+    for number in range(NODES):
+        town.ask(number, StakeWithdrawal(STAKE))
+    state = town.members[0].core.state
+    while state.epochs.epoch < 2:
+        town.run_until(town.now + SECOND)
+    assert len(state.committee) == NODES // 2, "the others were let go"
+    path = exported(tmp_path, town)
+    capsys.readouterr()
+    code, found = audit(path)
+    assert (code, found["ok"]) == (0, True)
+    assert found["final_index"] == state.index

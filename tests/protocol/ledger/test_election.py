@@ -2,8 +2,9 @@
 
 import pytest
 
-from protocol.ledger.election import Candidate, elect, is_in_second_half
-from protocol.units import CREDIT, AccountId, Credits
+from protocol.errors import Reason, Rejected
+from protocol.ledger.election import Candidate, check_rest, elect, is_in_second_half
+from protocol.units import CREDIT, AccountId, Credits, Weight
 
 
 def candidate(number: int, recorded: int, stake: int) -> Candidate:
@@ -38,3 +39,28 @@ def test_the_second_half_begins_after_half_of_the_rounds(
     last: int, closing: int, there: bool
 ) -> None:
     assert is_in_second_half(last, closing) is there
+
+
+def withdraw(credits: int, needed: int, recorded: int = 5, stake: int = 5) -> None:
+    """Lets the first of two members, the other with a weight of 5, take so much out."""
+    standing = [candidate(1, recorded, stake), candidate(2, 5, 5)]
+    check_rest(standing, standing[0].account, Credits(credits * CREDIT), Weight(needed))
+
+
+@pytest.mark.parametrize(("credits", "needed"), [(4, 6), (3, 7), (1, 9), (0, 10)])
+def test_stake_may_go_down_to_what_the_next_committee_needs(credits: int, needed: int) -> None:
+    withdraw(credits, needed)
+    with pytest.raises(Rejected) as refusal:
+        withdraw(credits + 1, needed + 1)
+    assert refusal.value.reason is Reason.SEAT_NEEDED
+    assert refusal.value.detail == (
+        f"the members would weigh {9 - credits}, and at least {needed + 1} must"
+    )
+
+
+def test_stake_that_does_not_vote_may_go_at_any_time() -> None:
+    withdraw(4, needed=99, recorded=5, stake=9)
+    with pytest.raises(Rejected):
+        withdraw(5, needed=99, recorded=5, stake=9)
+    stranger = AccountId(bytes([3]) * 32)
+    check_rest([candidate(1, 5, 5)], stranger, Credits(9 * CREDIT), Weight(99))
