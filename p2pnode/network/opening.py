@@ -13,6 +13,7 @@ from types import TracebackType
 from p2pnode.network.errors import NetworkError
 from p2pnode.network.network import Network
 from p2pnode.network.settings import NetworkSettings
+from p2pnode.network.spared import spare_unused
 
 
 class Opening:
@@ -25,6 +26,7 @@ class Opening:
         self._inside: AbstractAsyncContextManager[Network] | None = None
 
     async def __aenter__(self) -> Network:
+        spare_unused()
         # The library takes most of a second to import, which no other command should wait for.
         from p2pnode.network.host import run_network  # noqa: PLC0415
 
