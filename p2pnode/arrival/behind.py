@@ -50,6 +50,10 @@ async def watch_history(
 
 
 def is_cut_off(epoch: int, standings: dict[bytes, Standing]) -> bool:
-    """Whether all peers that know the end of an epoch have dropped its blocks."""
+    """Whether half of all peers know the end of an epoch, and none of these has its blocks.
+
+    What a peer says of itself is not proven: one that lies must not alarm a node that is level.
+    """
     ahead = [one for one in standings.values() if one.newest_certificate >= epoch]
-    return bool(ahead) and all(one.first_blocks > epoch for one in ahead)
+    are_many = bool(ahead) and 2 * len(ahead) >= len(standings)
+    return are_many and all(one.first_blocks > epoch for one in ahead)

@@ -12,10 +12,11 @@ import trio
 from p2pnode.arrival.asking import PeerLied
 from p2pnode.arrival.company import Company
 from p2pnode.arrival.progress import Progress
-from p2pnode.arrival.wire import CERTIFICATES_MAX, Standing
+from p2pnode.arrival.wire import CERTIFICATES_BYTES, CERTIFICATES_MAX, Standing
 from p2pnode.network import NetworkError, RequestRefused
 from protocol.errors import Reason, Rejected
 from protocol.ledger.certificate_chain import CertificateChain
+from protocol.ledger.certified import CERTIFICATE_BYTES_MAX
 from protocol.units import Epoch
 
 VERIFIED_AT_ONCE: Final = 64
@@ -52,6 +53,8 @@ class ChainFetch:
         self._progress = progress
         self._stuck: dict[bytes, int] = {}
         """Who did not give the certificate of an epoch that it should have: it may have a gap."""
+        self._scant: dict[bytes, int] = {}
+        """How often a peer gave less than it was asked for and could carry: others come first."""
 
     async def run(self) -> dict[bytes, Standing]:
         """Fetches until nobody has more; returns what the peers had at last.
@@ -68,21 +71,25 @@ class ChainFetch:
             await self._follow(account, standings[account].newest_certificate)
 
     def _most_useful(self, standings: dict[bytes, Standing]) -> bytes | None:
-        """Names who has the certificate that comes next, and the most after it."""
+        """Names who has the certificate that comes next, and the most after it.
+
+        Among those who were never scant: else one peer that gives a certificate at a time, each as
+        late as it may, would hold a newcomer up for days, whatever all others have.
+        """
         wanted = self._chain.next_epoch
         useful = [
-            (-one.newest_certificate, account)
+            (self._scant.get(account, 0), -one.newest_certificate, account)
             for account, one in standings.items()
             if one.first_certificate <= wanted <= one.newest_certificate
             and self._stuck.get(account) != wanted
         ]
-        return min(useful)[1] if useful else None
+        return min(useful)[-1] if useful else None
 
     async def _follow(self, account: bytes, newest: int) -> None:
-        """Takes what one peer has, until it ends, fails or lies."""
-        first = self._chain.next_epoch
+        """Takes what one peer has, until it ends, fails, lies or is scant."""
+        first, before = self._chain.next_epoch, self._scant.get(account, 0)
         batch: Sequence[bytes] = await self._fetched(account, first, newest)
-        while batch:
+        while batch and self._scant.get(account, 0) == before:
             upcoming: list[Sequence[bytes]] = []
             async with trio.open_nursery() as nursery:
                 after = first + len(batch)
@@ -91,6 +98,7 @@ class ChainFetch:
                     nursery.cancel_scope.cancel()
                     return
             first, batch = Epoch(after), upcoming[0]
+        await self._take(account, batch, newest)
 
     async def _prefetch(
         self, account: bytes, first: int, newest: int, upcoming: list[Sequence[bytes]]
@@ -103,7 +111,10 @@ class ChainFetch:
             return ()
         count = min(CERTIFICATES_MAX, newest - first + 1)
         try:
-            return await self._company.asking.certificates(account, first, count)
+            batch = await self._company.asking.certificates(account, first, count)
+            if len(batch) < count and _has_room(batch):
+                self._scant[account] = self._scant.get(account, 0) + 1
+            return batch
         except PeerLied as lie:
             self._company.ban(account, lie)
         except RequestRefused:
@@ -155,6 +166,11 @@ class ChainFetch:
                     "that you trust which one is right, and start in a fresh folder with "
                     "--checkpoint EPOCH:HASH"
                 )
+
+
+def _has_room(raws: Sequence[bytes]) -> bool:
+    """Whether one more certificate would have fitted into an answer, however large."""
+    return sum(map(len, raws)) + CERTIFICATE_BYTES_MAX <= CERTIFICATES_BYTES
 
 
 def _extended(chain: CertificateChain, raws: Sequence[bytes]) -> Rejected | None:

@@ -7,6 +7,7 @@ import pytest
 from protocol import effects as fx
 from protocol import events as ev
 from protocol.encoding import decode
+from protocol.job.record import Status
 from protocol.messages import Block, SignedBlock
 from protocol.simulator.invariants import SAFETY
 from protocol.simulator.scenario import Crash
@@ -35,12 +36,13 @@ class Starts:
         pass
 
 
-def crashing(seed: int) -> tuple[Run, Starts]:
+def crashing(seed: int, jobs: int = 0) -> tuple[Run, Starts]:
     faults = tuple(
         Crash(int(start * SECOND), int((start + length) * SECOND), node)
         for start, length, node in OUTAGES
     )
     scenario = replace(losing(faults, members=7, seed=seed), sync_ns=5_000_000)
+    scenario = replace(scenario, workload=replace(scenario.workload, jobs=jobs))
     run, starts = Run(scenario), Starts()
     run.world.nodes[0].surroundings.recorder.join([starts])
     return run, starts
@@ -91,3 +93,34 @@ def test_a_node_that_stops_before_its_snapshot_is_safe_starts_from_the_one_befor
     run.until(40 * SECOND)
     assert core.state.committee.epoch >= 6
     assert [found for check in SAFETY for found in check(run.world, run.log)] == []
+
+
+@dataclass
+class Prepared:
+    """The jobs for which each node prepared a reveal."""
+
+    jobs: dict[int, set[bytes]] = field(default_factory=dict)
+
+    def event(self, time: int, node: int, event: ev.Event) -> None:
+        pass
+
+    def effect(self, time: int, node: int, effect: fx.Effect) -> None:
+        if isinstance(effect, fx.PersistReveal):
+            self.jobs.setdefault(node, set()).add(effect.job)
+
+
+def test_reveals_leave_the_stores_after_their_jobs_and_none_is_missed_across_crashes() -> None:
+    run, _ = crashing(1, jobs=12)
+    prepared = Prepared()
+    run.world.nodes[0].surroundings.recorder.join([prepared])
+    run.until(40 * SECOND)
+    assert all(bite.count for bite in run.plan.bites())
+    assert [found for check in SAFETY for found in check(run.world, run.log)] == []
+    core = run.world.nodes[0].core
+    assert core is not None
+    assert len(core.state.jobs) >= 12
+    assert all(job.terminal for job in core.state.jobs.values())
+    executors = [one for job in core.state.jobs.values() for one in job.executors]
+    assert not [one for one in executors if one.status is Status.FORFEITED]
+    assert sum(map(len, prepared.jobs.values())) > 12
+    assert [set(node.disk._reveals) for node in run.world.nodes] == [set()] * 7

@@ -1,9 +1,12 @@
 """A newcomer among peers that are honest, lie, are silent, or contradict what it trusts."""
 
 import pytest
+import trio
+import trio.testing
 
 from p2pnode.arrival import wire
 from p2pnode.arrival.arrival import ArrivalRefused, Way, arrive
+from p2pnode.arrival.asking import ANSWER_SECONDS
 from p2pnode.arrival.chain import HistoryForked
 from p2pnode.arrival.wire import Standing
 from p2pnode.network import RequestRefused
@@ -218,6 +221,30 @@ async def test_a_peer_that_stops_answering_is_replaced_and_what_came_stays() -> 
     assert company.liars == {}
     pages = [one for one in own.asked if one[1] == wire.PAGE_KIND]
     assert len(pages) <= len(lived.pages[LAST]) + 4, "no page was fetched twice"
+
+
+async def test_a_peer_that_gives_a_certificate_at_a_time_holds_nobody_up(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    scant = honest("a scant one")
+    true_answer = scant.handlers[wire.CERTIFICATES_KIND]
+    asked: list[float] = []
+
+    async def give_one(account: bytes, payload: bytes) -> bytes:
+        asked.append(trio.current_time())
+        await trio.sleep(ANSWER_SECONDS - 1)
+        given = wire.open_certificates(await true_answer(account, payload)).raws
+        return encode(wire.Certificates(given[:1]))
+
+    scant.handlers[wire.CERTIFICATES_KIND] = give_one
+    company, _ = company_of(scant, honest("one"))
+    store, begun = newcomer(), trio.current_time()
+    assert await arrive(TRUSTING_GENESIS, store, company, Shown()) == LAST
+    assert len(asked) == 2, "first for the beginning, and for the newest one at the end"
+    assert trio.current_time() - begun < 2 * ANSWER_SECONDS
+    assert [store.kept[epoch] for epoch in range(ENDS)] == history().certificates
+    alone, _ = company_of(scant)
+    assert await arrive(TRUSTING_GENESIS, newcomer(), alone, Shown()) == LAST, "better than nobody"
 
 
 async def test_a_snapshot_that_is_replaced_meanwhile_is_looked_for_again() -> None:

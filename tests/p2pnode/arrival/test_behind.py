@@ -29,8 +29,18 @@ def standings(*rows: tuple[int, int]) -> dict[bytes, Standing]:
         (((9, 7), (9, 5)), False),
         (((9, 7), (4, 0)), True),
         (((4, 5),), False),
+        (((9, 7), (4, 0), (4, 0)), False),
     ],
-    ids=["alone", "young", "pruned", "all pruned", "an archive", "one is behind, too", "level"],
+    ids=[
+        "alone",
+        "young",
+        "pruned",
+        "all pruned",
+        "an archive",
+        "one is behind, too",
+        "level",
+        "one alone says that it is ahead",
+    ],
 )
 def test_a_node_is_cut_off_when_all_that_are_ahead_have_dropped_its_epoch(
     rows: tuple[tuple[int, int], ...], is_lost: bool
