@@ -107,19 +107,24 @@ class PageFetch:
         lists = await self._lists(certified.epoch, holders)
         await self._drop_all_but({digest for digests, _ in lists for digest in digests})
         for digests, group in lists:
+            self._forget_all_but(digests)
             pages = await self._download(certified.epoch, digests, group)
             if pages is None:
                 continue
             if await trio.to_thread.run_sync(_has_root, pages, certified.root):
                 await emptied(self._shelf)
                 return pages
-            self._here.clear()
-            self._here_bytes = 0
+            self._forget_all_but(())
             await self._drop_all_but(())
             for account in group:
                 lie = PeerLied(f"its pages of epoch {certified.epoch} have not the certified root")
                 self._company.ban(account, lie)
         return None
+
+    def _forget_all_but(self, digests: Sequence[bytes]) -> None:
+        """Makes room: what one list led to must not count against those who gave another."""
+        self._here = {one: self._here[one] for one in digests if one in self._here}
+        self._here_bytes = sum(map(len, self._here.values()))
 
     async def _lists(
         self, epoch: int, holders: Sequence[bytes]

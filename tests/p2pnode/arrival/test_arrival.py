@@ -4,6 +4,7 @@ import pytest
 import trio
 import trio.testing
 
+from p2pnode.arrival import pages as pages_module
 from p2pnode.arrival import wire
 from p2pnode.arrival.arrival import ArrivalRefused, Way, arrive
 from p2pnode.arrival.asking import ANSWER_SECONDS
@@ -125,6 +126,22 @@ async def test_pages_of_another_state_show_in_the_root_and_all_that_gave_them_ar
     assert store.snapshots[LAST] == pages
     assert set(company.liars) == {one.account for one in liars}
     assert all("certified root" in one for one in company.liars.values())
+
+
+async def test_what_a_liar_filled_memory_with_is_not_counted_against_the_honest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    true_bytes = sum(map(len, history().pages[LAST]))
+    monkeypatch.setattr(pages_module, "SNAPSHOT_BYTES_MAX", true_bytes + 100)
+    liar_store = store_of(history(), LAST)
+    liar_store.snapshots[LAST] = tuple(bytes([number]) * 100 for number in range(200))
+    liar = peer("a liar", liar_store)
+    company, _ = company_of(liar, honest("one"))
+    store = newcomer()
+    assert await arrive(TRUSTING_GENESIS, store, company, Shown()) == LAST
+    assert list(company.liars) == [liar.account]
+    assert "more bytes than a state has" in company.liars[liar.account]
+    assert store.installed == [history().boundaries[LAST]]
 
 
 async def test_a_list_that_nobody_can_serve_costs_its_giver_its_place() -> None:
