@@ -118,7 +118,7 @@ def test_reveals_leave_the_stores_after_their_jobs_and_none_is_missed_across_cra
     assert [found for check in SAFETY for found in check(run.world, run.log)] == []
     core = run.world.nodes[0].core
     assert core is not None
-    assert len(core.state.jobs) >= 12
+    assert len(core.state.jobs) >= 10, "those whose requester was not down"
     assert all(job.terminal for job in core.state.jobs.values())
     executors = [one for job in core.state.jobs.values() for one in job.executors]
     assert not [one for one in executors if one.status is Status.FORFEITED]
