@@ -80,7 +80,7 @@ class SnapshotKeeper:
 
     async def _drop_reveals(self) -> None:
         """Drops what no start can need; what the disk refuses now goes with a later snapshot."""
-        marks = self._journal.snapshots()
+        marks = self._journal.snapshots() if self._spent else ()
         if len(marks) < SNAPSHOTS_KEPT:
             return
         jobs = [job for job, epoch in self._spent.items() if epoch <= marks[-1].epoch]
