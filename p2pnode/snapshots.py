@@ -1,5 +1,6 @@
 """Writes this node's own snapshots while it runs, one page after the other."""
 
+from itertools import islice
 from time import monotonic, time_ns
 from typing import Final
 
@@ -15,6 +16,8 @@ WRITTEN_NOTE: Final = "snapshot-written"
 TIME_BYTES: Final = 8
 SNAPSHOTS_KEPT: Final = 2
 """Whole snapshots of which a start takes the newest that is intact."""
+REVEALS_DROPPED_MAX: Final = 5_000
+"""Most that go after one snapshot, in one transaction: the node's own writes wait so long."""
 
 log = structlog.get_logger(__name__)
 
@@ -83,7 +86,8 @@ class SnapshotKeeper:
         marks = self._journal.snapshots() if self._spent else ()
         if len(marks) < SNAPSHOTS_KEPT:
             return
-        jobs = [job for job, epoch in self._spent.items() if epoch <= marks[-1].epoch]
+        over = (job for job, epoch in self._spent.items() if epoch <= marks[-1].epoch)
+        jobs = tuple(islice(over, REVEALS_DROPPED_MAX))
         try:
             await self._journal.drop_reveals(jobs)
         except StorageError as error:

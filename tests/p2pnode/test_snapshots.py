@@ -8,6 +8,7 @@ import structlog.testing
 import trio
 import trio.testing
 
+from p2pnode import snapshots
 from p2pnode.snapshots import SnapshotKeeper, keep_snapshot, mark_of, written_ms
 from p2pnode.storage import JournalRecord, SnapshotMark, StorageFailed
 from protocol import effects as fx
@@ -123,6 +124,21 @@ async def test_a_reveal_goes_when_its_job_is_over_in_both_snapshots_that_a_start
         assert journal.prepared_reveals() == (open_still,)
     async with journal_in(tmp_path) as journal:
         assert journal.prepared_reveals() == (open_still,), "and the rows are still counted"
+
+
+async def test_of_many_old_reveals_some_go_after_each_snapshot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshots, "REVEALS_DROPPED_MAX", 2)
+    old = [reveal(b"job %d" % number) for number in range(5)]
+    async with journal_in(tmp_path) as journal:
+        await journal.append(old)
+        keeper, left = SnapshotKeeper(journal), []
+        await keeper.keep(effect(1, *(one.job for one in old)))
+        for epoch in (2, 3, 4):
+            await keeper.keep(effect(epoch))
+            left.append(len(journal.prepared_reveals()))
+        assert left == [3, 1, 0]
 
 
 async def test_a_reveal_stays_while_the_snapshot_behind_it_is_missing(tmp_path: Path) -> None:
