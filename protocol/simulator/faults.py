@@ -23,6 +23,7 @@ from protocol.simulator.scenario import (
     Cut,
     DuplicateBurst,
     Fault,
+    Join,
     LossBurst,
     Partition,
     Pause,
@@ -39,7 +40,7 @@ TWINS = "twins"
 """Stands for a second node with the keys of the first, among what goes wrong."""
 
 LinkFault = Partition | Cut | SlowLink | Clog | LossBurst | DuplicateBurst | ReorderBurst
-NodeFault = Crash | Pause | ClockJump | StoreFailure | TornWrite | StaleDisk
+NodeFault = Crash | Pause | ClockJump | StoreFailure | TornWrite | StaleDisk | Join
 
 End = Callable[[], int]
 """Ends a fault, and returns how much it did."""
@@ -222,6 +223,8 @@ class FaultPlan:
                 if down_ns:
                     self._world.engine.at(fault.end_ns - down_ns, partial(self._stop, node))
                 end = partial(self._go_back, node, node.disk.copy())
+            case Join():
+                end = partial(self._join, node)
             case _:
                 assert_never(fault)
         return end
@@ -276,6 +279,12 @@ class FaultPlan:
         self._world.boot(node.index)
         return forgotten
 
+    def _join(self, node: Node) -> int:
+        """Starts a node for the first time; counts the commits that were made without it."""
+        missed = max(len(other.disk.commits) for other in self._world.nodes)
+        self._world.boot(node.index)
+        return missed
+
 
 def _nodes_of(fault: Fault) -> tuple[int, ...]:
     """Names the nodes that a fault concerns, in their order."""
@@ -286,7 +295,9 @@ def _nodes_of(fault: Fault) -> tuple[int, ...]:
             return tuple(sorted(dict.fromkeys(node for pair in pairs for node in pair)))
         case LossBurst() | DuplicateBurst() | ReorderBurst():
             return ()
-        case Crash() | Pause() | ClockJump() | StoreFailure() | TornWrite() | StaleDisk():
+        case Crash() | Pause() | ClockJump() | StoreFailure():
+            return (fault.node,)
+        case TornWrite() | StaleDisk() | Join():
             return (fault.node,)
         case _:
             assert_never(fault)

@@ -192,6 +192,17 @@ class StaleDisk:
     """How long before that it was stopped."""
 
 
+@dataclass(frozen=True, slots=True)
+class Join:
+    """A node is not there yet; it comes for the first time at the end, with an empty disk."""
+
+    start_ns: int
+    """No later than when all others start."""
+    end_ns: int
+    """When the node starts."""
+    node: int
+
+
 Fault = (
     Partition
     | Cut
@@ -206,6 +217,7 @@ Fault = (
     | StoreFailure
     | TornWrite
     | StaleDisk
+    | Join
 )
 
 
@@ -309,6 +321,11 @@ class Scenario:
     def originals(self) -> int:
         """Members and observers together: as many as there are keys."""
         return len(self.stakes) + self.observers
+
+    @property
+    def late(self) -> frozenset[int]:
+        """Nodes that are not there from the start."""
+        return frozenset(fault.node for fault in self.faults if isinstance(fault, Join))
 
     def behaviour(self, node: int) -> Behaviour:
         """What a node does to the others."""

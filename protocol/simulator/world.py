@@ -216,7 +216,8 @@ class World:
             if number < len(self.scenario.skews_ns):
                 node.skew_ns = self.scenario.skews_ns[number]
             time = START_NS + stream.below(START_SPREAD_NS)
-            self.engine.at(time, partial(self.boot, number))
+            if number not in self.scenario.late:
+                self.engine.at(time, partial(self.boot, number))
         for request in requests_of(self.scenario, self.accounts):
             self.engine.at(request.time_ns + START_SPREAD_NS, partial(self._ask, request))
 

@@ -11,17 +11,19 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from p2pnode.lab.commands import stop_on_signals
 from p2pnode.lab.links import Links
 from p2pnode.lab.real.choice import choose
+from p2pnode.lab.real.queueing import LATE_NS
 from p2pnode.lab.real.recording import STEPS
 from p2pnode.lab.real.run import Played, play_shape
 from p2pnode.lab.real.shape import Shape, shape_of
 from p2pnode.lab.real.steps import read_steps, told_again
+from p2pnode.lab.real.switch import lateness_of
 from p2pnode.lab.real.watch import Sample
 from protocol import effects as fx
 from protocol import events as ev
@@ -143,9 +145,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         out = arguments.out or Path(name) / "out"
         played = play_shape(shape, choice, Path(name) / "net", out, lambda _: None)
         real = measure_real(shape, played, out / STEPS)
+        lateness = lateness_of(Path(name) / "net")
     if played.verdict:
         print(f"the real run: {played.verdict.name.lower()}: {'; '.join(played.reasons)}")
         return FAILED
+    if lateness is not None:
+        print(lateness_line(lateness))
     rows = compare(simulated, real)
     for row in rows:
         print(line_of(row))
@@ -212,6 +217,17 @@ def line_of(row: Compared) -> str:
     asked = "" if row.tolerance is None else f"within {row.tolerance:.0%}"
     figures = f"{row.simulated:>10.1f} {row.real:>10.1f} {row.unit:<3} {row.ratio:>6.2f}x"
     return f"{row.name:<36} {figures} {asked:<11} {row.verdict}".rstrip()
+
+
+def lateness_line(lateness: Mapping[str, int]) -> str:
+    """How punctual the program between the namespaces was, for people."""
+    late, packets = lateness["late"], lateness["packets"]
+    most_ms = lateness["most_ns"] / MILLISECOND
+    bound_ms = LATE_NS // MILLISECOND
+    return (
+        f"the switch gave back {late} of {packets} packets more than {bound_ms} ms after their "
+        f"time, the latest {most_ms:.1f} ms"
+    )
 
 
 def _scenario(arguments: argparse.Namespace) -> Scenario:

@@ -17,6 +17,24 @@ from protocol.units import MILLISECOND, SECOND
 BACKLOG_NS = SECOND
 """What a slow link holds at most, as time that it needs for it; more is lost, as in a router."""
 
+LATE_NS = 5 * MILLISECOND
+"""A packet that is given back so long after its time counts as late."""
+
+
+@dataclass(slots=True)
+class Lateness:
+    """How punctual the queue's owner was, which no rule asks to be anything but punctual.
+
+    Attributes:
+        packets: Given back after a delay.
+        late: Those of them that were late.
+        most_ns: The longest after its time that any was given back.
+    """
+
+    packets: int = 0
+    late: int = 0
+    most_ns: int = 0
+
 
 @dataclass(slots=True)
 class _Path:
@@ -33,12 +51,14 @@ class PacketQueue:
         rules: For each directed pair that is not whole.
         cut: Packets that met a cut, by source.
         lost: Packets that were lost by chance or for want of room, by source.
+        lateness: Of what was given back.
     """
 
     def __init__(self, chance: random.Random) -> None:
         self.rules: dict[Pair, LinkRule] = {}
         self.cut: Counter[int] = Counter()
         self.lost: Counter[int] = Counter()
+        self.lateness = Lateness()
         self._chance = chance
         self._paths: dict[Pair, _Path] = {}
         self._heap: list[tuple[int, int, int, bytes]] = []
@@ -70,7 +90,8 @@ class PacketQueue:
     def arrived(self, now_ns: int) -> Iterator[tuple[int, bytes]]:
         """Give back target and packet of all that have arrived."""
         while self._heap and self._heap[0][0] <= now_ns:
-            _, _, target, packet = heapq.heappop(self._heap)
+            due_ns, _, target, packet = heapq.heappop(self._heap)
+            self._note(now_ns - due_ns)
             yield target, packet
 
     def seconds_until_next(self, now_ns: int, longest: float) -> float:
@@ -78,6 +99,12 @@ class PacketQueue:
         if not self._heap:
             return longest
         return min(longest, max(0, self._heap[0][0] - now_ns) / SECOND)
+
+    def _note(self, late_ns: int) -> None:
+        lateness = self.lateness
+        lateness.packets += 1
+        lateness.late += late_ns > LATE_NS
+        lateness.most_ns = max(lateness.most_ns, late_ns)
 
     def _travel_ns(self, rule: LinkRule) -> int:
         travel_ms = rule.delay_ms

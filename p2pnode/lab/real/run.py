@@ -41,6 +41,7 @@ from p2pnode.lab.real.recording import (
 )
 from p2pnode.lab.real.shape import Shape, rules_of, skewed_nodes
 from p2pnode.lab.real.striking import change_faults
+from p2pnode.lab.real.switch import lateness_of
 from p2pnode.lab.real.tables import Seen, write_tables
 from p2pnode.lab.real.timeline import FaultNote, Timeline
 from p2pnode.lab.real.traffic import closed_times, samples_of, traffic_of
@@ -159,9 +160,10 @@ def _play(shape: Shape, testnet: LabNetwork, wires: Wires, out: Path, tell: Tell
     nodes = len(testnet.members)
     for member, skew_ns in zip(testnet.members, shape.scenario.skews_ns, strict=False):
         change_faults(member, clock_error_ns=skew_ns)
-    testnet = running.start(testnet, range(nodes))
+    early = [node for node in range(nodes) if node not in shape.scenario.late]
+    testnet = running.start(testnet, early)
     deadline = time.monotonic() + READY_SECONDS + READY_SECONDS_PER_NODE * nodes
-    wait_until_ready(testnet.members, deadline)
+    wait_until_ready([testnet.member(node) for node in early], deadline)
     genesis = read_genesis(layout(testnet.members[0].data_dir).genesis)
     clock = start_clock(genesis.time_ms)
     tell({"ready": True, "scenario": shape.scenario.name, "nodes": nodes})
@@ -323,6 +325,7 @@ def _manifest(run: _Finished, played: Played) -> dict[str, object]:
             "links": run.choice.links,
             "wires": run.choice.wires,
             "links_reason": run.choice.reason,
+            "switch": lateness_of(run.testnet.folder),
             "asked_round_ms": run.shape.asked_round_ms,
             "round_ms": scenario.parameters.minimum_round_ms,
             "cores": os.cpu_count(),

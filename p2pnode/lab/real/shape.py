@@ -16,6 +16,7 @@ from protocol.simulator.scenario import (
     Crash,
     Cut,
     Fault,
+    Join,
     LossBurst,
     Partition,
     Pause,
@@ -29,8 +30,10 @@ from protocol.units import MILLISECOND
 JOB_FILE = EXAMPLES / "01_wasm" / "job.toml"
 """Every job of a workload is this one: the simulator's own are about artefacts that nobody has."""
 MILLION = 1_000_000
+FIRST = 0
+"""The node through which all others find the network."""
 
-OF_NODES = (Crash, Pause, ClockJump, StoreFailure, StaleDisk)
+OF_NODES = (Crash, Pause, ClockJump, StoreFailure, StaleDisk, Join)
 """Faults of nodes; all others are of links."""
 _PLAYABLE = (Partition, Cut, Clog, SlowLink, LossBurst, *OF_NODES)
 _BEHAVIOURS = (Behaviour.HONEST, Behaviour.LYING)
@@ -165,6 +168,8 @@ def _refused(scenario: Scenario) -> Iterator[str]:
     for fault in scenario.faults:
         if isinstance(fault, SlowLink) and fault.capacity and len(fault.pairs) > 1:
             yield "a speed that several links share"
+    if FIRST in scenario.late:
+        yield f"node {FIRST} joining late, since all others find the network through it"
     if scenario.workload.jobs and not JOB_FILE.is_file():
         yield "jobs, since the installed package has no examples"
     for part in (scenario, scenario.conditions, scenario.workload):

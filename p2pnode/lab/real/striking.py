@@ -12,9 +12,9 @@ from p2pnode.lab.processes import Life
 from p2pnode.lab.testnet import LabError, Member, load
 from p2pnode.storage import StorageError, copy_journal, open_readonly, replace_journal
 from protocol.ledger.block import stored_digest
-from protocol.simulator.scenario import ClockJump, Crash, Pause, StaleDisk, StoreFailure
+from protocol.simulator.scenario import ClockJump, Crash, Join, Pause, StaleDisk, StoreFailure
 
-NodeFault = Crash | Pause | ClockJump | StoreFailure | StaleDisk
+NodeFault = Crash | Pause | ClockJump | StoreFailure | StaleDisk | Join
 
 REFUSED = b"store_failed"
 """What a node writes into its log when its store refuses."""
@@ -49,6 +49,8 @@ def begin_on_node(fault: NodeFault, folder: Path) -> Strike:
     match fault:
         case Crash():
             return _kill(strike, folder)
+        case Join():
+            return replace(strike, process="", is_down=member.process is None)
         case Pause():
             running.pause(testnet, fault.node)
         case ClockJump(skew_ns=skew_ns):
@@ -91,6 +93,9 @@ def end_on_node(
         case Crash():
             after = _start(folder, fault.node)
             return int(strike.is_down and after not in ("", strike.process)), after
+        case Join():
+            after = _start(folder, fault.node)
+            return int(strike.is_down and after != ""), after
         case Pause():
             was_paused = member.life is Life.PAUSED
             running.resume(testnet, fault.node)

@@ -24,12 +24,24 @@ POLL_SECONDS = 0.02
 APPLIED_SECONDS = 2.0
 
 
+COUNTS_NAME = "switch-counts.json"
+
+
+def lateness_of(folder: Path) -> dict[str, int] | None:
+    """How punctual the program of a network was, as it said last; None where there was none."""
+    try:
+        found = json.loads((folder / COUNTS_NAME).read_text())
+    except FileNotFoundError:
+        return None
+    return dict(found["lateness"])
+
+
 class SwitchWires:
     """The program between the namespaces, and the two files by which it is spoken to."""
 
     def __init__(self, hosts: Hosts, folder: Path) -> None:
         self._hosts = hosts
-        self._rules, self._counts = folder / "switch-rules.json", folder / "switch-counts.json"
+        self._rules, self._counts = folder / "switch-rules.json", folder / COUNTS_NAME
         self._log = folder / "switch.log"
         self._number = 0
         self._write({})

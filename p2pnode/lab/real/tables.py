@@ -25,7 +25,7 @@ from p2pnode.lab.results import (
 from protocol import events as ev
 from protocol.simulator.faults import Bite, FaultRecord
 from protocol.simulator.network import Pair
-from protocol.simulator.scenario import START_NS, Scenario
+from protocol.simulator.scenario import START_NS, Join, Scenario
 from protocol.simulator.traffic import Traffic
 from protocol.units import Digest
 
@@ -113,12 +113,14 @@ def _tell(collector: Collector, seen: Seen) -> None:
 def _lives(seen: Seen) -> Iterator[_Happening]:
     """When nodes were up."""
     for node in range(seen.scenario.nodes):
-        yield _Happening(START_NS, 0, "started", (node,))
+        if node not in seen.scenario.late:
+            yield _Happening(START_NS, 0, "started", (node,))
     for note in seen.faults:
         if note.down_ns is not None:
             yield _Happening(note.down_ns, 3, "stopped", note.nodes)
-            if note.ended_ns is not None:
-                yield _Happening(note.ended_ns, 0, "started", note.nodes)
+        has_started = note.down_ns is not None or note.kind == Join.__name__
+        if has_started and note.ended_ns is not None:
+            yield _Happening(note.ended_ns, 0, "started", note.nodes)
 
 
 def _requests(seen: Seen) -> Iterator[_Happening]:

@@ -17,6 +17,7 @@ from protocol.simulator.network import Pair
 from protocol.simulator.scenario import (
     Crash,
     Fault,
+    Join,
     LossBurst,
     Partition,
     Scenario,
@@ -104,7 +105,7 @@ class Timeline:
                 begin, end = fault.start_ns, fault.end_ns
                 steps.append(_Step(begin, number, partial(self._begin, number, fault)))
                 undo = partial(self._end, number, fault)
-                starts = isinstance(fault, Crash | StaleDisk)
+                starts = isinstance(fault, Crash | StaleDisk | Join)
                 if isinstance(fault, StaleDisk) and fault.down_ns:
                     stop = partial(self._stop, number)
                     steps.append(_Step(end - fault.down_ns, number, stop))

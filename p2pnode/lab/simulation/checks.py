@@ -21,6 +21,7 @@ from protocol.simulator.scenario import (
     Behaviour,
     Crash,
     Fault,
+    Join,
     Partition,
     Pause,
     Scenario,
@@ -30,7 +31,7 @@ from protocol.simulator.scenario import (
 )
 from protocol.units import CREDIT
 
-STOPPING: Final = (Crash, Pause, TornWrite, StaleDisk)
+STOPPING: Final = (Crash, Pause, TornWrite, StaleDisk, Join)
 """Faults during which a node does not run; of the last one, only the end counts."""
 
 
@@ -196,10 +197,22 @@ def _check_fault(fault: Fault, scenario: Scenario, path: tuple[str, ...]) -> Non
         _check_node(node, scenario.nodes, path)
     if isinstance(fault, StaleDisk) and fault.down_ns > fault.end_ns - fault.start_ns:
         raise Misread((*path, "down"), "the node would stop before its disk is copied")
+    if isinstance(fault, Join):
+        _check_join(fault, scenario, path)
     if isinstance(fault, Partition):
         _check_groups(fault.groups, scenario.nodes, (*path, "groups"))
     if any(source == target for source, target in getattr(fault, "pairs", ())):
         raise Misread((*path, "pairs"), "a node has no link to itself")
+
+
+def _check_join(fault: Join, scenario: Scenario, path: tuple[str, ...]) -> None:
+    if fault.start_ns > START_NS:
+        begin = write_quantity(START_NS, TIME)
+        raise Misread(path, f"a node that joins is not there when all start, at {begin}")
+    if fault.node >= scenario.originals or fault.node in scenario.twins:
+        raise Misread((*path, "node"), "a node that joins has no twin")
+    if len(scenario.late) == scenario.nodes:
+        raise Misread(path, "no node is there from the start")
 
 
 def _check_groups(groups: Groups, nodes: int, path: tuple[str, ...]) -> None:

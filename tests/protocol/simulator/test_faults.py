@@ -18,6 +18,7 @@ from protocol.simulator.scenario import (
     Cut,
     DuplicateBurst,
     Fault,
+    Join,
     LossBurst,
     Partition,
     Pause,
@@ -196,6 +197,14 @@ def test_an_old_disk_forgets_rounds_and_is_down_for_a_while_before() -> None:
     run.run()
     assert run.world.nodes[2].core is not None
     assert run.counts[0] > 3
+
+
+def test_a_node_that_joins_late_is_not_there_before_and_catches_up_with_what_it_missed() -> None:
+    run = bench(Join(0, END_NS, 2)).run(END_NS - 1)
+    assert (run.world.nodes[2].core, run.world.nodes[2].starts) == (None, 0)
+    run.run(END_NS + 10 * SECOND)
+    assert run.counts[0] > 10
+    assert len(run.world.nodes[2].disk.commits) > run.counts[0]
 
 
 def test_twins_bite_when_both_have_signed() -> None:

@@ -1,6 +1,6 @@
 import random
 
-from p2pnode.lab.real.queueing import BACKLOG_NS, PacketQueue
+from p2pnode.lab.real.queueing import BACKLOG_NS, LATE_NS, Lateness, PacketQueue
 from p2pnode.network import LinkRule
 from protocol.units import MILLISECOND, SECOND
 
@@ -25,6 +25,15 @@ def test_a_delayed_packet_arrives_at_its_time_and_not_before():
     assert made.seconds_until_next(0, 0.02) == 0.02
     assert made.seconds_until_next(45 * MILLISECOND, 0.02) == 0.005
     assert list(made.arrived(50 * MILLISECOND)) == [(1, b"packet")]
+    assert made.lateness == Lateness(packets=1)
+
+
+def test_who_asks_too_late_for_a_packet_is_told_by_how_much():
+    made = queue(LinkRule(delay_ms=50))
+    for late_ns in (LATE_NS, LATE_NS + 1):
+        made.send(PAIR, b"packet", 0)
+        assert len(list(made.arrived(50 * MILLISECOND + late_ns))) == 1
+    assert made.lateness == Lateness(packets=2, late=1, most_ns=LATE_NS + 1)
 
 
 def test_jitter_never_changes_the_order_of_a_pair():

@@ -14,6 +14,7 @@ from protocol.simulator.scenario import (
     Crash,
     Cut,
     DuplicateBurst,
+    Join,
     LossBurst,
     Partition,
     SlowLink,
@@ -158,3 +159,9 @@ def test_regions_lossy_and_narrow_links_are_what_they_are():
         (0, 1): LinkRule(delay_ms=5, loss=0.05),
         (1, 0): LinkRule(delay_ms=7, rate_bps=8_000),
     }
+
+
+def test_the_node_through_which_all_others_find_the_network_cannot_join_late():
+    with pytest.raises(Unplayable, match="node 0 joining late"):
+        shape_of(scenario(faults=(Join(0, 2 * SECOND, 0),)), 2)
+    assert shape_of(scenario(faults=(Join(0, 2 * SECOND, 1),)), 2).scenario.late == {1}

@@ -13,7 +13,7 @@ from p2pnode.lab.real.striking import begin_on_node, change_faults, end_on_node
 from p2pnode.lab.testnet import LabError, load, save, with_process
 from p2pnode.storage import OwnSlot, open_journal, open_readonly
 from protocol.ledger.block import stored_digest
-from protocol.simulator.scenario import ClockJump, Pause, StaleDisk, StoreFailure
+from protocol.simulator.scenario import ClockJump, Join, Pause, StaleDisk, StoreFailure
 from tests.p2pnode.lab import builders
 
 ACCOUNT = NETWORK = bytes(32)
@@ -104,6 +104,18 @@ def test_an_old_disk_forgets_the_rounds_signed_since_and_needs_a_new_process(tmp
             assert [slot.round for slot in journal.own_slots()] == [1, 2]
         assert started == [1]
         other.kill()
+
+
+def test_a_node_joins_when_it_had_no_process_before(tmp_path, monkeypatch):
+    with lab(tmp_path) as member:
+        assert not begin_on_node(Join(0, 1, 1), tmp_path).is_down, "it runs already"
+        save(with_process(load(tmp_path), 1, None))
+        strike = begin_on_node(Join(0, 1, 1), tmp_path)
+        monkeypatch.setattr(
+            "p2pnode.lab.running.restart",
+            lambda folder, node: save(with_process(load(folder), node, member.process)),
+        )
+        assert end_on_node(Join(0, 1, 1), strike, tmp_path, 0) == (1, str(member.process))
 
 
 def test_a_disk_that_is_not_there_cannot_become_old(tmp_path):

@@ -4,7 +4,7 @@ import pytest
 
 from p2pnode.lab.processes import identify
 from p2pnode.lab.real.namespaces import make_hosts
-from p2pnode.lab.real.switch import SwitchWires
+from p2pnode.lab.real.switch import SwitchWires, lateness_of
 from p2pnode.network import LinkRule
 from tests.support.namespace_sockets import seconds_to, socket_in
 from tests.support.namespaces import needs_namespaces
@@ -30,5 +30,10 @@ def test_the_switch_delays_cuts_and_loses_by_directed_pair(tmp_path):
         assert seconds_to(one, two) is not None
         counted = wires.counts()[0]
         assert (counted.cut, counted.lost) == (1, 1)
+        assert lateness_of(tmp_path)["packets"] >= 1
     finally:
         wires.close()
+
+
+def test_where_no_switch_was_nobody_says_how_punctual_it_was(tmp_path):
+    assert lateness_of(tmp_path) is None

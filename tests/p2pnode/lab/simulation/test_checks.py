@@ -39,6 +39,7 @@ def refusal(lines: str) -> str:
         ),
         (fault("cut", "3 s", "1 s", "pairs = ['1 > 1']"), "'1 > 1': a node has no link to itself"),
         (fault("crash", "0 s", "1 s"), "the fault ends at 1 s, before the nodes start at 1 s"),
+        (fault("join", "2 s", "1 s"), "a node that joins is not there when all start, at 1 s"),
         (fault("crash", "3 s", "1 s", "node = 5"), "there is no node 5: the last one is 4"),
         (fault("cut", "3 s", "1 s", "pairs = [[0, 9]]"), "there is no node 9"),
         (fault("cut", "3 s", "1 s", "pairs = [[2, 2]]"), "a node has no link to itself"),
