@@ -16,7 +16,7 @@ from p2pnode.execution import frames, metering
 from p2pnode.execution import runner as runner_module
 from p2pnode.execution.device_watch import DeviceWatch, GpuLimits
 from p2pnode.execution.devices import Device, Devices
-from p2pnode.execution.leases import Leases
+from p2pnode.execution.leases import Leases, LeaseTaken
 from p2pnode.execution.nvml import GpuError, Reading
 from p2pnode.execution.runner import Runner
 from p2pnode.interfaces import Finished, Metered, NoResult, RunOutcome
@@ -174,6 +174,24 @@ async def test_two_jobs_share_one_gpu_one_after_the_other(pretend: Pretend, tmp_
             nursery.start_soon(bench.runner.run, builders.task(kind="onnx"))
     assert len(bench.noted) == 2
     assert trio.current_time() - begun >= 2 * SECONDS
+
+
+async def test_a_run_that_is_stopped_gives_its_gpu_back_when_the_worker_is_gone(
+    pretend: Pretend, tmp_path: Path
+) -> None:
+    begun = tmp_path / "begun"
+    pretend(f"open({str(begun)!r}, 'w').write(str(os.getpid())); time.sleep(60)")
+    bench = Bench(tmp_path, gpu(0))
+    await bench.watch.look()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(bench.runner.run, builders.task(kind="onnx"))
+        await builders.wait_until(lambda: begun.exists() and begun.read_text() != "", seconds=10)
+        with pytest.raises(LeaseTaken), bench.leases.hold(gpu(0)):
+            pass
+        nursery.cancel_scope.cancel()
+    assert builders.is_dead(int(begun.read_text()))
+    with bench.leases.hold(gpu(0)):
+        pass
 
 
 async def test_nothing_begins_on_a_hot_gpu(pretend: Pretend, tmp_path: Path) -> None:
