@@ -26,6 +26,7 @@ from tests.support.nvml import MIB, gpu, mig_slice, run_with_stub
 CPU = Device("cpu", "processor", "", 2**30)
 GPU_RUNTIME = (("onnxruntime-gpu", "1.32.0"),)
 IDLE = Reading(1_000, 75_000, 41, 0, 100 * MIB)
+JOB = builders.task(kind="onnx", time_limit_ms=60_000)
 DONE = frames.encode_outcome(Finished(b"", 0, 0, 0))
 SECONDS = 0.2
 PROGRAM = f"""#!{sys.executable} -S
@@ -87,7 +88,7 @@ class Bench:
     async def run(self) -> RunOutcome:
         await self.watch.look()
         self.gpus.readings = 0
-        return await self.runner.run(builders.task(kind="onnx"))
+        return await self.runner.run(JOB)
 
 
 Pretend = Callable[[str], None]
@@ -97,7 +98,6 @@ Pretend = Callable[[str], None]
 def pretend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pretend:
     """Lets a script of ours stand where the worker stands."""
     monkeypatch.setattr(metering, "LOOK_SECONDS", 0.01)
-    monkeypatch.setattr(runner_module, "LEASE_SECONDS", 0.3)
     monkeypatch.setattr(runner_module, "LEASE_POLL_SECONDS", 0.01)
 
     def stand_in(script: str) -> None:
@@ -145,9 +145,10 @@ async def test_a_worker_sees_only_the_gpu_that_was_leased(pretend: Pretend, tmp_
 
 
 async def test_a_gpu_that_another_job_has_is_waited_for_and_then_declined(
-    pretend: Pretend, tmp_path: Path
+    pretend: Pretend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pretend(ANSWER)
+    monkeypatch.setattr(runner_module, "LEASE_SECONDS", 0.3)
     bench = Bench(tmp_path, gpu(0))
     with bench.leases.hold(gpu(0)):
         outcome = await bench.run()
@@ -171,7 +172,7 @@ async def test_two_jobs_share_one_gpu_one_after_the_other(pretend: Pretend, tmp_
     begun = trio.current_time()
     async with trio.open_nursery() as nursery:
         for _ in range(2):
-            nursery.start_soon(bench.runner.run, builders.task(kind="onnx"))
+            nursery.start_soon(bench.runner.run, JOB)
     assert len(bench.noted) == 2
     assert trio.current_time() - begun >= 2 * SECONDS
 
@@ -194,8 +195,11 @@ async def test_a_run_that_is_stopped_gives_its_gpu_back_when_the_worker_is_gone(
         pass
 
 
-async def test_nothing_begins_on_a_hot_gpu(pretend: Pretend, tmp_path: Path) -> None:
+async def test_nothing_begins_on_a_hot_gpu(
+    pretend: Pretend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pretend(ANSWER)
+    monkeypatch.setattr(runner_module, "LEASE_SECONDS", 0.3)
     bench = Bench(tmp_path, gpu(0), limits=GpuLimits(temperature_celsius=40))
     outcome = await bench.run()
     assert isinstance(outcome, NoResult)
