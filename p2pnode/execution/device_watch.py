@@ -20,6 +20,9 @@ ANSWER_SECONDS = 10
 COOLING_CELSIUS = 5
 """A GPU that was too hot is used again this far below the limit, so that it does not flap."""
 
+DRIVER_THREADS = trio.CapacityLimiter(8)
+"""Questions that a driver has not answered keep their threads, which must not be the store's."""
+
 SILENT = f"The NVIDIA driver has not answered for {ANSWER_SECONDS} s: see `dmesg`."
 
 Read = Callable[[Device], Reading]
@@ -50,6 +53,7 @@ async def read_in_thread(read: Read, device: Device) -> Reading:
         return await trio.to_thread.run_sync(
             partial(read, device),
             abandon_on_cancel=True,  # type: ignore[call-arg]  # old stubs
+            limiter=DRIVER_THREADS,
         )
     raise GpuError(SILENT)
 

@@ -38,6 +38,7 @@ class Meter:
         self._first: Reading | None = None
         self._last: Reading | None = None
         self._gpu_memory_bytes = 0
+        self._is_listed = False
         self._memory_bytes = 0
         self.problem = ""
         """Why the run may not go on and what it says does not count; empty while all is well."""
@@ -105,7 +106,10 @@ class Meter:
         if reading is None or self._first is None:
             return
         used = dict(reading.processes).get(worker.worker_pid)
-        if used is None:  # the driver does not tell, or not by the numbers of this namespace
+        self._is_listed = self._is_listed or used is not None
+        if used is None and self._is_listed:
+            used = 0  # it has given all back, and what grows is somebody else's
+        elif used is None:  # the driver does not tell, or not by the numbers of this namespace
             used = max(0, reading.memory_used_bytes - self._first.memory_used_bytes)
         self._gpu_memory_bytes = max(self._gpu_memory_bytes, used)
         lent_bytes = self._limits.lent_bytes(self._device)

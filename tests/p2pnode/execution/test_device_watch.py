@@ -4,6 +4,7 @@ import time
 from dataclasses import replace
 
 import pytest
+import trio
 
 from p2pnode.execution import device_watch
 from p2pnode.execution.device_watch import DeviceWatch, GpuLimits, read_in_thread
@@ -114,3 +115,5 @@ async def test_a_driver_that_does_not_answer_holds_nothing_up(
 
     with pytest.raises(GpuError, match="has not answered"):
         await read_in_thread(read, gpu(0))
+    assert device_watch.DRIVER_THREADS.borrowed_tokens == 1, "the thread is still there"
+    assert trio.to_thread.current_default_thread_limiter().borrowed_tokens == 0

@@ -97,6 +97,15 @@ async def test_a_job_that_takes_more_memory_than_is_lent_is_ended() -> None:
     assert one.problem == "the job took 513 MiB of cuda:0, of which 512 MiB are lent"
 
 
+async def test_what_others_take_is_not_the_workers_where_the_driver_tells() -> None:
+    listed = replace(IDLE, processes=((PID, 300 * MIB),))
+    game = replace(IDLE, memory_used_bytes=9_000 * MIB, processes=((1, 9_000 * MIB),))
+    one = meter(Gpu(IDLE, listed, game), GpuLimits(memory_bytes=512 * MIB))
+    await one.begin(task())
+    assert [await one.end(Worker()), await one.end(Worker())] == ["", ""]
+    assert one.metered("job", 1).gpu_memory_bytes == 300 * MIB
+
+
 async def test_a_gpu_lost_during_a_run_ends_it() -> None:
     one = meter(Gpu(IDLE, "The GPU is lost."))
     await one.begin(task())
