@@ -15,12 +15,11 @@ from p2pnode import __version__
 from p2pnode.content import Content, ContentUnavailable
 from p2pnode.disk_watch import DiskWatch
 from p2pnode.driver import Driver
-from p2pnode.execution.devices import Devices
-from p2pnode.execution.probe import SandboxReport
-from p2pnode.facts import FactLog, plain
+from p2pnode.facts import FactLog, plain, record_of
 from p2pnode.faucet import ask_faucet
-from p2pnode.interfaces import ControlError, JobRequest
+from p2pnode.interfaces import ControlError, JobRequest, Metered
 from p2pnode.latency import Latencies
+from p2pnode.lending import Lending
 from p2pnode.money import in_credits
 from p2pnode.network import Network, NetworkError, peer_id_of
 from p2pnode.quotes import quote_of
@@ -39,7 +38,7 @@ from protocol import effects as fx
 from protocol import events as ev
 from protocol.facts import OperationApplied, OperationFailed
 from protocol.job.offer import smallest_budget
-from protocol.job.record import ResultOutcome
+from protocol.job.record import Job, ResultOutcome
 from protocol.messages import (
     Cancellation,
     Limits,
@@ -69,8 +68,7 @@ class ControlParts:
     facts: FactLog
     content: Content
     store: ArtifactStore
-    devices: Devices
-    sandbox: SandboxReport
+    lending: Lending
     disk: DiskWatch
 
 
@@ -99,8 +97,7 @@ class NodeControl:
         self._content = parts.content
         self._store = parts.store
         self._settings = parts.settings
-        self._devices = parts.devices
-        self._sandbox = parts.sandbox
+        self._lending = parts.lending
         self._disk = parts.disk
         self._tickets = count(1)
         self._asked: dict[int, _Asked] = {}
@@ -139,9 +136,7 @@ class NodeControl:
             "network_name": core.genesis.name,
             "topics": [topic_of(name, core.network) for name in (BLOCKS_TOPIC, OPERATIONS_TOPIC)],
             "roles": list(self._settings.roles),
-            "devices": list(self.devices()),
-            "why_no_gpu": self._devices.why_no_gpu,
-            "sandbox": self._sandbox.view(),
+            **self._lending.view(),
             "connected_peers": len(core.peers),
             "quorum": silence < silence_seconds(core.parameters) and not core.halted,
             "finality_p50_ms": self.latencies.percentile_ms(50),
@@ -161,12 +156,8 @@ class NodeControl:
         ]
 
     def devices(self) -> Sequence[Mapping[str, object]]:
-        """The devices found at start."""
-        return [
-            {str(key): plain(getattr(device, key)) for key in type(device).__slots__}
-            | {"sandbox_level": self._sandbox.level_on(device.identifier)}
-            for device in self._devices.devices
-        ]
+        """The lent devices, and what their meters said last."""
+        return self._lending.devices_view()
 
     def account(self, account: bytes | None) -> Mapping[str, object]:
         """Balances of an account; of the node's own for None."""
@@ -176,14 +167,15 @@ class NodeControl:
         """Newest jobs first."""
         jobs = self._core.state.jobs.values()
         newest = nlargest(limit, jobs, key=lambda job: (job.opened_index, job.identifier))
-        return [job_line(job) for job in newest]
+        return [job_line(job) | self._not_bidding(job) for job in newest]
 
     def job(self, job: bytes) -> Mapping[str, object]:
         """One job with its receipt."""
         found = find_job(self._core, JobId(job))
         if found is None:
             raise ControlError("unknown_job", missing_job(self._core), 404)
-        return found
+        metered = self._facts.latest(job.hex(), Metered)
+        return found | {"metered": record_of(metered)} if metered is not None else found
 
     def operation(self, identifier: bytes) -> Mapping[str, object]:
         """How far an operation got, and why it was refused if it was."""
@@ -346,6 +338,13 @@ class NodeControl:
         """Measures content that was named by its digest alone."""
         digests = (request.artefact, *request.inputs)
         return sum(self._store.size_bytes(one) for one in digests if self._store.has(one))
+
+    def _not_bidding(self, job: Job) -> dict[str, object]:
+        """Why this node did not bid for a job, where it decided not to."""
+        fact = self._facts.latest(job.identifier.hex(), fx.NotBidding)
+        if fact is None or job.bid_of(self._core.account) is not None:
+            return {}
+        return {"not_bidding": fact.explanation}
 
     async def _do(self, payload: Payload) -> bytes:
         """Hands a payload to the core and waits until it is durable or refused."""

@@ -17,7 +17,7 @@ from protocol import events as ev
 from protocol.job.record import ResultOutcome
 from protocol.messages import Offer
 from protocol.roles.worker import CONTENT_BYTES_MAX
-from protocol.units import Digest, JobId
+from protocol.units import AccountId, Digest, JobId
 
 FETCH_SECONDS: Final = 120.0
 """An executor that cannot get the content in this time says so instead of missing its deadline."""
@@ -37,8 +37,8 @@ _LIMITS: Final = {
 NO_OUTPUT: Final = Digest(artifact_digest(b""))
 
 Run = Callable[[Task], Awaitable[RunOutcome]]
-Decide = Callable[[bytes, str], str | None]
-"""Says why an artefact of a digest and a kind may not run here, or None if it may."""
+Decide = Callable[[Offer, AccountId], str]
+"""Says why an offer of a requester is not taken here; empty if it is."""
 Warm = Callable[[str], None]
 """Takes note that a task of a kind will be run soon."""
 
@@ -87,7 +87,7 @@ class Executions:
         """
         is_small = effect.offer.size_bytes <= EXPECTED_BYTES_MAX
         has_room = len(self._expected) < EXPECTED_MAX and effect.job not in self._expected
-        if not is_small or not has_room or self._refusal(effect.offer) is not None:
+        if not is_small or not has_room or self._refusal(effect):
             return
         self._expected[effect.job] = arrived = trio.Event()
         try:
@@ -118,8 +118,8 @@ class Executions:
             scope.cancel()
 
     async def _result(self, effect: fx.Execute) -> ev.Event:
-        refusal = self._refusal(effect.offer)
-        if refusal is not None:
+        refusal = self._refusal(effect)
+        if refusal:
             log.warning("job_refused", job=effect.job.hex(), detail=refusal)
             return ev.ExecutionImpossible(effect.job, unavailable=False)
         self._warm(effect.offer.kind)
@@ -137,11 +137,11 @@ class Executions:
             log.error("job_output_lost", job=effect.job.hex(), detail=str(error))
             return ev.ExecutionImpossible(effect.job, unavailable=False)
 
-    def _refusal(self, offer: Offer) -> str | None:
-        """Says why this node does not even begin, or None if it does."""
-        if offer.size_bytes > CONTENT_BYTES_MAX:
+    def _refusal(self, effect: fx.Execute | fx.FetchContent) -> str:
+        """Says why this node does not even begin; empty if it does."""
+        if effect.offer.size_bytes > CONTENT_BYTES_MAX:
             return f"its content is above this node's limit of {CONTENT_BYTES_MAX} bytes"
-        return self._decide(offer.artefact, offer.kind)
+        return self._decide(effect.offer, effect.requester)
 
     async def _prepare(self, effect: fx.Execute) -> Task:
         offer = effect.offer

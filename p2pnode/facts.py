@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import fields
 from enum import Enum
+from typing import TypeVar
 
 import trio
 
@@ -17,6 +18,8 @@ FOLLOWER_QUEUE = 1_000
 REMEMBERED_MAX = 20_000
 """Identifiers whose facts are remembered; the oldest is forgotten first."""
 FACTS_EACH_MAX = 64
+
+_Fact = TypeVar("_Fact")
 
 _NAMING_FIELDS = ("identifier", "job", "account", "peer", "author")
 
@@ -66,8 +69,8 @@ class FactLog:
         self.counts[name] = self.counts.get(name, 0) + 1
         for field in naming:
             value = getattr(fact, field)
-            if isinstance(value, bytes):
-                self._remember(value.hex(), fact, at_ms)
+            if isinstance(value, bytes | str):  # the node's own facts write identifiers out
+                self._remember(str(plain(value)), fact, at_ms)
         if self._followers:
             record = record_of(fact) | {"at_ms": at_ms}
             for follower in list(self._followers):
@@ -79,6 +82,13 @@ class FactLog:
             record_of(fact) | {"at_ms": at_ms}
             for fact, at_ms in self._remembered.get(identifier, ())
         )
+
+    def latest(self, identifier: str, kind: type[_Fact]) -> _Fact | None:
+        """Returns the newest fact of a kind that is remembered of an identifier."""
+        for fact, _ in reversed(self._remembered.get(identifier, ())):
+            if isinstance(fact, kind):
+                return fact
+        return None
 
     def remembered(self) -> tuple[str, ...]:
         """Returns the identifiers of which anything is remembered."""

@@ -125,6 +125,24 @@ RunOutcome = Finished | LimitReached | Failed | NoResult
 
 
 @dataclass(frozen=True, slots=True)
+class Metered:
+    """What a run used on this node, measured from outside the worker; nobody else believes it."""
+
+    job: str
+    """Hexadecimal identifier, as the task's name."""
+    device: str
+    """`cpu`, or the GPU or slice that was leased."""
+    elapsed_ms: int
+    """At most the time that the job's limit allows."""
+    memory_bytes: int
+    """The most resident memory that was seen, the runtime's own included."""
+    gpu_memory_bytes: int | None
+    """The most GPU memory that was seen; None where no GPU was used."""
+    energy_millijoules: int | None
+    """Of the GPU during the run; None where no GPU was used or it has no counter."""
+
+
+@dataclass(frozen=True, slots=True)
 class JobRequest:
     """A job as its requester describes it, with the content already in the node's store."""
 
@@ -182,7 +200,7 @@ class Control(Protocol):
         """The connected peers."""
 
     def devices(self) -> Sequence[Mapping[str, object]]:
-        """The devices found at start."""
+        """The lent devices, and what their meters said last."""
 
     def account(self, account: bytes | None) -> Mapping[str, object]:
         """Balances of an account; of the node's own for None."""

@@ -2,7 +2,8 @@
 
 import trio
 
-from p2pnode.execution.devices import Devices, discover
+from p2pnode.execution.devices import Devices
+from p2pnode.execution.discovery import discover
 from p2pnode.execution.probe import SandboxReport, probe
 
 

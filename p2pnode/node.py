@@ -3,7 +3,7 @@
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -18,8 +18,9 @@ from p2pnode.content import Content
 from p2pnode.control import ControlParts, NodeControl
 from p2pnode.disk_watch import DiskWatch
 from p2pnode.driver import Driver, Step, World
+from p2pnode.execution.device_watch import DeviceWatch
 from p2pnode.execution.devices import Devices
-from p2pnode.execution.policy import Policy
+from p2pnode.execution.leases import Leases
 from p2pnode.execution.probe import SandboxReport
 from p2pnode.execution.runner import Runner
 from p2pnode.executions import Executions, Run
@@ -27,7 +28,7 @@ from p2pnode.facts import FactLog
 from p2pnode.failures import explained, leaves_of
 from p2pnode.faucet import Faucet
 from p2pnode.greeting import Greeter
-from p2pnode.interfaces import Gossiped, KeyInUse, PeerJoined, PeerLeft, Received
+from p2pnode.interfaces import Gossiped, KeyInUse, Metered, PeerJoined, PeerLeft, Received
 from p2pnode.joining import (
     GENESIS_KIND,
     Joined,
@@ -37,7 +38,7 @@ from p2pnode.joining import (
     join,
     serve_genesis,
 )
-from p2pnode.kinds import known
+from p2pnode.lending import DeviceMissing, Lending, chosen, gpu_limits
 from p2pnode.live_line import LiveLine
 from p2pnode.logs import configure_logs
 from p2pnode.machine import Survey
@@ -70,7 +71,7 @@ from protocol import events as ev
 from protocol.core import Core
 from protocol.ledger.block import stored_digest
 from protocol.signing import Identity, account_of
-from protocol.units import AccountId, Digest
+from protocol.units import MILLISECOND, AccountId, Digest
 
 ARTEFACT_BYTES_MAX: Final = 2 * 1024**3
 GIBIBYTE: Final = 1024**3
@@ -89,10 +90,6 @@ class Hooks:
     wrap_core: Callable[[Core], Step] | None = None
     clock_error_ns: Callable[[], int] | None = None
     on_network: Callable[[Network], None] | None = None
-
-
-class DeviceMissing(Exception):  # noqa: N818  what is wrong, for the operator
-    """The operator named devices that this machine does not have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,28 +208,29 @@ async def _serve(opened: Opened, hooks: Hooks, survey: Survey) -> None:
     store = await _open_store(settings, folder)
     content = Content(store, network, lambda: core.peers)
     devices, sandbox = await survey.found()
-    devices = _chosen(devices, settings)
-    runner = Runner(devices, settings.parallel, sandbox)
+    watch = await _watched(devices, settings)
+    lending = Lending(settings, sandbox, watch)
+    runner = _runner(
+        settings, watch, sandbox, lambda one: facts.add(one, clock.now() // MILLISECOND)
+    )
     stop = trio.Event()
     async with trio.open_nursery() as nursery:
         adapters = WorldParts(opened.journal, network, content, facts)
         world = NodeWorld(adapters, nursery, opened.joined.network, clock)
         around = hooks.wrap_world(world) if hooks.wrap_world else world
         driver = Driver(core, around, clock, hooks.wrap_core(core) if hooks.wrap_core else None)
-        policy = _policy(settings, devices, sandbox)
-        offer = _offer(settings, devices, policy)
         run_task = hooks.wrap_run(runner.run) if hooks.wrap_run else runner.run
         world.executions = Executions(
-            run_task, content, store, driver.put, policy.decide, runner.warm
+            run_task, content, store, driver.put, lending.decide, runner.warm
         )
         if hooks.on_network:
             hooks.on_network(network)
-        await driver.put(offer)
+        await driver.put(lending.offered())
         await _bring_back(opened, driver, world)
         if opened.line is not None:
             nursery.start_soon(show_catching_up, opened.line, core, clock.now)
         disk = DiskWatch(settings, opened.journal, store, lambda: core.ledger.committee.epoch)
-        parts = ControlParts(settings, network, facts, content, store, devices, sandbox, disk)
+        parts = ControlParts(settings, network, facts, content, store, lending, disk)
         control = NodeControl(driver, parts)
         world.listen(control.hear)
         _listen_for_cautions(driver.core, world)
@@ -240,6 +238,7 @@ async def _serve(opened: Opened, hooks: Hooks, survey: Survey) -> None:
         _serve_peers(opened, control)
         nursery.start_soon(driver.run)
         nursery.start_soon(runner.tend)
+        nursery.start_soon(lending.keep_current, driver.put)
         nursery.start_soon(keep_bounded, opened.journal, settings, disk.hear_pruning)
         nursery.start_soon(disk.run)
         watched = Newcomer(settings, opened.joined, opened.journal, network)
@@ -251,12 +250,29 @@ async def _serve(opened: Opened, hooks: Hooks, survey: Survey) -> None:
         address = await nursery.start(serve_api, control, api, stop)
         folder.api_address.write_text(f"{address}\n")
         _announce(opened, str(address), devices.why_no_gpu)
-        _announce_sandbox(sandbox, policy)
+        lending.announce()
         await _wait_for_signal()
         log.info("stopping")
         stop.set()
         folder.api_address.unlink(missing_ok=True)
         nursery.cancel_scope.cancel()
+
+
+async def _watched(found: Devices, settings: Settings) -> DeviceWatch:
+    """Looks at the devices that the operator lends for the first time."""
+    watch = DeviceWatch(chosen(found, settings), gpu_limits(settings.policy))
+    await watch.look()
+    return watch
+
+
+def _runner(
+    settings: Settings,
+    watch: DeviceWatch,
+    sandbox: SandboxReport,
+    note: Callable[[Metered], None],
+) -> Runner:
+    leases = Leases(settings.policy.lease_folder)
+    return Runner(watch, settings.parallel, sandbox, leases, note)
 
 
 async def _open_store(settings: Settings, folder: DataFolder) -> ArtifactStore:
@@ -318,47 +334,6 @@ def _serve_peers(opened: Opened, control: NodeControl) -> None:
     Faucet(opened.core, control.transfer).serve(opened.network)
 
 
-def _offer(settings: Settings, devices: Devices, policy: Policy) -> ev.WorkerOffered:
-    """What this operator lets others run here."""
-    if "worker" not in settings.roles:
-        return ev.WorkerOffered(frozenset(), frozenset(), 0, frozenset(), 0, 0)
-    kinds = [kind for kind in known() if policy.kind_problem(kind) is None]
-    return ev.WorkerOffered(
-        kinds=frozenset(kinds),
-        devices=frozenset(),
-        price=settings.price,
-        allowed=frozenset(map(Digest, policy.allowed)) or None,
-        parallel=settings.parallel,
-        sandbox_level=min((policy.levels[kind] for kind in kinds), default=0),
-        classes=tuple((kind, devices.class_for(kind)) for kind in kinds),
-        denied=frozenset(map(Digest, policy.denied)),
-    )
-
-
-def _policy(settings: Settings, devices: Devices, sandbox: SandboxReport) -> Policy:
-    """What may run here: asked for the offer, and again for each job, which may outlive it."""
-    is_worker = "worker" in settings.roles
-    kinds = frozenset(kind for kind in known() if is_worker and devices.lends(kind))
-    return Policy(
-        allowed=frozenset(settings.allowed_artefacts),
-        denied=frozenset(settings.denied_artefacts),
-        unsafe_run_anything=settings.unsafe_run_anything,
-        kinds=kinds,
-        levels={kind: sandbox.level_on(devices.identifier_for(kind)) for kind in kinds},
-    )
-
-
-def _chosen(devices: Devices, settings: Settings) -> Devices:
-    """Leaves only the devices that the operator lends."""
-    if settings.devices == ("auto",):
-        return devices
-    lent = tuple(one for one in devices.devices if one.identifier in settings.devices)
-    if not lent:
-        have = ", ".join(one.identifier for one in devices.devices)
-        raise DeviceMissing(f"none of the devices given with --device is here; there is: {have}")
-    return replace(devices, devices=lent)
-
-
 def _announce(opened: Opened, api: str, why_no_gpu: str | None) -> None:
     """Says what an operator needs to know to use this node and to let others join."""
     network, core = opened.joined.network.hex(), opened.core
@@ -374,15 +349,6 @@ def _announce(opened: Opened, api: str, why_no_gpu: str | None) -> None:
         log.warning("network_not_verified", network=network, advice="confirm with --network HASH")
     start = f"p2pnode --data-dir FOLDER --bootstrap {address} --network {network[:16]}"
     log.info("join_with", command=start)
-
-
-def _announce_sandbox(sandbox: SandboxReport, policy: Policy) -> None:
-    """Says how well workers are locked up, and which kinds are not run for that."""
-    log.info("sandbox", sandbox_level=sandbox.level, advice=list(sandbox.advice))
-    for kind in sorted(policy.kinds):
-        problem = policy.kind_problem(kind)
-        if problem is not None:
-            log.warning("kind_refused", kind=kind, detail=problem)
 
 
 async def _wait_for_signal() -> None:

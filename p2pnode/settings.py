@@ -7,10 +7,11 @@ network must share is no setting: it is part of the network's genesis.
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from p2pnode.money import parse_credits
+from p2pnode.policy_file import PolicyFile, read_policy
 from p2pnode.toml_text import TomlError, nearest, read_toml
 
 PREFIX = "P2PNODE_"
@@ -33,7 +34,7 @@ KEEP_EPOCHS_MAX = 1_000_000
 ENTRIES_MAX = 1_000
 """The most values of a repeated setting."""
 
-_DEVICE = re.compile(r"auto|cpu|cuda:[0-9]{1,3}")
+_DEVICE = re.compile(r"auto|cpu|cuda:[0-9]{1,3}(:[0-9]{1,2})?")
 
 
 class SettingsError(ValueError):
@@ -57,7 +58,7 @@ class Settings:
     """0 lets the system choose; the address file in the data folder says which."""
     roles: tuple[str, ...] = ROLES
     devices: tuple[str, ...] = ("auto",)
-    """`auto`, or any of `cpu` and `cuda:N`."""
+    """`auto`, or any of `cpu`, `cuda:N` and, for a MIG slice, `cuda:N:M`."""
     log_format: str = "console"
     log_level: str = "info"
     price: int = 1_000
@@ -80,6 +81,8 @@ class Settings:
     """Digests of the only artefacts that may run here; when empty, the sandbox decides."""
     denied_artefacts: tuple[bytes, ...] = ()
     """Digests of artefacts that never run here."""
+    policy: PolicyFile = field(default_factory=PolicyFile)
+    """Whose work is taken and on which terms, as the operator's policy file says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +248,7 @@ def _devices(value: object) -> tuple[str, ...]:
     devices = tuple(dict.fromkeys(_texts(value)))
     for device in devices:
         if _DEVICE.fullmatch(device) is None:
-            raise ValueError(f"{device!r} is not auto, cpu or cuda:N")
+            raise ValueError(f"{device!r} is not auto, cpu, cuda:N or cuda:N:M")
     if not devices or ("auto" in devices and len(devices) > 1):
         raise ValueError("write auto alone, or any of cpu and cuda:N")
     return devices
@@ -313,6 +316,10 @@ def _text(value: object) -> str:
     return value
 
 
+def _policy(value: object) -> PolicyFile:
+    return read_policy(_path(value))
+
+
 def _path(value: object) -> Path:
     if not isinstance(value, str | os.PathLike) or not str(value):
         raise ValueError("expected a path")
@@ -335,6 +342,7 @@ SETTINGS: Mapping[str, Setting] = {
     "log_level": Setting("log_level", _choice(LOG_LEVELS)),
     "network": Setting("network", _text),
     "parallel": Setting("parallel", _count(PARALLEL_MAX)),
+    "policy": Setting("policy", _policy),
     "price": Setting("price", _price),
     "role": Setting("roles", _roles),
     "start_from": Setting("start_from", _choice(STARTS)),

@@ -9,6 +9,9 @@ from protocol.units import AccountId, CommitIndex, Digest, Epoch, JobId
 FIRST_EPOCH: Final = Epoch(0)
 NO_COMMIT: Final = CommitIndex(0)
 
+ANY_AMOUNT: Final = 2**63 - 1
+"""More than any offer can ask for."""
+
 
 class BlocksRestored(Struct, frozen=True):
     """Blocks from the node's own store, in the order in which they were accepted."""
@@ -31,6 +34,20 @@ class Restored(Struct, frozen=True):
     """The last commit that was final before; 0 for none."""
 
 
+class Terms(Struct, frozen=True):
+    """On which terms the operator takes one kind of task, and whether at all now."""
+
+    kind: str
+    price: int
+    """Millionths of a credit per second."""
+    time_ms_max: int = ANY_AMOUNT
+    memory_bytes_max: int = ANY_AMOUNT
+    output_bytes_max: int = ANY_AMOUNT
+    """The highest limits of offers that are taken."""
+    refusal: str = ""
+    """Why none is taken now, in words for people; empty while some are."""
+
+
 class WorkerOffered(Struct, frozen=True):
     """What the operator lets this node work on; replaces what was said before."""
 
@@ -49,6 +66,12 @@ class WorkerOffered(Struct, frozen=True):
     slash what makes float results comparable."""
     denied: frozenset[Digest] = frozenset()
     """Artefacts that may not run, whatever `allowed` says."""
+    requesters: frozenset[AccountId] | None = None
+    """Accounts whose jobs are taken; None when everybody's are."""
+    denied_requesters: frozenset[AccountId] = frozenset()
+    """Accounts whose jobs are not taken, whatever `requesters` says."""
+    terms: tuple[Terms, ...] = ()
+    """Of the kinds that have their own; the others have `price` and no bounds."""
 
 
 class Tick(Struct, frozen=True):

@@ -26,6 +26,7 @@ NODE_FLAGS = (
     "log_level",
     "network",
     "parallel",
+    "policy",
     "price",
     "role",
     "start_from",
@@ -103,6 +104,9 @@ def _add_node_options(parser: argparse.ArgumentParser) -> None:
     options.add_argument("--role", metavar="ROLE,...", help="worker,validator,requester,checker")
     options.add_argument("--device", metavar="DEVICE,...", help="auto, or cpu,cuda:0 and so on")
     options.add_argument("--price", metavar="CREDITS", help="asked for a second of work")
+    options.add_argument(
+        "--policy", metavar="FILE", type=Path, help="TOML file: whose work to take"
+    )
     options.add_argument("--parallel", metavar="COUNT", help="jobs run at the same time")
     options.add_argument("--artefact-store-gib", metavar="GIB", help="the most artefacts may take")
     options.add_argument("--keep", metavar="EPOCHS|all", help="history to keep before a snapshot")

@@ -21,6 +21,8 @@ def receipt_lines(record: Mapping[str, object]) -> Iterator[str]:
     if isinstance(confidence := record.get("confidence"), int):
         replicas = printable(record.get("replicas", "?"))
         yield f"  confidence  {percent(confidence)} from {replicas} replicas"
+    if isinstance(metered := record.get("metered"), Mapping):
+        yield f"  metered     {metered_text(metered)}"
     yield from _people("executors", record.get("executors"))
     yield from _people("spares", record.get("spares"))
     yield from _moves("payouts", record.get("payouts"))
@@ -28,6 +30,19 @@ def receipt_lines(record: Mapping[str, object]) -> Iterator[str]:
     for name in ("fee", "refund"):
         if isinstance(amount := record.get(name), int):
             yield f"  {name:<10}  {format_credits(amount)}"
+
+
+def metered_text(metered: Mapping[str, object]) -> str:
+    """Write what this node's own run of a job used."""
+    parts = [
+        f"{_scaled(metered.get('elapsed_ms'), 1_000, 's')} on {printable(metered.get('device'))}"
+    ]
+    parts.append(f"{_scaled(metered.get('memory_bytes'), 2**20, 'MiB')} of memory")
+    if (gpu_memory := metered.get("gpu_memory_bytes")) is not None:
+        parts.append(f"{_scaled(gpu_memory, 2**20, 'MiB')} of GPU memory")
+    if (energy := metered.get("energy_millijoules")) is not None:
+        parts.append(_scaled(energy, 1_000, "J"))
+    return ", ".join(parts) + " on this node"
 
 
 def phase_lines(record: Mapping[str, object]) -> list[str]:
@@ -54,6 +69,10 @@ def memory_lines(reasons: Mapping[str, object]) -> Iterator[str]:
     job = reasons.get("job")
     if isinstance(job, Mapping):
         yield from receipt_lines(job)
+
+
+def _scaled(value: object, factor: int, unit: str) -> str:
+    return f"{value / factor:.1f} {unit}" if isinstance(value, int) else f"? {unit}"
 
 
 def _people(title: str, value: object) -> Iterator[str]:

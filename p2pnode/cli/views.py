@@ -29,11 +29,15 @@ PEER_FIELDS = (
 """What fits one line of a terminal; `--json` prints all."""
 
 
+DEVICE_FIELDS = ("identifier", "name", "uuid", "sandbox_level", "temperature_celsius")
+"""Shown of a device as they are; the rest of its line is put into units for people."""
+
+
 def add_commands(commands: "Commands") -> None:
     """Add this group to the parser."""
     add_command(commands, "status", show_status, "show where a running node stands")
     add_command(commands, "peers", show_peers, "list the connected peers")
-    add_command(commands, "devices", show_devices, "list the devices that the node found")
+    add_command(commands, "devices", show_devices, "list the devices that the node lends")
 
 
 def show_status(client: "Client", arguments: argparse.Namespace) -> int:
@@ -63,13 +67,28 @@ def show_peers(client: "Client", arguments: argparse.Namespace) -> int:
 
 
 def show_devices(client: "Client", arguments: argparse.Namespace) -> int:
-    """List the devices that the node found at start."""
+    """List the devices that the node lends."""
     devices = client.devices()
     if arguments.json:
         print_json(devices)
     else:
-        print_table(devices, "the node found no device")
+        print_table([_device_row(one) for one in devices], "the node found no device")
     return Ending.DONE
+
+
+def _device_row(device: "Mapping[str, object]") -> dict[str, object]:
+    """Write one device for a table: what it is, and how it is now."""
+    row = {name: device[name] for name in DEVICE_FIELDS if name in device}
+    for name in ("memory_bytes", "memory_used_bytes", "lent_bytes"):
+        if isinstance(size := device.get(name), int):
+            row[name.replace("bytes", "mib")] = size // 2**20
+    if isinstance(power := device.get("power_milliwatts"), int):
+        row["watts"] = power // 1_000
+    if isinstance(processes := device.get("processes"), list):
+        row["processes"] = len(processes)
+    if "problem" in device:
+        row["problem"] = device["problem"]
+    return row
 
 
 def _row(peer: "Mapping[str, object]") -> dict[str, object]:

@@ -28,6 +28,10 @@ SLACK_BYTES = 64 * 2**20
 """Memory the runtimes need beside what the artefact allocates: compiled code, parsed models."""
 
 
+GPU_SLACK_BYTES = 2 * 2**30
+"""More memory for the libraries of a GPU's driver, which a worker loads with its task. Nobody has
+measured them with this project: it is what is said of CUDA and cuDNN together, and ample."""
+
 METERED_KIND = "wasm"
 """The kind whose runtime counts fuel."""
 

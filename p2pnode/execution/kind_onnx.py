@@ -46,6 +46,9 @@ RUNTIME_ERRORS = (
 MEMORY_PHRASES = ("failed to allocate memory", "bad allocation", "bad_alloc", "out of memory")
 """How the runtime says that an allocation failed."""
 
+GPU_PHRASES = ("cuda", "cudnn", "cublas", "gpu")
+"""What the runtime names when a GPU or one of its libraries failed, and not the model."""
+
 FALLBACK_PHRASE = "fallback to cpu ep has been explicitly disabled"
 """How the runtime says that it would have run some operators on the processor."""
 
@@ -171,9 +174,13 @@ def session_options(device: str) -> ort.SessionOptions:
 
 
 def _stopped(message: str, device: str) -> RunOutcome:
-    if any(phrase in message.lower() for phrase in MEMORY_PHRASES):
-        return LimitReached(Limit.MEMORY, 0, 0)
     if device != "cpu" and FALLBACK_PHRASE in message.lower():
         detail = "the GPU's provider lacks some of the model's operators, and none is run elsewhere"
         return NoResult(detail, 0)
+    is_short = any(phrase in message.lower() for phrase in MEMORY_PHRASES)
+    if device != "cpu" and (is_short or any(one in message.lower() for one in GPU_PHRASES)):
+        # Boards have more or less memory, and fail on their own: nothing is said about the model.
+        return NoResult(f"the GPU could not run the model: {' '.join(message.split())}", 0)
+    if is_short:
+        return LimitReached(Limit.MEMORY, 0, 0)
     return Failed(f"the model could not be run: {' '.join(message.split())}", 0)

@@ -1,7 +1,7 @@
-"""What the operator of this node lets run on it, and what its sandbox can bear.
+"""Which kinds of task the operator and the sandbox of this node bear at all.
 
 An artefact of a stranger runs where the sandbox suffices. An operator who names artefacts to allow
-runs only those, whatever the sandbox; those to deny never run.
+runs only those, whatever the sandbox.
 """
 
 from collections.abc import Mapping
@@ -16,12 +16,10 @@ LEVEL_NEEDED = LEVEL_CALLS
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The operator's decision about artefacts, and the sandbox's part in it."""
+    """The operator's decision about kinds, and the sandbox's part in it."""
 
-    allowed: frozenset[bytes] = frozenset()
-    """Digests of the artefacts that may run; when empty, all may that the sandbox can hold."""
-    denied: frozenset[bytes] = frozenset()
-    """Digests of the artefacts that may not run."""
+    names_artefacts: bool = False
+    """Whether only artefacts run that the operator allowed by name."""
     unsafe_run_anything: bool = False
     """Run artefacts that nobody here has looked at even where the sandbox does not suffice."""
     kinds: frozenset[str] = field(default_factory=lambda: frozenset(known()))
@@ -29,28 +27,17 @@ class Policy:
     levels: Mapping[str, int] = field(default_factory=dict)
     """The sandbox level of the device that each kind runs on; 0 for those not named."""
 
-    def decide(self, digest: bytes, kind: str) -> str | None:
-        """Say why an artefact may not run here, or None if it may."""
-        problem = self.kind_problem(kind)
-        if problem is not None:
-            return problem
-        if digest in self.denied:
-            return f"artefact {digest.hex()} is on the operator's deny-list"
-        if self.allowed and digest not in self.allowed:
-            return f"artefact {digest.hex()} is not on the operator's allow-list"
-        return None
-
-    def kind_problem(self, kind: str) -> str | None:
-        """Say why no artefact of a kind may run here, or None if some may."""
+    def kind_problem(self, kind: str) -> str:
+        """Say why no artefact of a kind may run here; empty if some may."""
         if kind not in known():
             return f"there is no worker for artefacts of kind {kind!r}"
         if kind not in self.kinds:
             return f"the operator does not run artefacts of kind {kind!r}"
         level = self.levels.get(kind, 0)
-        if level < LEVEL_NEEDED and not self.allowed and not self.unsafe_run_anything:
+        if level < LEVEL_NEEDED and not self.names_artefacts and not self.unsafe_run_anything:
             return (
                 f"kind {kind!r} would run at sandbox level {level} here, and artefacts of strangers"
                 f" need {LEVEL_NEEDED}: see docs/SANDBOX.md, or name what may run with"
                 " --allow-artefact"
             )
-        return None
+        return ""

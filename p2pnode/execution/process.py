@@ -42,7 +42,9 @@ GPU_VARIABLES = ("LD_LIBRARY_PATH", "CUDA_HOME", "CUDA_PATH")
 class WorkerProcess:
     """A worker of one kind, which will run one task."""
 
-    def __init__(self, kind: str, device: str, wrapper: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, kind: str, device: str, wrapper: tuple[str, ...] = (), board: str = ""
+    ) -> None:
         """Start the process; it loads its libraries while the caller does something else.
 
         The process is started here and not in a helper thread: the kernel ends it when the thread
@@ -52,6 +54,7 @@ class WorkerProcess:
             kind: of the tasks that it will take.
             device: where the task will run.
             wrapper: the command that starts it in a process namespace of its own, if any.
+            board: the UUID of the only GPU or slice that it shall see; empty for none.
 
         Raises:
             OSError: if the process or its folder cannot be made.
@@ -67,7 +70,7 @@ class WorkerProcess:
             undo.callback(os.close, result_fd)
             command = [*wrapper, *_command(kind, device, child_result_fd)]
             try:
-                self._popen = _start(command, child_result_fd, device, self._folder)
+                self._popen = _start(command, child_result_fd, board, self._folder)
             finally:
                 os.close(child_result_fd)
             undo.callback(self._popen.wait)
@@ -87,6 +90,11 @@ class WorkerProcess:
     def pid(self) -> int:
         """The process, and the process group that it leads."""
         return self._popen.pid
+
+    @property
+    def worker_pid(self) -> int:
+        """The process that computes: inside a wrapper, the last of its chain."""
+        return self._worker_pid
 
     @property
     def exit_code(self) -> int | None:
@@ -190,7 +198,7 @@ class AnswerError(Exception):
 
 
 def _start(
-    command: list[str], result_fd: int, device: str, folder: Path
+    command: list[str], result_fd: int, board: str, folder: Path
 ) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(  # noqa: S603 - our own command, no shell
         command,
@@ -198,7 +206,7 @@ def _start(
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         cwd=folder,
-        env=_environment(device),
+        env=_environment(board),
         pass_fds=[result_fd],
         start_new_session=True,
     )
@@ -235,7 +243,7 @@ def _command(kind: str, device: str, result_fd: int) -> list[str]:
     return [sys.executable, "-P", "-B", "-m", WORKER_MODULE, kind, device, str(result_fd), *parent]
 
 
-def _environment(device: str) -> dict[str, str]:
+def _environment(board: str) -> dict[str, str]:
     """Give a worker nothing of the node's environment but what it cannot do without."""
     root = Path(p2pnode.__file__).parent.parent
     variables = {
@@ -245,10 +253,9 @@ def _environment(device: str) -> dict[str, str]:
         "OPENBLAS_NUM_THREADS": "1",
         "ORT_DISABLE_TELEMETRY": "1",
     }
-    if device != "cpu":
-        # Without it CUDA counts the fastest first and the driver's library does not.
-        variables["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"
+    # Numbers of GPUs differ between CUDA and the driver's library, and change when one is removed.
+    variables["CUDA_VISIBLE_DEVICES"] = board
+    if board:
         variables["CUDA_CACHE_DISABLE"] = "1"
-        variables["CUDA_VISIBLE_DEVICES"] = device.partition(":")[2]
         variables |= {name: os.environ[name] for name in GPU_VARIABLES if name in os.environ}
     return variables

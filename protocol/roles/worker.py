@@ -11,6 +11,7 @@ from typing import get_args
 
 from protocol import effects as fx
 from protocol import events as ev
+from protocol.acceptance import price_of, refusal
 from protocol.economy.rewards import paid_limit_ms
 from protocol.encoding import decode
 from protocol.facts import JobAdvanced, JobChanged, StateFact
@@ -190,7 +191,7 @@ class Worker:
         self._followed[job.identifier] = None
         bid = Bid(
             job=job.identifier,
-            price=self._offered.price,
+            price=price_of(self._offered, job.offer.kind),
             device=self._device_for(job),
             estimate_ms=paid_limit_ms(job.offer, self._state.parameters),
             sandbox_level=self._offered.sandbox_level,
@@ -223,19 +224,19 @@ class Worker:
         """What this node will not or cannot run."""
         if not self._has_room():
             return "this node has as many bids open as it can serve"
-        is_dear = self._offered.price > job.offer.price_cap
+        is_dear = price_of(self._offered, job.offer.kind) > job.offer.price_cap
         return self._unfit(job) or ("this node's price is above the offer's cap" if is_dear else "")
 
     def _unfit(self, job: Job) -> str:
         """What of a job this node will not or cannot run; empty when it can."""
-        offered, offer = self._offered, job.offer
-        if offer.kind not in offered.kinds:
-            return f"this node does not run the kind {offer.kind!r}"
+        offer = job.offer
+        if obstacle := refusal(self._offered, offer, job.requester):
+            return obstacle
         if not self._device_for(job):
             return f"this node has no device of the class {offer.device!r}"
         if offer.size_bytes > CONTENT_BYTES_MAX:
             return f"this node takes no content of more than {CONTENT_BYTES_MAX >> 20} MiB"
-        return self._obstacle_in_lists(job)
+        return ""
 
     def _declines(self, job: Job, own: Executor) -> bool:
         """Whether a duty is one that this node will not or cannot do.
@@ -243,22 +244,11 @@ class Worker:
         The operator may have changed its mind since the bid. And checkers are drawn without one:
         at the price cap, and where results depend on it, for the device class of earlier bids.
         """
-        is_dear = job.bid_of(self._account) is None and self._offered.price > job.offer.price_cap
+        price = price_of(self._offered, job.offer.kind)
+        is_dear = job.bid_of(self._account) is None and price > job.offer.price_cap
         is_exact = job.offer.result_class == CLASS_EXACT
         return (
             bool(self._unfit(job)) or is_dear or (is_exact and self._device_for(job) != own.device)
-        )
-
-    def _obstacle_in_lists(self, job: Job) -> str:
-        """What the operator's lists say against the artefact."""
-        artefact, allowed = job.offer.artefact, self._offered.allowed
-        if artefact in self._offered.denied:
-            return f"the artefact {artefact.hex()} is on this node's deny-list"
-        if allowed is None or artefact in allowed:
-            return ""
-        return (
-            f"the artefact {artefact.hex()} is not on this node's allow-list: add it "
-            "with --allow-artefact, or allow none by name"
         )
 
     def _obstacle_in_stake(self, job: Job) -> str:
@@ -270,7 +260,8 @@ class Worker:
         if account.staked < parameters.stake_minimum:
             return "this account has staked less than the network's minimum"
         limit = paid_limit_ms(job.offer, parameters)
-        if account.free_stake < exposure_of(Credits(self._offered.price), limit, parameters):
+        price = Credits(price_of(self._offered, job.offer.kind))
+        if account.free_stake < exposure_of(price, limit, parameters):
             return "this account's free stake does not cover the job's exposure"
         return ""
 

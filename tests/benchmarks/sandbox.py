@@ -9,6 +9,7 @@ from importlib.metadata import version
 
 import trio
 
+from p2pnode.execution.device_watch import DeviceWatch
 from p2pnode.execution.devices import Device, Devices
 from p2pnode.execution.probe import SandboxReport, probe
 from p2pnode.execution.runner import Runner
@@ -132,7 +133,7 @@ async def _rates(task: Task, runs: int, count: int) -> tuple[float, ...]:
 
 
 def _runner(report: SandboxReport) -> Runner:
-    return Runner(Devices((Device("cpu", "processor", "", 2**30),), "none"), 1, report)
+    return Runner(DeviceWatch(Devices((Device("cpu", "processor", "", 2**30),), "none")), 1, report)
 
 
 def _spent() -> float:

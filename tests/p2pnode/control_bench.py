@@ -12,11 +12,13 @@ from p2pnode.content import Content
 from p2pnode.control import ControlParts, NodeControl
 from p2pnode.disk_watch import DiskWatch
 from p2pnode.driver import Driver
+from p2pnode.execution.device_watch import DeviceWatch
 from p2pnode.execution.devices import Device, Devices
 from p2pnode.execution.probe import SandboxReport
 from p2pnode.execution.sandbox import Walls
 from p2pnode.facts import FactLog
 from p2pnode.interfaces import JobRequest
+from p2pnode.lending import Lending
 from p2pnode.settings import ROLES, Settings
 from p2pnode.storage import Journal, open_artifacts
 from protocol import events as ev
@@ -58,8 +60,8 @@ async def bench(
     driver = live_driver(core, world)
     settings = Settings(folder, roles=roles)
     disk = DiskWatch(settings, cast(Journal, None), store, lambda: 0)  # nobody looks here
-    held = SandboxReport(Walls(calls=True))
-    parts = ControlParts(settings, network.port, facts, content, store, devices, held, disk)
+    lending = Lending(settings, SandboxReport(Walls(calls=True)), DeviceWatch(devices))
+    parts = ControlParts(settings, network.port, facts, content, store, lending, disk)
     control = NodeControl(driver, parts)
     made = Bench(control, core, world, network, facts, driver)
 

@@ -62,6 +62,7 @@ class FakeControl:
     """What its peer's view has beside account and address."""
     line: dict[str, object] = field(default_factory=dict)
     """What each job in a list has beside its identifier and state."""
+    gpus: list[dict[str, object]] = field(default_factory=list)
     readers: int = 0
     readers_seen: int = 0
 
@@ -80,7 +81,7 @@ class FakeControl:
         return [{"account": PEER, "address": "/ip4/127.0.0.1/tcp/1"} | self.peer]
 
     def devices(self) -> Sequence[Mapping[str, object]]:
-        return [{"identifier": "cpu", "name": "processor", "memory_bytes": 2**30}]
+        return [{"identifier": "cpu", "name": "processor", "memory_bytes": 2**30}, *self.gpus]
 
     def account(self, account: bytes | None) -> Mapping[str, object]:
         return {

@@ -14,10 +14,11 @@ from p2pnode.control import (
 )
 from p2pnode.facts import FOLLOWERS_MAX
 from p2pnode.faucet import FAUCET_KIND, GIFT
-from p2pnode.interfaces import ControlError
+from p2pnode.interfaces import ControlError, Metered
 from p2pnode.settings import ROLES
 from p2pnode.storage import open_artifacts
 from p2pnode.world import topic_of
+from protocol import effects as fx
 from protocol import events as ev
 from protocol.core import Core
 from protocol.messages import network_of
@@ -226,6 +227,38 @@ async def test_the_status_has_all_that_checks_read(
         assert status["quorum"] is True
         json.dumps([made.control.peers(), made.control.devices()])
         assert all(isinstance(one, float) for one in made.control.metrics().values())
+
+
+async def test_what_an_own_run_used_is_part_of_the_jobs_record(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    core, job = settled(b"the answer")
+    async with bench(tmp_path, core=core, runs=False) as made:
+        assert "metered" not in made.control.job(job)
+        made.facts.add(Metered(job.hex(), "cuda:0", 12, 34, 56, 78), 5)
+        assert made.control.job(job)["metered"] == {
+            "fact": "metered",
+            "job": job.hex(),
+            "device": "cuda:0",
+            "elapsed_ms": 12,
+            "memory_bytes": 34,
+            "gpu_memory_bytes": 56,
+            "energy_millijoules": 78,
+        }
+        assert "metered" in str(made.control.why(job)["facts"])
+
+
+async def test_a_job_that_is_not_bid_for_shows_why(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    core, job = settled(b"the answer")
+    async with bench(tmp_path, core=core, runs=False) as made:
+        assert "not_bidding" not in made.control.jobs(1)[0]
+        made.facts.add(fx.NotBidding(job, "cuda:0 is hot"), 5)
+        assert made.control.jobs(1)[0]["not_bidding"] == "cuda:0 is hot"
+        assert made.control.why(job)["facts"] == [
+            {"fact": "not_bidding", "job": job.hex(), "explanation": "cuda:0 is hot", "at_ms": 5}
+        ]
 
 
 async def test_a_ledger_that_stands_still_has_no_quorum(

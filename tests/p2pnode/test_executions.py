@@ -11,7 +11,6 @@ import trio.testing
 from structlog.testing import capture_logs
 
 from p2pnode.content import Content, ContentUnavailable
-from p2pnode.execution.policy import Policy
 from p2pnode.executions import (
     EXPECTED_BYTES_MAX,
     FETCH_SECONDS,
@@ -27,7 +26,7 @@ from protocol import events as ev
 from protocol.job.record import ResultOutcome
 from protocol.messages import Offer
 from protocol.roles.worker import CONTENT_BYTES_MAX
-from protocol.units import Digest, JobId
+from protocol.units import AccountId, Digest, JobId
 from tests.support.builders import account_id, make_offer
 
 JOB = JobId(Digest(b"j" * 32))
@@ -79,8 +78,8 @@ class Bench:
         self.told.append(event)
 
 
-def anything(digest: bytes, kind: str) -> str | None:
-    return None
+def anything(offer: Offer, requester: AccountId) -> str:
+    return ""
 
 
 def ending_with(outcome: RunOutcome, tasks: list[Task] | None = None) -> Run:
@@ -157,18 +156,23 @@ async def test_content_above_the_limit_of_the_node_is_not_even_asked_for(tmp_pat
 
 async def test_a_job_drawn_before_the_list_was_changed_is_not_run(tmp_path: Path) -> None:
     offer, tasks = make_offer(), list[Task]()
-    before = Policy(frozenset({bytes(offer.artefact)}))
-    after = Policy(frozenset({b"another artefact".ljust(32)}))
+    asked: list[tuple[Offer, bytes]] = []
+
+    def decide(offer: Offer, requester: AccountId) -> str:
+        asked.append((offer, requester))
+        return "the operator has changed its mind"
+
     run = ending_with(FINISHED, tasks)
     with capture_logs() as logs:
-        made = await bench(tmp_path, run, decide=after.decide)
+        made = await bench(tmp_path, run, decide=decide)
         await made.executions.execute(order(offer))
     assert made.told == [ev.ExecutionImpossible(JOB, unavailable=False)]
     assert (made.content.asked, tasks) == ([], [])
     assert [(one["event"], one["detail"]) for one in logs] == [
-        ("job_refused", f"artefact {offer.artefact.hex()} is not on the operator's allow-list")
+        ("job_refused", "the operator has changed its mind")
     ]
-    made = await bench(tmp_path, run, decide=before.decide)
+    assert asked == [(offer, REQUESTER)]
+    made = await bench(tmp_path, run)
     await made.executions.execute(order(offer))
     assert len(tasks) == 1, "under the old list it would have run"
 
@@ -335,7 +339,7 @@ async def test_large_or_refused_content_is_not_fetched_for_a_bid(tmp_path: Path)
     content = FakeContent()
     made = await bench(tmp_path, content=content)
     await made.executions.expect(bid_for(make_offer(size_bytes=EXPECTED_BYTES_MAX + 1)))
-    refusing = await bench(tmp_path, content=content, decide=lambda digest, kind: "not allowed")
+    refusing = await bench(tmp_path, content=content, decide=lambda offer, requester: "not allowed")
     await refusing.executions.expect(bid_for())
     assert content.asked == []
     await made.executions.expect(bid_for(make_offer(size_bytes=EXPECTED_BYTES_MAX)))

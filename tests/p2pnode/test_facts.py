@@ -14,6 +14,7 @@ from p2pnode.facts import (
     plain,
     record_of,
 )
+from p2pnode.interfaces import Metered
 from protocol import effects as fx
 from protocol.errors import Reason
 from protocol.facts import JobAdvanced
@@ -33,6 +34,21 @@ def test_a_fact_becomes_a_flat_mapping() -> None:
         "reason": "bad_signature",
         "detail": "why",
     }
+
+
+def test_the_newest_fact_of_a_kind_is_found() -> None:
+    facts = FactLog()
+    for fact in (fx.NotBidding(JOB, "dear"), fx.NotBidding(JOB, "hot"), REFUSED):
+        facts.add(fact, 0)
+    assert facts.latest(JOB.hex(), fx.NotBidding) == fx.NotBidding(JOB, "hot")
+    assert facts.latest(JOB.hex(), fx.PeerRefused) is None
+    assert facts.latest("00", fx.NotBidding) is None
+
+
+def test_a_fact_of_the_node_itself_names_its_job_in_text() -> None:
+    facts = FactLog()
+    facts.add(Metered(JOB.hex(), "cpu", 1, 2, None, None), 0)
+    assert [one["fact"] for one in facts.about(JOB.hex())] == ["metered"]
 
 
 def test_nested_values_become_plain() -> None:

@@ -26,7 +26,8 @@ RUN = """
 import sys, trio
 from p2pnode import kinds
 from p2pnode.execution import process
-from p2pnode.execution.devices import discover
+from p2pnode.execution.device_watch import DeviceWatch
+from p2pnode.execution.discovery import discover
 from p2pnode.execution.runner import Runner
 from p2pnode.interfaces import Task
 print(kinds.place_of("reverse"), kinds.place_of("wasm"))
@@ -35,7 +36,7 @@ process._environment = lambda device: inherited(device) | {
     "PYTHONPATH": inherited(device)["PYTHONPATH"] + ":" + sys.argv[1]
 }
 task = Task("job", "reverse", b"abc", (), 10_000, 2**26, 2**10, 0)
-print(trio.run(Runner(discover()).run, task).output)
+print(trio.run(Runner(DeviceWatch(discover())).run, task).output)
 print("other_kind" in sys.modules)
 """
 

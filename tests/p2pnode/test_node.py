@@ -1,4 +1,4 @@
-"""The node's wiring: restoring, greeting, and what it offers."""
+"""The node's wiring: restoring and greeting."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -11,9 +11,6 @@ import trio.testing
 
 from p2pnode import node
 from p2pnode.driver import INBOX_EVENTS
-from p2pnode.execution.devices import Device, Devices
-from p2pnode.execution.probe import SandboxReport
-from p2pnode.execution.sandbox import Walls
 from p2pnode.greeting import GREETING_KIND, greeting_of
 from p2pnode.interfaces import Gossiped, PeerJoined, PeerLeft, Received
 from p2pnode.joining import Joined
@@ -40,8 +37,6 @@ from tests.support.builders import account_id, make_genesis
 
 NETWORK = network_of(lone_genesis())
 PEER = account_id(2)
-CPU = Device("cpu", "processor", "", 2**30)
-GPU = Device("cuda:0", "board", "GPU-1", 2**34)
 
 
 def settings(folder: Path, **changes: object) -> Settings:
@@ -207,74 +202,6 @@ async def first_block(genesis: Genesis) -> bytes:
             if isinstance(effect, fx.GossipBlock):
                 return effect.raw
     raise AssertionError(encode(genesis))
-
-
-# What a node offers
-
-
-HELD = Walls(calls=True)
-
-
-def offered(
-    chosen: Settings, devices: Devices, report: SandboxReport | None = None
-) -> ev.WorkerOffered:
-    policy = node._policy(chosen, devices, report or SandboxReport(HELD))
-    return node._offer(chosen, devices, policy)
-
-
-def test_a_node_offers_what_its_operator_allows(tmp_path: Path) -> None:
-    devices = Devices((CPU,), "no driver")
-    chosen = settings(tmp_path, allowed_artefacts=(b"a" * 32,), price=7, parallel=3)
-    offer = offered(chosen, devices)
-    assert offer.kinds == {"wasm", "onnx", "builtin"}
-    assert (offer.price, offer.parallel) == (7, 3)
-    assert offer.allowed == frozenset({Digest(b"a" * 32)})
-    assert offered(settings(tmp_path), devices).allowed is None, "what the sandbox holds"
-    denying = settings(tmp_path, denied_artefacts=(b"b" * 32,))
-    assert offered(denying, devices).denied == frozenset({Digest(b"b" * 32)})
-
-
-def test_a_node_offers_only_what_its_sandbox_holds(tmp_path: Path) -> None:
-    devices = Devices((CPU, GPU), None, (("onnxruntime-gpu", "1.32.0"),))
-    plain = settings(tmp_path)
-    held = {"wasm", "builtin"}
-    assert offered(plain, devices).kinds == held, "nothing is locked up on a GPU"
-    assert offered(plain, devices).sandbox_level == HELD.level
-    assert offered(plain, devices, SandboxReport()).kinds == frozenset()
-    named = settings(tmp_path, allowed_artefacts=(b"a" * 32,))
-    assert offered(named, devices).kinds == held | {"onnx"}
-    assert offered(named, devices).sandbox_level == 0, "the least of what it offers"
-    anything = settings(tmp_path, unsafe_run_anything=True)
-    assert offered(anything, devices).kinds == held | {"onnx"}
-
-
-def test_what_a_node_runs_is_what_it_offers(tmp_path: Path) -> None:
-    allowed, other, devices = b"a" * 32, b"b" * 32, Devices((CPU,), None)
-
-    def decide(chosen: Settings, digest: bytes) -> str | None:
-        return node._policy(chosen, devices, SandboxReport(HELD)).decide(digest, "wasm")
-
-    some = settings(tmp_path, allowed_artefacts=(allowed,))
-    assert decide(some, allowed) is None
-    assert decide(some, other) is not None
-    assert decide(settings(tmp_path), other) is None, "what the sandbox holds"
-    assert decide(settings(tmp_path, denied_artefacts=(other,)), other) is not None
-    no_worker = settings(tmp_path, roles=("validator",), unsafe_run_anything=True)
-    assert decide(no_worker, allowed) is not None
-
-
-def test_a_node_that_is_no_worker_offers_nothing(tmp_path: Path) -> None:
-    chosen = settings(tmp_path, roles=("validator",), unsafe_run_anything=True)
-    offer = offered(chosen, Devices((CPU,), None))
-    assert (offer.kinds, offer.parallel, offer.allowed) == (frozenset(), 0, frozenset())
-
-
-def test_only_the_devices_that_were_named_are_lent(tmp_path: Path) -> None:
-    found = Devices((CPU, GPU), None)
-    assert node._chosen(found, settings(tmp_path)) == found
-    assert node._chosen(found, settings(tmp_path, devices=("cuda:0",))).devices == (GPU,)
-    with pytest.raises(node.DeviceMissing, match="there is: cpu, cuda:0"):
-        node._chosen(found, settings(tmp_path, devices=("cuda:1",)))
 
 
 async def test_artefacts_take_what_the_operator_allows(tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ def test_settings_are_frozen(tmp_path: Path) -> None:
         ({"bootstrap": ["/ip4/192.0.2.1/tcp/1"]}, {}, "does not end in /p2p/"),
         ({"listen": ["0.0.0.0:1"]}, {}, "is no multiaddress"),
         ({"device": "auto,cpu"}, {}, "write auto alone"),
-        ({"device": "gpu"}, {}, "--device: 'gpu' is not auto, cpu or cuda:N"),
+        ({"device": "gpu"}, {}, "--device: 'gpu' is not auto, cpu, cuda:N or cuda:N:M"),
         ({"allow_artefact": ["12"]}, {}, "--allow-artefact: '12' is not a digest"),
         ({"artefact_store_gib": "0"}, {}, "--artefact-store-gib: expected 1 to 1000000"),
         ({"log_level": "loud"}, {}, "--log-level: 'loud' is not one of"),

@@ -85,6 +85,22 @@ def test_a_table_of_jobs_is_short_and_its_identifiers_can_be_typed_back(
     assert run("job", row.split()[0])[0] == 0
 
 
+def test_a_table_of_devices_has_units_and_says_what_is_wrong(
+    run: Run, control: FakeControl
+) -> None:
+    reading = {"temperature_celsius": 91, "power_milliwatts": 75_500, "processes": [[7, 8], [9, 1]]}
+    memory = {"memory_bytes": 24 * 2**30, "memory_used_bytes": 2**20, "lent_bytes": 2**21}
+    hot = {"identifier": "cuda:0", "problem": "it has 91 °C"}
+    control.gpus.append(hot | reading | memory)
+    names, _, row = run("devices")[1].splitlines()
+    assert names.split() == [
+        *("identifier", "name", "memory_mib", "temperature_celsius", "memory_used_mib"),
+        *("lent_mib", "watts", "processes", "problem"),
+    ]
+    assert " ".join(row.split()) == "cuda:0 - 24576 91 1 2 75 2 it has 91 °C"
+    assert json.loads(run("devices", "--json")[1]) == control.devices()
+
+
 def test_a_table_of_peers_fits_a_line_and_says_for_how_long(run: Run, control: FakeControl) -> None:
     control.peer = {
         "peer_id": "12D3Koo" * 8,

@@ -11,6 +11,7 @@ from onnx import TensorProto, helper
 from wasmtime import wat2wasm
 
 from p2pnode.execution import tensors
+from p2pnode.execution.device_watch import DeviceWatch
 from p2pnode.execution.devices import Device, Devices
 from p2pnode.execution.probe import SandboxReport
 from p2pnode.execution.runner import Runner
@@ -31,7 +32,7 @@ OPSETS = [helper.make_opsetid("", 17)]
 
 def runner(most_parallel: int = 1, report: SandboxReport | None = None) -> Runner:
     devices = Devices((Device("cpu", "processor", "", 2**30),), "none")
-    return Runner(devices, most_parallel, report)
+    return Runner(DeviceWatch(devices), most_parallel, report)
 
 
 def module(

@@ -213,3 +213,46 @@ def test_constants_are_computed_while_a_model_loads_so_loading_is_inside_the_wor
     without = time.process_time() - begun
     kind_onnx._session(model, "cpu")
     assert time.process_time() - begun - without > 5 * without
+
+
+def test_the_processor_that_poses_as_a_gpu_computes_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real, made, ran = onnxruntime.InferenceSession, list[object](), list[object]()
+
+    def posing(model: bytes, options: object, providers: list[str]) -> object:
+        assert providers == ["CUDAExecutionProvider"]
+        made.append(real(model, providers=["CPUExecutionProvider"]))
+        return made[-1]
+
+    monkeypatch.setattr(kind_onnx.ort, "get_available_providers", lambda: ["CUDAExecutionProvider"])
+    monkeypatch.setattr(kind_onnx.ort, "InferenceSession", posing)
+    monkeypatch.setattr(kind_onnx, "infer", lambda *arguments: ran.append(arguments) or [])
+    outcome = run(onnx_task(), "cuda:0")
+    assert outcome == NoResult("onnxruntime cannot use CUDAExecutionProvider on this machine", 0)
+    assert made, "a whole session of the real runtime stood there"
+    assert ran == []
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "CUDA failure 719: unspecified launch failure",
+        "CUDNN_STATUS_EXECUTION_FAILED",
+        "Failed to allocate memory for requested buffer of size 4096",
+    ],
+)
+def test_what_a_gpu_cannot_do_is_no_result_of_the_model(message: str) -> None:
+    def compute() -> bytes:
+        raise RuntimeError(message)
+
+    outcome = kind_onnx.outcome_of(compute, "cuda:0")
+    assert outcome == NoResult(f"the GPU could not run the model: {message}", 0)
+    assert not isinstance(kind_onnx.outcome_of(compute, "cpu"), NoResult)
+
+
+def test_a_model_that_is_wrong_is_a_failure_on_a_gpu_too() -> None:
+    def compute() -> bytes:
+        raise RuntimeError("Invalid rank for input: x")
+
+    assert isinstance(kind_onnx.outcome_of(compute, "cuda:0"), Failed)

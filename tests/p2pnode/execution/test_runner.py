@@ -13,14 +13,15 @@ from tests.p2pnode.execution import builders
 
 SCRIPT_IMPORTS = """
 import sys, trio
-import p2pnode.execution.devices, p2pnode.execution.policy, p2pnode.execution.tensors
-from p2pnode.execution.devices import discover
+import p2pnode.execution.policy, p2pnode.execution.nvml, p2pnode.execution.tensors
+from p2pnode.execution.device_watch import DeviceWatch
+from p2pnode.execution.discovery import discover
 from p2pnode.execution.runner import Runner
 from p2pnode.interfaces import Finished, Task
 async def main():
     task = Task("job", sys.argv[1], bytes.fromhex(sys.argv[2]), (bytes.fromhex(sys.argv[3]),),
                 60_000, 2**28, 2**20, 2**62)
-    outcome = await Runner(discover()).run(task)
+    outcome = await Runner(DeviceWatch(discover())).run(task)
     assert isinstance(outcome, Finished), outcome
 trio.run(main)
 foreign = {"onnx", "onnxruntime", "numpy", "wasmtime"} & set(sys.modules)

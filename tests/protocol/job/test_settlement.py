@@ -1,11 +1,14 @@
 """Who is paid what, to the millionth."""
 
+import dataclasses
+
 from msgspec.structs import replace
 
 from protocol.job.record import Ending, Fault, Job, Payment, Payout, Phase, ResultOutcome, Slash
+from protocol.job.settlement import paid_ms
 from protocol.messages import Reveal, StakeWithdrawal
 from protocol.parameters import Parameters, minimal
-from protocol.units import CREDIT, Credits
+from protocol.units import CREDIT, Credits, Milliseconds
 from tests.support.builders import (
     RICHES,
     STAKE,
@@ -89,6 +92,19 @@ def test_metered_work_is_paid_by_its_fuel_however_fast_it_ran() -> None:
 def test_the_limit_bounds_the_pay() -> None:
     job = unaudited("wasm", (900_000,) * 3)
     assert [payout.amount for payout in job.payouts] == [PRICE * 60 * 105 // 100] * 3
+
+
+def test_no_claim_of_time_is_paid_beyond_the_offers_limit_or_the_ledgers_time() -> None:
+    job = unaudited("onnx", (9_000, 4_000, 11_000))
+    executor, claims = job.executors[0], [Milliseconds(900_000)] * 3
+    span_ms = (executor.committed_ms or 0) - executor.called_ms
+    assert span_ms < job.offer.limits.time_ms
+    assert paid_ms(executor, claims, job, TERMS) == span_ms
+    limits = replace(job.offer.limits, time_ms=span_ms - 1)
+    short = dataclasses.replace(job, offer=replace(job.offer, limits=limits))
+    assert paid_ms(executor, claims, short, TERMS) == span_ms - 1
+    modest = [Milliseconds(5), Milliseconds(7), Milliseconds(9)]
+    assert paid_ms(executor, modest, short, TERMS) == 7
 
 
 def test_the_speed_bonus_goes_to_whoever_met_the_target() -> None:

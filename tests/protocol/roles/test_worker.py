@@ -255,6 +255,9 @@ def bidder(number: int = 1, ledger: HandLedger | None = None, **changes: object)
         ),
         ({"allowed": frozenset({digest(b"another")})}, "is not on this node's allow-list"),
         ({"denied": frozenset({make_offer().artefact})}, "is on this node's deny-list"),
+        ({"denied_requesters": frozenset({account_id(0)})}, "is on this node's deny-list"),
+        ({"terms": (ev.Terms("onnx", 1_001),)}, "this node's price is above the offer's cap"),
+        ({"terms": (ev.Terms("onnx", 1, refusal="cuda:0 is hot"),)}, "cuda:0 is hot"),
     ],
 )
 def test_a_worker_says_why_it_does_not_bid(changes: dict[str, object], explanation: str) -> None:
@@ -262,6 +265,15 @@ def test_a_worker_says_why_it_does_not_bid(changes: dict[str, object], explanati
     ledger.open()
     (said,) = explanations(ledger, bidder(1, ledger, **changes))
     assert explanation in said
+
+
+def test_a_worker_asks_the_price_of_the_kind() -> None:
+    ledger = HandLedger()
+    ledger.open()
+    worker = bidder(1, ledger, price=999, terms=(ev.Terms("onnx", 7), ev.Terms("wasm", 8)))
+    (bid,) = worker.react(ledger.facts).operations
+    assert isinstance(bid, Bid)
+    assert bid.price == 7
 
 
 def test_accounts_without_money_or_stake_do_not_bid() -> None:
@@ -339,6 +351,20 @@ def test_what_the_operator_has_struck_off_is_declined_when_drawn() -> None:
     assert answer.effects == []
     assert answer.operations == [Decline(story.job, unavailable=False)]
     assert story.worker.react(story.ledger.facts).operations == []
+
+
+def test_what_is_not_taken_any_more_is_declined_when_drawn_and_what_runs_goes_on() -> None:
+    hot = replace(PLACES, terms=(ev.Terms("onnx", 1_000, refusal="cuda:0 is hot"),))
+    story = Story()
+    story.worker.offer(hot)
+    answer = story.worker.react(story.ledger.facts)
+    assert (answer.effects, answer.operations) == ([], [Decline(story.job, unavailable=False)])
+    running = Story()
+    (effect,) = running.worker.react(running.ledger.facts).effects
+    assert isinstance(effect, fx.Execute)
+    running.worker.offer(hot)
+    again = running.worker.react(running.ledger.facts)
+    assert (again.effects, again.operations) == ([], [])
 
 
 def test_nothing_is_run_or_declined_before_the_operators_choice_is_known() -> None:
