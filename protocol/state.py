@@ -275,6 +275,7 @@ class State:
             self.reputation_of,
             self.is_up,
             self._register.workforce.of,
+            self._register.spans.of,
         )
 
     def _enter(self, entry: VerifiedOperation) -> None:

@@ -89,7 +89,7 @@ def after_right(
     checked: bool,
 ) -> Reputation:
     """Records an accepted result; only a checked one counts as evidence of honesty."""
-    rested = replace(reputation, misses=0)
+    rested = after_answer(reputation)
     if not checked:
         return rested
     period = ledger_ms // max(1, parameters.check_period_ms)
@@ -105,6 +105,11 @@ def after_right(
         checks=reputation.checks + raises,
         seen=kept,
     )
+
+
+def after_answer(reputation: Reputation) -> Reputation:
+    """Records work that was revealed in time, whatever it is worth: silence is over."""
+    return replace(reputation, misses=0)
 
 
 def after_wrong(reputation: Reputation) -> Reputation:

@@ -140,6 +140,8 @@ class Circumstances:
     """Whether an account was there nearly all the time."""
     workers_of: Callable[[Offer, str | None], tuple[AccountId, ...]]
     """Who works on such offers, on one device class or on any that the offer takes."""
+    spans_of: Callable[[str, str], tuple[Milliseconds, ...]]
+    """What the latest settled jobs of a kind took on a device class, from draw to commitment."""
 
 
 @dataclass(frozen=True, slots=True)

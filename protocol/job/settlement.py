@@ -10,7 +10,13 @@ from types import MappingProxyType
 from typing import Final
 
 from protocol.balances import NOTHING, Available, Escrow, Move, Movement, Pledge, Reserve
-from protocol.economy.reputation import Reputation, after_conviction, after_right, after_wrong
+from protocol.economy.reputation import (
+    Reputation,
+    after_answer,
+    after_conviction,
+    after_right,
+    after_wrong,
+)
 from protocol.economy.rewards import (
     METERED_KIND,
     bonuses_of,
@@ -192,7 +198,12 @@ def _pay_half(job: Job, phase: Phase, ending: Ending, circumstances: Circumstanc
         )
         for executor in job.having(Status.REVEALED)
     )
-    return _close(job, phase, ending, payouts, circumstances)
+    change = _close(job, phase, ending, payouts, circumstances)
+    answered = tuple(
+        (executor.account, after_answer(circumstances.reputation_of(executor.account)))
+        for executor in job.having(Status.REVEALED)
+    )
+    return replace(change, reputations=answered)
 
 
 def _own_ms(executor: Executor, job: Job, parameters: Parameters) -> Milliseconds:
