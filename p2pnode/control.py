@@ -336,7 +336,8 @@ class NodeControl:
             bid_window_rounds=request.bid_window_rounds or parameters.bid_window_rounds_min,
             deadline_ms=request.deadline_ms,
             speed_target_ms=request.speed_target_ms,
-            tentative_ok=request.tentative_ok,
+            sandbox_level=request.sandbox_level,
+            retention_ms=request.retention_ms,
         )
         if request.budget:
             return offer

@@ -150,7 +150,10 @@ class JobRequest:
     """0 asks for the network's shortest window."""
     deadline_ms: int
     speed_target_ms: int
-    tentative_ok: bool
+    sandbox_level: int
+    """Lowest level that a bid may name."""
+    retention_ms: int
+    """Ledger time for which the output stays available and payouts wait; 0 for neither."""
 
 
 class ControlError(Exception):

@@ -327,7 +327,7 @@ class State:
 
     def _rule(self, account: AccountId, payload: Payload, identifier: JobId) -> _Decision:
         parameters = self.parameters
-        if isinstance(payload, payments.MoneyPayload):
+        if isinstance(payload, messages.MoneyPayload):
             treasury = payments.Treasury(self.accounts, self.ledger_time_ms, parameters)
             return _Decision(payments.decide(account, payload, treasury))
         match payload:

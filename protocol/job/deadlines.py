@@ -22,9 +22,9 @@ LIKE_MIN = 8
 LIKE_MAX = 32
 """The latest like jobs that count."""
 DEVIATIONS = 6
-"""Absolute deviations allowed beyond the median: four standard deviations where spans are normal."""
+"""Absolute deviations allowed beyond the median: four standard deviations of normal spans."""
 RUNS = 2
-"""A worker may have one run under way when it is called, so that it is given the time of two."""
+"""A worker may have one run under way when it is called, so it is given the time of two."""
 BYTES_PER_MS = 1_000
 """What a worker's line must carry of the content: eight megabits a second."""
 

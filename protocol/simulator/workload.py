@@ -144,5 +144,6 @@ def _make(artefact: Digest, inputs: tuple[Digest, ...], terms: _Terms, budget: i
         bid_window_rounds=terms.rounds,
         deadline_ms=terms.deadline_ms,
         speed_target_ms=0,
-        tentative_ok=False,
+        sandbox_level=0,
+        retention_ms=0,
     )
