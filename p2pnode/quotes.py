@@ -7,8 +7,8 @@ all who are drawn have the record of the one in the middle.
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from protocol.economy.reputation import odds
-from protocol.economy.rewards import fee_on, paid_limit_ms, pay
+from protocol.economy.reputation import NEWCOMER, may_work_alone, odds
+from protocol.economy.rewards import fee_on, most_pay, paid_limit_ms, pay
 from protocol.job.crosscheck import audit_chance, replicas_needed
 from protocol.job.offer import smallest_budget
 from protocol.messages import Offer
@@ -30,13 +30,16 @@ def quote_of(offer: Offer, requester: AccountId, state: State) -> Mapping[str, o
     """
     parameters = state.parameters
     able = [one for one in state.workers_of(offer) if one != requester]
-    records = sorted(state.reputation_of(one).checks for one in able)
-    checks = records[(len(records) - 1) // 2] if records else 0
+    ranked = sorted((state.reputation_of(one) for one in able), key=lambda one: one.checks)
+    records = [one.checks for one in ranked]
+    middle = ranked[(len(ranked) - 1) // 2] if ranked else NEWCOMER
+    checks = middle.checks
     needed = replicas_needed(
         [odds(checks, parameters)] * offer.replicas_max, offer.tolerated_error_ppm
     )
     replicas = max(offer.replicas, offer.replicas_max if needed is None else needed)
-    if checks < max(1, parameters.checks_before_alone):
+    value = most_pay(Credits(offer.price_cap), paid_limit_ms(offer, parameters), parameters)
+    if not may_work_alone(middle, value, parameters):
         replicas = max(replicas, min(NEWCOMERS_PAIR, offer.replicas_max))
     numerator, denominator = audit_chance(checks if replicas == 1 else None, parameters)
     audit_rate_bp = -(-numerator * BASIS // denominator)

@@ -77,7 +77,7 @@ def settle_accepted(
     change = _close(job, Phase.SETTLED, Ending.ACCEPTED, payouts, circumstances)
     checked = _is_check(change.job, group, circumstances.parameters)
     praised = tuple(
-        (account, _praise(account, job, circumstances, checked=checked))
+        (account, _praise(account, change.job, circumstances, checked=checked))
         for account in group.members
     )
     change = replace(change, reputations=praised)
@@ -291,10 +291,12 @@ def _budget(job: Job) -> Credits:
 def _praise(
     account: AccountId, job: Job, circumstances: Circumstances, *, checked: bool
 ) -> Reputation:
+    """Adds an accepted result to a record, with an equal part of the fee for everybody right."""
     return after_right(
         circumstances.reputation_of(account),
         job.requester,
         circumstances.position.ledger_ms,
         circumstances.parameters,
         checked=checked,
+        burned=Credits(job.fee // len(job.groups[0].members)),
     )

@@ -7,7 +7,9 @@ from protocol.job.offer import smallest_budget
 from protocol.parameters import live, minimal
 from tests.support.builders import HandLedger, account_id, make_genesis, make_offer
 
-ALONE = replace(minimal(), checks_before_alone=1, checks_per_requester=100, audit_floor=0)
+ALONE = replace(
+    minimal(), checks_before_alone=1, checks_per_requester=100, audit_floor=0, fee_share=10_000
+)
 BASE = 60_000
 """Millionths for one run, all of its time, at the price cap."""
 
@@ -38,7 +40,9 @@ def test_the_expected_price_has_all_replicas_and_the_share_of_an_audit() -> None
 
 def test_workers_with_a_record_are_fewer_and_are_audited() -> None:
     ledger = worked(HandLedger(make_genesis(parameters=ALONE)), 4, range(1, 3))
-    offer = make_offer(replicas=1, tolerated_error_ppm=50_000)
+    dear = make_offer(replicas=1, tolerated_error_ppm=50_000)
+    assert quote_of(dear, account_id(0), ledger.state)["expected_replicas"] == 2
+    offer = make_offer(replicas=1, tolerated_error_ppm=50_000, time_ms=1_000)
     quote = quote_of(offer, account_id(0), ledger.state)
     assert (quote["known_workers"], quote["expected_replicas"]) == (2, 1)
     assert quote["audit_rate_bp"] == 2_500, "one in four checks"
