@@ -23,7 +23,7 @@ from p2pnode.interfaces import ControlError, JobRequest
 from p2pnode.latency import Latencies
 from p2pnode.money import in_credits
 from p2pnode.network import Network, NetworkError, peer_id_of
-from p2pnode.quotes import quote_of
+from p2pnode.quotes import quote_of, why_unreachable
 from p2pnode.settings import Settings
 from p2pnode.storage import ArtifactStore, ArtifactTooLarge, StorageError
 from p2pnode.views import (
@@ -255,7 +255,11 @@ class NodeControl:
             if not self._store.has(digest):
                 text = f"the content {digest.hex()} is not in this node's store: send it first"
                 raise ControlError("artefact_missing", text, 404)
-        return await self._do(self._offer(request))
+        offer = self._offer(request)
+        obstacle = why_unreachable(offer, self._core.account, self._core.state)
+        if obstacle is not None:
+            raise ControlError("unreachable", obstacle)
+        return await self._do(offer)
 
     def quote(self, request: JobRequest) -> Mapping[str, object]:
         """What a job would cost: expected, and at most."""
