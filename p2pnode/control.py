@@ -37,6 +37,7 @@ from p2pnode.views import (
 from p2pnode.world import BLOCKS_TOPIC, OPERATIONS_TOPIC, topic_of
 from protocol import effects as fx
 from protocol import events as ev
+from protocol.claims import Unavailable
 from protocol.facts import OperationApplied, OperationFailed
 from protocol.job.offer import smallest_budget
 from protocol.job.record import ResultOutcome
@@ -268,6 +269,10 @@ class NodeControl:
     async def cancel(self, job: bytes) -> bytes:
         """Withdraws an offer whose bidding is open."""
         return await self._do(Cancellation(JobId(job)))
+
+    async def claim(self, job: bytes) -> bytes:
+        """Says that an accepted output cannot be fetched, while its payouts wait."""
+        return await self._do(Unavailable(JobId(job)))
 
     async def transfer(self, recipient: bytes, amount: int) -> bytes:
         """Sends credits."""

@@ -214,6 +214,9 @@ class Control(Protocol):
     async def cancel(self, job: bytes) -> bytes:
         """Withdraws an offer whose bidding is open; returns the operation's identifier."""
 
+    async def claim(self, job: bytes) -> bytes:
+        """Says that an accepted output cannot be fetched; returns the operation's identifier."""
+
     async def transfer(self, recipient: bytes, amount: int) -> bytes:
         """Sends credits; returns the operation's identifier."""
 

@@ -311,6 +311,12 @@ def test_cancelling_names_the_operation(run: Run, control: FakeControl) -> None:
     assert control.moved == [("cancel", JOB, 0)]
 
 
+def test_a_claim_says_what_happens_next(run: Run, control: FakeControl) -> None:
+    code, out, _ = run("claim", JOB[:8])
+    assert (code, OPERATION in out, "checkers" in out) == (0, True, True)
+    assert control.moved == [("claim", JOB, 0)]
+
+
 def test_control_characters_of_others_never_reach_the_terminal(
     run: Run, control: FakeControl
 ) -> None:
