@@ -199,6 +199,8 @@ def job_view(job: Job) -> dict[str, object]:
         "slashes": [plain(_fields(one)) for one in job.slashes],
         "fee": job.fee,
         "refund": job.refund,
+        "sandbox_level": job.offer.sandbox_level,
+        "retention_ms": job.offer.retention_ms,
         "delivery": _delivery_view(job.delivery),
         "timeline": [_milestone_view(one) for one in job.timeline],
     }
