@@ -45,7 +45,8 @@ class Doorway:
     def open(self) -> None:
         """Takes the place of the library's own handler."""
         self._swarm._inbound_limiter = trio.CapacityLimiter(math.inf)
-        self._swarm._handle_inbound_connection = self._take_in  # type: ignore[assignment,method-assign]
+        taking = self._take_in
+        self._swarm._handle_inbound_connection = taking  # type: ignore[assignment,method-assign]
 
     async def _take_in(self, stream: ReadWriteCloser, place: Multiaddr) -> None:
         """Holds a socket until its connection ends; the library closes it on return."""
