@@ -13,15 +13,7 @@ from protocol.balances import NOTHING
 from protocol.claims import Unavailable
 from protocol.economy.reputation import Reputation, after_miss
 from protocol.errors import Reason, Rejected
-from protocol.job import (
-    calling,
-    commit_reveal,
-    crosscheck,
-    delivery,
-    drawing,
-    jury,
-    settlement,
-)
+from protocol.job import calling, commit_reveal, crosscheck, delivery, drawing, jury, settlement
 from protocol.job.bidding import place_bid
 from protocol.job.record import (
     Change,
