@@ -1,7 +1,6 @@
 """Clients for a running node: one that blocks, and one for trio or asyncio, with the same names.
 
-Both raise the errors of `p2pnode.calls`: `NodeUnreachable`, `Refused`, `TimedOut`, `JobFailed` and
-`BadContent`. Money is integer millionths of a credit, identifiers are hexadecimal text.
+Both raise the errors of `p2pnode.calls`; money is integer millionths, identifiers hexadecimal text.
 """
 
 import os
@@ -177,6 +176,10 @@ class Client:
         """Withdraw an offer whose bidding is open."""
         return self._record(Call("POST", f"/v1/jobs/{job}/cancel"))
 
+    def claim(self, job: str) -> Record:
+        """Say that an accepted output cannot be fetched, while its payouts wait."""
+        return self._record(Call("POST", f"/v1/jobs/{job}/claim"))
+
     def result(self, job: str) -> bytes:
         """The accepted output of a job."""
         return self._send(output_of(job)).content
@@ -338,6 +341,10 @@ class AsyncClient:
     async def cancel(self, job: str) -> Record:
         """Withdraw an offer whose bidding is open."""
         return await self._record(Call("POST", f"/v1/jobs/{job}/cancel"))
+
+    async def claim(self, job: str) -> Record:
+        """Say that an accepted output cannot be fetched, while its payouts wait."""
+        return await self._record(Call("POST", f"/v1/jobs/{job}/claim"))
 
     async def result(self, job: str) -> bytes:
         """The accepted output of a job."""

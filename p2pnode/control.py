@@ -22,7 +22,7 @@ from p2pnode.latency import Latencies
 from p2pnode.lending import Lending
 from p2pnode.money import in_credits
 from p2pnode.network import Network, NetworkError, peer_id_of
-from p2pnode.quotes import quote_of
+from p2pnode.quotes import quote_of, why_unreachable
 from p2pnode.settings import Settings
 from p2pnode.storage import ArtifactStore, ArtifactTooLarge, StorageError
 from p2pnode.views import (
@@ -36,6 +36,7 @@ from p2pnode.views import (
 from p2pnode.world import BLOCKS_TOPIC, OPERATIONS_TOPIC, topic_of
 from protocol import effects as fx
 from protocol import events as ev
+from protocol.claims import Unavailable
 from protocol.facts import OperationApplied, OperationFailed
 from protocol.job.offer import smallest_budget
 from protocol.job.record import Job, ResultOutcome
@@ -247,7 +248,11 @@ class NodeControl:
             if not self._store.has(digest):
                 text = f"the content {digest.hex()} is not in this node's store: send it first"
                 raise ControlError("artefact_missing", text, 404)
-        return await self._do(self._offer(request))
+        offer = self._offer(request)
+        obstacle = why_unreachable(offer, self._core.account, self._core.state)
+        if obstacle is not None:
+            raise ControlError("unreachable", obstacle)
+        return await self._do(offer)
 
     def quote(self, request: JobRequest) -> Mapping[str, object]:
         """What a job would cost: expected, and at most."""
@@ -256,6 +261,10 @@ class NodeControl:
     async def cancel(self, job: bytes) -> bytes:
         """Withdraws an offer whose bidding is open."""
         return await self._do(Cancellation(JobId(job)))
+
+    async def claim(self, job: bytes) -> bytes:
+        """Says that an accepted output cannot be fetched, while its payouts wait."""
+        return await self._do(Unavailable(JobId(job)))
 
     async def transfer(self, recipient: bytes, amount: int) -> bytes:
         """Sends credits."""
@@ -328,7 +337,8 @@ class NodeControl:
             bid_window_rounds=request.bid_window_rounds or parameters.bid_window_rounds_min,
             deadline_ms=request.deadline_ms,
             speed_target_ms=request.speed_target_ms,
-            tentative_ok=request.tentative_ok,
+            sandbox_level=request.sandbox_level,
+            retention_ms=request.retention_ms,
         )
         if request.budget:
             return offer

@@ -111,6 +111,10 @@ class Executions:
                 if self._scopes.get(effect.job) is scope:
                     del self._scopes[effect.job]
 
+    async def miss(self, job: JobId) -> None:
+        """Tells the core that an accepted output could not be fetched."""
+        await self._tell(ev.ExecutionImpossible(job, unavailable=True))
+
     def stop(self, job: JobId) -> None:
         """Kills a run whose result nobody wants any more."""
         scope = self._scopes.pop(job, None)

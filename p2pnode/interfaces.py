@@ -168,7 +168,10 @@ class JobRequest:
     """0 asks for the network's shortest window."""
     deadline_ms: int
     speed_target_ms: int
-    tentative_ok: bool
+    sandbox_level: int
+    """Lowest level that a bid may name."""
+    retention_ms: int
+    """Ledger time for which the output stays available and payouts wait; 0 for neither."""
 
 
 class ControlError(Exception):
@@ -228,6 +231,9 @@ class Control(Protocol):
 
     async def cancel(self, job: bytes) -> bytes:
         """Withdraws an offer whose bidding is open; returns the operation's identifier."""
+
+    async def claim(self, job: bytes) -> bytes:
+        """Says that an accepted output cannot be fetched; returns the operation's identifier."""
 
     async def transfer(self, recipient: bytes, amount: int) -> bytes:
         """Sends credits; returns the operation's identifier."""

@@ -19,6 +19,8 @@ RESULT_CLASSES = ("exact", "class-exact")
 INPUTS_MAX = 64
 """The most inputs that an offer can name."""
 REPLICAS_MAX = 64
+RETENTION_SECONDS_MAX = 24 * 3_600
+SANDBOX_LEVEL_MAX = 4
 PARTS_KEY = "map"
 """Begins the parts of an array of jobs; see `p2pnode.map_file`."""
 DIGEST_PREFIX = "blake2b:"
@@ -50,7 +52,6 @@ class JobSpec:
     tolerated_error_ppm: int = 20_000
     replicas: int = 3
     replicas_max: int = 5
-    tentative_ok: bool = False
     price_cap: int = MILLION
     """Millionths of a credit per second."""
     budget: int = 0
@@ -60,6 +61,10 @@ class JobSpec:
     deadline_ms: int = 300_000
     speed_target_ms: int = 0
     """0 for no bonus for speed."""
+    sandbox_level: int = 0
+    """Lowest level that a bid may name."""
+    retention_ms: int = 60_000
+    """Ledger time for which the output stays available and payouts wait; 0 for neither."""
 
     def request(
         self, artefact: bytes, inputs: Sequence[bytes] = (), size_bytes: int = 0
@@ -90,7 +95,8 @@ class JobSpec:
             bid_window_rounds=self.bid_window_rounds,
             deadline_ms=self.deadline_ms,
             speed_target_ms=self.speed_target_ms,
-            tentative_ok=self.tentative_ok,
+            sandbox_level=self.sandbox_level,
+            retention_ms=self.retention_ms,
         )
 
 
@@ -169,6 +175,7 @@ def _schema(folder: Path) -> tuple[dict[str, Field], dict[str, dict[str, Field]]
         "bid_window_rounds": Field("bid_window_rounds", _whole(0, 10_000)),
         "deadline_s": Field("deadline_ms", _scaled(1_000, "seconds")),
         "speed_target_s": Field("speed_target_ms", _scaled(1_000, "seconds")),
+        "retention_s": Field("retention_ms", _whole_seconds),
     }
     tables = {
         "limits": {
@@ -182,7 +189,7 @@ def _schema(folder: Path) -> tuple[dict[str, Field], dict[str, dict[str, Field]]
             "tolerated_error": Field("tolerated_error_ppm", _share_ppm),
             "replicas": Field("replicas", _whole(1, REPLICAS_MAX)),
             "replicas_max": Field("replicas_max", _whole(1, REPLICAS_MAX)),
-            "tentative_ok": Field("tentative_ok", _yes_or_no),
+            "sandbox_level": Field("sandbox_level", _whole(0, SANDBOX_LEVEL_MAX)),
         },
         "price": {
             "per_second_max": Field("price_cap", _credits),
@@ -250,10 +257,10 @@ def _share_ppm(value: object) -> int:
     return int(number * MILLION)
 
 
-def _yes_or_no(value: object) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError("expected true or false")
-    return value
+def _whole_seconds(value: object) -> int:
+    if type(value) is not int or not 0 <= value <= RETENTION_SECONDS_MAX:
+        raise ValueError(f"expected whole seconds from 0 to {RETENTION_SECONDS_MAX}")
+    return value * 1_000
 
 
 def _credits(value: object) -> int:

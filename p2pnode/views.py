@@ -13,7 +13,7 @@ from protocol.core import Core
 from protocol.earnings import Payday
 from protocol.economy.emission import rate_of
 from protocol.job.record import Duty, Ending, Executor, Job, Milestone, ResultOutcome, Status
-from protocol.job.transcript import Draw
+from protocol.job.transcript import Delivery, Draw
 from protocol.messages import Offer, VerifiedOperation
 from protocol.units import BASIS, CREDIT, AccountId, Credits, Digest, JobId
 
@@ -199,6 +199,9 @@ def job_view(job: Job) -> dict[str, object]:
         "slashes": [plain(_fields(one)) for one in job.slashes],
         "fee": job.fee,
         "refund": job.refund,
+        "sandbox_level": job.offer.sandbox_level,
+        "retention_ms": job.offer.retention_ms,
+        "delivery": _delivery_view(job.delivery),
         "timeline": [_milestone_view(one) for one in job.timeline],
     }
 
@@ -297,6 +300,19 @@ def _audit_view(job: Job) -> dict[str, object] | None:
         "denominator": audit.denominator,
         "auditors": [account.hex() for account in audit.drawn.order] if audit.drawn else [],
         "draw": _draw_view(audit.drawn),
+    }
+
+
+def _delivery_view(delivery: Delivery | None) -> dict[str, object] | None:
+    """Until when payouts wait for the output to be had, and who was sent to fetch it."""
+    if delivery is None:
+        return None
+    return {
+        "until_ms": delivery.until_ms,
+        "is_over": delivery.is_over,
+        "is_claimed": delivery.is_claimed,
+        "missing": [account.hex() for account in delivery.missing],
+        "draw": _draw_view(delivery.drawn),
     }
 
 

@@ -200,13 +200,15 @@ class NodeWorld:
 
     async def _fetch_output(self, effect: fx.FetchOutput) -> None:
         for attempt in range(FETCH_ATTEMPTS):
+            await trio.sleep(FETCH_PAUSE_SECONDS * attempt)
             try:
                 await self._content.fetch(effect.output, effect.holders, OUTPUT_BYTES_MAX)
                 log.info("result_here", job=effect.job.hex(), output=effect.output.hex())
                 return
             except ContentUnavailable as error:
                 log.warning("result_unavailable", job=effect.job.hex(), detail=str(error))
-            await trio.sleep(FETCH_PAUSE_SECONDS * (attempt + 1))
+        if self.executions is not None:
+            await self.executions.miss(effect.job)
 
 
 def _stored(record: fx.Persist) -> JournalRecord:

@@ -34,6 +34,8 @@ def refusal(offered: WorkerOffered, offer: Offer, requester: AccountId) -> str:
         return terms.refusal
     if offer.kind not in offered.kinds:
         return f"this node does not run the kind {offer.kind!r}"
+    if offered.sandbox_level < offer.sandbox_level:
+        return f"this node's sandbox level is below {offer.sandbox_level}, which the offer asks"
     return (
         _refusal_of_requester(offered, requester)
         or _refusal_of_artefact(offered, offer)

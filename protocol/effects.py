@@ -144,7 +144,7 @@ class StopExecution(Struct, frozen=True):
 
 
 class FetchOutput(Struct, frozen=True):
-    """Bring the accepted output of an own job here."""
+    """Bring an accepted output here; answered by `ExecutionImpossible` where that fails."""
 
     job: JobId
     output: Digest

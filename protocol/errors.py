@@ -63,6 +63,7 @@ class Reason(Enum):
     BAD_TERMS = "the job's terms are contradictory or outside the network's limits"
     BUDGET_TOO_SMALL = "the budget does not cover the job's highest possible price"
     PRICE_TOO_HIGH = "the bid's price is above the offer's cap"
+    SANDBOX_TOO_LOW = "the bid's sandbox level is below the one that the offer asks for"
     TOO_MANY_BIDS = "the job already has as many bids as it can hold"
     RESTING = "the account rests for a while after missed deadlines"
     CLASS_NOT_SUPPORTED = "this network does not serve the requested numeric class"

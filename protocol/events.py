@@ -131,7 +131,7 @@ class ExecutionEnded(Struct, frozen=True):
 
 
 class ExecutionImpossible(Struct, frozen=True):
-    """A run could not be started here."""
+    """A run could not be started here, or an accepted output not fetched."""
 
     job: JobId
     unavailable: bool

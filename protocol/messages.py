@@ -10,6 +10,7 @@ from typing import Annotated, Final
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
+from protocol.claims import Unavailable
 from protocol.encoding import decode, decode_version, digest_of, encode
 from protocol.errors import Misuse, Reason, Rejected
 from protocol.parameters import Parameters
@@ -127,7 +128,10 @@ class Offer(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, ta
     """Ledger time from the draw to the commitment of each executor."""
     speed_target_ms: Count
     """Ledger time from the draw within which a commitment earns the speed bonus; 0 for none."""
-    tentative_ok: bool
+    sandbox_level: Count
+    """Lowest level that a bid may name."""
+    retention_ms: Count
+    """Ledger time after the end for which the output stays available, and payouts wait; or 0."""
 
 
 def with_budget(offer: Offer, budget: int) -> Offer:
@@ -228,13 +232,13 @@ class EquivocationEvidence(
     second_signature: Seal
 
 
+MoneyPayload = (
+    Transfer | StakeDeposit | StakeWithdrawal | CustodyTerms | CustodyUnstaking | CustodyWithdrawal
+)
+EpochPayload = Registration | Lease | EpochAttestation
+
 Payload = (
-    Transfer
-    | StakeDeposit
-    | StakeWithdrawal
-    | CustodyTerms
-    | CustodyUnstaking
-    | CustodyWithdrawal
+    MoneyPayload
     | Offer
     | Bid
     | Decline
@@ -242,13 +246,10 @@ Payload = (
     | Commitment
     | Fingerprint
     | Reveal
-    | Registration
-    | Lease
-    | EpochAttestation
+    | Unavailable
+    | EpochPayload
     | EquivocationEvidence
 )
-
-EpochPayload = Registration | Lease | EpochAttestation
 
 
 class Operation(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):

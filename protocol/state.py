@@ -275,6 +275,7 @@ class State:
             self.reputation_of,
             self.is_up,
             self._register.workforce.of,
+            self._register.spans.of,
         )
 
     def _enter(self, entry: VerifiedOperation) -> None:
@@ -326,7 +327,7 @@ class State:
 
     def _rule(self, account: AccountId, payload: Payload, identifier: JobId) -> _Decision:
         parameters = self.parameters
-        if isinstance(payload, payments.MoneyPayload):
+        if isinstance(payload, messages.MoneyPayload):
             check, now_ms = self.epochs.check_withdrawal, self.ledger_time_ms
             treasury = payments.Treasury(self.accounts, now_ms, parameters, check)
             return _Decision(payments.decide(account, payload, treasury))

@@ -9,6 +9,7 @@ from p2pnode.interfaces import JobRequest
 AMOUNT_MAX = 2**53
 """The largest integer that every JSON reader keeps exact."""
 INPUTS_MAX = 64
+SANDBOX_LEVEL_MAX = 4
 OPERATIONS_MAX = 256
 """As many as the core takes in between two writes to the store."""
 DIGITS = r"^[0-9a-f]{64}$"
@@ -53,7 +54,8 @@ class JobBody(BaseModel):
     bid_window_rounds: Annotated[int, Field(ge=0, le=10_000)] = 0
     deadline_ms: Annotated[int, Field(ge=1, le=2**31 - 1)]
     speed_target_ms: Count = 0
-    tentative_ok: bool = False
+    sandbox_level: Annotated[int, Field(ge=0, le=SANDBOX_LEVEL_MAX)] = 0
+    retention_ms: Count = 0
 
     def request(self) -> JobRequest:
         """Hand over as the value that the node takes."""

@@ -112,6 +112,10 @@ def _add_jobs(router: APIRouter, control: Control, repeats: Repeats) -> None:
     async def cancel(identifier: Identifier) -> Answer:
         return {"operation": (await control.cancel(bytes.fromhex(identifier))).hex()}
 
+    @router.post("/v1/jobs/{identifier}/claim", status_code=202)
+    async def claim(identifier: Identifier) -> Answer:
+        return {"operation": (await control.claim(bytes.fromhex(identifier))).hex()}
+
     @router.post("/v1/quote")
     async def quote(body: JobBody) -> Json:
         return dict(control.quote(body.request()))

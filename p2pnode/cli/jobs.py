@@ -1,4 +1,4 @@
-"""Commands about jobs: submit, quote, jobs, job, result, cancel, why."""
+"""Commands about jobs: submit, quote, jobs, job, result, cancel, claim, why."""
 
 import argparse
 import hashlib
@@ -49,6 +49,7 @@ def add_commands(commands: "Commands") -> None:
     result = _add_identified(commands, "result", fetch_result, "fetch the output of a job")
     result.add_argument("--out", metavar="FILE", type=Path, help="where to write it")
     _add_identified(commands, "cancel", cancel_job, "withdraw an offer while bidding is open")
+    _add_identified(commands, "claim", claim_output, "say that an output cannot be fetched")
     _add_identified(commands, "why", explain, "show the recorded reasons about a job or operation")
 
 
@@ -129,6 +130,20 @@ def cancel_job(client: "Client", arguments: argparse.Namespace) -> int:
         print_json(answer)
     else:
         print(f"withdrawing job {identifier}")
+        print(f"follow it with: p2pnode operation {answer.get('operation')}")
+    return Ending.DONE
+
+
+def claim_output(client: "Client", arguments: argparse.Namespace) -> int:
+    """Have checkers fetch an output that cannot be had, while its payouts wait."""
+    identifier = _job_id(client, arguments)
+    answer = client.claim(identifier)
+    if arguments.json:
+        print_json(answer)
+    else:
+        print(
+            f"checkers are drawn for the output of job {identifier}: two that fail return the pay"
+        )
         print(f"follow it with: p2pnode operation {answer.get('operation')}")
     return Ending.DONE
 

@@ -26,6 +26,9 @@ def receipt_lines(record: Mapping[str, object]) -> Iterator[str]:
     yield from _people("executors", record.get("executors"))
     yield from _people("spares", record.get("spares"))
     yield from _moves("payouts", record.get("payouts"))
+    delivery = record.get("delivery")
+    if isinstance(delivery, Mapping) and not delivery.get("is_over"):
+        yield "  delivery    payouts wait; until they leave, `p2pnode claim` doubts the output"
     yield from _moves("slashes", record.get("slashes"))
     for name in ("fee", "refund"):
         if isinstance(amount := record.get(name), int):

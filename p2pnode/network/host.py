@@ -26,6 +26,7 @@ from p2pnode.network import limits
 from p2pnode.network.addresses import DialAddress, check_transport, parse_address
 from p2pnode.network.counters import Counters
 from p2pnode.network.discovery import Discovery, DiscoveryParts
+from p2pnode.network.doorway import Doorway
 from p2pnode.network.events import Events
 from p2pnode.network.gossip import (
     Gate,
@@ -155,6 +156,7 @@ def _build(
     events = Events(counters)
     shaper = LinkShaper(nursery, counters)
     swarm = cast(Swarm, host.get_network())
+    Doorway(swarm, counters, guard).open()
     own = account_of_id(host.get_id())
     links = Links(
         LinkParts(host, swarm, own, nursery, counters, guard, events, shaper, settings.most_links)

@@ -54,6 +54,9 @@ FRAME_SECONDS = 10.0
 SLOWEST_BYTES_PER_SECOND = 64 * 1024
 """A peer that sends a large frame more slowly than this is cut off."""
 
+HANDSHAKES = 256
+"""Connections from others whose handshake is under way; beyond it the oldest gives way."""
+
 DIAL_SECONDS = 5.0
 """One attempt to open a connection, handshakes included."""
 

@@ -12,16 +12,13 @@ from protocol.messages import (
     CustodyTerms,
     CustodyUnstaking,
     CustodyWithdrawal,
+    MoneyPayload,
     StakeDeposit,
     StakeWithdrawal,
     Transfer,
 )
 from protocol.parameters import Parameters
 from protocol.units import AccountId, Credits, Milliseconds
-
-MoneyPayload = (
-    Transfer | StakeDeposit | StakeWithdrawal | CustodyTerms | CustodyUnstaking | CustodyWithdrawal
-)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,9 @@ trading with oneself.
 from dataclasses import dataclass, replace
 from typing import Final
 
+from protocol.balances import NOTHING
 from protocol.parameters import Parameters
-from protocol.units import BASIS, AccountId, Milliseconds
+from protocol.units import BASIS, AccountId, Credits, Milliseconds
 
 SCALE = 1_000
 """Thousandths in one result, so that weights below one stay integers."""
@@ -51,6 +52,8 @@ class Reputation:
     """Wrong results and absences, in thousandths, fading."""
     checks: int = 0
     """Cross-checks passed since the last failure."""
+    burned: Credits = NOTHING
+    """Its part of the fees that the jobs of these checks burned."""
     misses: int = 0
     """Deadlines missed in a row."""
     resting_until_ms: Milliseconds = GENESIS_MS
@@ -80,6 +83,21 @@ def odds(checks: int, parameters: Parameters) -> Odds:
     return Odds(BASIS * (1 + checks) - wrong, wrong)
 
 
+def may_work_alone(reputation: Reputation, value: Credits, parameters: Parameters) -> bool:
+    """Says whether a worker's record is long and dear enough for a run that nobody repeats.
+
+    A good record that costs less than one lie brings would be bought. So the fees burned behind its
+    checks must cover what the run can earn.
+
+    Args:
+        reputation: The worker's record.
+        value: The most that the run can pay.
+        parameters: The network's terms.
+    """
+    is_long = reputation.checks >= max(1, parameters.checks_before_alone)
+    return is_long and reputation.burned >= value
+
+
 def after_right(
     reputation: Reputation,
     requester: AccountId,
@@ -87,9 +105,19 @@ def after_right(
     parameters: Parameters,
     *,
     checked: bool,
+    burned: Credits = NOTHING,
 ) -> Reputation:
-    """Records an accepted result; only a checked one counts as evidence of honesty."""
-    rested = replace(reputation, misses=0)
+    """Records an accepted result; only a checked one counts as evidence of honesty.
+
+    Args:
+        reputation: The record so far.
+        requester: Whose job it was.
+        ledger_ms: When it ended.
+        parameters: The network's terms.
+        checked: Whether somebody who could have been anybody found the same.
+        burned: The worker's part of the fee that the job burned.
+    """
+    rested = after_answer(reputation)
     if not checked:
         return rested
     period = ledger_ms // max(1, parameters.check_period_ms)
@@ -103,8 +131,14 @@ def after_right(
         right=_faded(reputation.right) + SCALE // count,
         wrong=_faded(reputation.wrong),
         checks=reputation.checks + raises,
+        burned=Credits(reputation.burned + raises * burned),
         seen=kept,
     )
+
+
+def after_answer(reputation: Reputation) -> Reputation:
+    """Records work that was revealed in time, whatever it is worth: silence is over."""
+    return replace(reputation, misses=0)
 
 
 def after_wrong(reputation: Reputation) -> Reputation:
@@ -114,13 +148,15 @@ def after_wrong(reputation: Reputation) -> Reputation:
         right=_faded(reputation.right),
         wrong=_faded(reputation.wrong) + SCALE,
         checks=0,
+        burned=NOTHING,
         misses=0,
     )
 
 
 def after_conviction(reputation: Reputation) -> Reputation:
     """Records a proven lie: nothing good of the past counts any more."""
-    return replace(reputation, right=0, wrong=reputation.wrong + 10 * SCALE, checks=0, seen=())
+    wrong = reputation.wrong + 10 * SCALE
+    return replace(reputation, right=0, wrong=wrong, checks=0, burned=NOTHING, seen=())
 
 
 def after_miss(

@@ -35,7 +35,7 @@ def place_bid(job: Job, account: AccountId, bid: Bid, circumstances: Circumstanc
 
     Raises:
         Rejected: `WRONG_PHASE` after the close, `OWN_JOB`, `ALREADY_DONE`, `PRICE_TOO_HIGH`,
-            `BAD_TERMS`, `INSUFFICIENT_STAKE` or `TOO_MANY_BIDS`.
+            `BAD_TERMS`, `SANDBOX_TOO_LOW`, `INSUFFICIENT_STAKE` or `TOO_MANY_BIDS`.
     """
     if job.phase is not Phase.BIDDING:
         raise Rejected(Reason.WRONG_PHASE, job.phase.value)
@@ -48,6 +48,8 @@ def place_bid(job: Job, account: AccountId, bid: Bid, circumstances: Circumstanc
     if not bid.estimate_ms:
         raise Rejected(Reason.BAD_TERMS, "an estimate is at least one millisecond")
     _check_device(job, bid.device)
+    if bid.sandbox_level < job.offer.sandbox_level:
+        raise Rejected(Reason.SANDBOX_TOO_LOW, f"at least {job.offer.sandbox_level}")
     if circumstances.account_of(account).staked < circumstances.parameters.stake_minimum:
         raise Rejected(Reason.INSUFFICIENT_STAKE, "below the minimum stake")
     if len(job.bids) >= circumstances.parameters.bids_max:
@@ -97,13 +99,15 @@ def terms_of(job: Job, account: AccountId, circumstances: Circumstances) -> Plac
     """Says on which terms an account works for a job: its own bid, or else the price cap.
 
     Checkers are drawn from everybody who does such work. Who never bid for this job cannot have
-    named a price for it, so it gets the highest that the requester agreed to.
+    named a price for it, so it gets the highest that the requester agreed to. Its sandbox level is
+    at least the one asked for, by what it bid elsewhere.
     """
     bid = job.bid_of(account)
     if bid is not None:
         return bid
     limit_ms = paid_limit_ms(job.offer, circumstances.parameters)
-    return PlacedBid(account, Credits(job.offer.price_cap), class_of(job) or "", limit_ms, 0)
+    cap, level = Credits(job.offer.price_cap), job.offer.sandbox_level
+    return PlacedBid(account, cap, class_of(job) or "", limit_ms, level)
 
 
 def class_of(job: Job) -> str | None:

@@ -10,6 +10,7 @@ from protocol.economy.reputation import odds
 from protocol.economy.rewards import paid_limit_ms
 from protocol.job.bidding import exposure_of, obstacle_to, terms_of
 from protocol.job.crosscheck import Balance, spares_needed
+from protocol.job.deadlines import allowed_ms
 from protocol.job.record import Change, Circumstances, Duty, Executor, Job, Status
 from protocol.job.transcript import PassedOver
 from protocol.units import AccountId, Milliseconds
@@ -22,7 +23,8 @@ def call(job: Job, account: AccountId, duty: Duty, circumstances: Circumstances)
     bid = terms_of(job, account, circumstances)
     parameters = circumstances.parameters
     now_ms = circumstances.position.ledger_ms
-    allowed_ms = job.offer.deadline_ms + parameters.commitment_grace_ms
+    spans = circumstances.spans_of(job.offer.kind, bid.device)
+    due_ms = now_ms + allowed_ms(job.offer, spans) + parameters.commitment_grace_ms
     exposure = exposure_of(bid.price, paid_limit_ms(job.offer, parameters), parameters)
     executor = Executor(
         account=account,
@@ -33,7 +35,7 @@ def call(job: Job, account: AccountId, duty: Duty, circumstances: Circumstances)
         exposure=exposure,
         checks=circumstances.reputation_of(account).checks,
         called_ms=now_ms,
-        deadline_ms=Milliseconds(now_ms + allowed_ms),
+        deadline_ms=Milliseconds(due_ms),
     )
     called = replace(job, executors=(*job.executors, executor))
     return Change(called, (Pledge(account, job.identifier, exposure),))

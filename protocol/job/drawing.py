@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from protocol.economy.reputation import odds
+from protocol.economy.reputation import may_work_alone, odds
+from protocol.economy.rewards import most_pay, paid_limit_ms
 from protocol.encoding import digest_of
 from protocol.errors import Reason
 from protocol.job.bidding import CLASS_EXACT, Field, class_of, field_of, terms_of
@@ -46,7 +47,7 @@ def replicas_to_begin(job: Job, circumstances: Circumstances) -> int | None:
     """Counts the executors to begin with.
 
     The fewest that could reach the tolerated error, but at least what the offer asks for. One
-    alone only if its record is long, and then ever more often but never always.
+    alone only if its record is long and dear enough, and then ever more often but never always.
 
     Returns:
         The number; None when fewer could be drawn than the offer asks for, or when all that it
@@ -62,7 +63,7 @@ def replicas_to_begin(job: Job, circumstances: Circumstances) -> int | None:
     if needed is None:
         return None
     wanted = max(needed, job.offer.replicas)
-    if wanted == 1 and not _alone(job, checks[0], circumstances):
+    if wanted == 1 and not _alone(job, allowed[0], circumstances):
         wanted = 2
     return min(wanted, len(allowed))
 
@@ -120,9 +121,14 @@ def heaviest_class(bidders: Iterable[ClassWeight], size: int) -> str:
     )
 
 
-def _alone(job: Job, checks: int, circumstances: Circumstances) -> bool:
-    if checks < max(1, circumstances.parameters.checks_before_alone):
+def _alone(job: Job, account: AccountId, circumstances: Circumstances) -> bool:
+    parameters = circumstances.parameters
+    reputation = circumstances.reputation_of(account)
+    price = terms_of(job, account, circumstances).price
+    value = most_pay(price, paid_limit_ms(job.offer, parameters), parameters)
+    if not may_work_alone(reputation, value, parameters):
         return False
+    checks = reputation.checks
     number = _number(digest_of(b"alone", circumstances.position.beacon, job.identifier))
     return chosen(number, checks - 1, checks)
 

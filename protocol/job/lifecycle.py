@@ -10,9 +10,10 @@ from dataclasses import replace
 from typing import assert_never
 
 from protocol.balances import NOTHING
+from protocol.claims import Unavailable
 from protocol.economy.reputation import Reputation, after_miss
 from protocol.errors import Reason, Rejected
-from protocol.job import calling, commit_reveal, crosscheck, drawing, jury, settlement
+from protocol.job import calling, commit_reveal, crosscheck, delivery, drawing, jury, settlement
 from protocol.job.bidding import place_bid
 from protocol.job.record import (
     Change,
@@ -31,13 +32,13 @@ from protocol.units import AccountId, CommitIndex, Credits, Milliseconds, Round
 UNAVAILABLE_MIN = 2
 """One executor alone cannot end a job by calling its content unavailable."""
 
-FreePayload = Bid | Decline | Commitment | Fingerprint | Reveal
+FreePayload = Bid | Decline | Commitment | Fingerprint | Reveal | Unavailable
 """Without a fee where they succeed: a job needs them, and each may send one for each job."""
 JobPayload = FreePayload | Cancellation
 Rule = Callable[[Job, Circumstances], Change]
 
 
-def decide(
+def decide(  # noqa: PLR0911  one for each operation
     job: Job, account: AccountId, payload: JobPayload, circumstances: Circumstances
 ) -> Change:
     """Decides any operation on a job.
@@ -58,6 +59,8 @@ def decide(
             return fingerprint(job, account, payload, circumstances)
         case Reveal():
             return reveal(job, account, payload, circumstances)
+        case Unavailable():
+            return delivery.decide(job, account, circumstances)
         case _:
             assert_never(payload)
 
@@ -86,8 +89,10 @@ def reach_round(job: Job, circumstances: Circumstances) -> Change:
 
 
 def reach_index(job: Job, circumstances: Circumstances) -> Change:
-    """Acts at the commit whose beacon the job awaited: the draw, the audit, or the jury."""
+    """Acts at the commit whose beacon the job awaited: a draw of executors or of any checkers."""
     waiting = replace(job, index_awaited=None)
+    if job.terminal:
+        return delivery.draw_checkers(waiting, circumstances)
     if job.phase is Phase.DRAWING:
         return _draw_executors(waiting, circumstances)
     if job.phase is Phase.SUMMONING:
@@ -172,7 +177,7 @@ def pass_deadlines(job: Job, circumstances: Circumstances) -> Change:
     if job.window_end_ms is not None and job.window_end_ms <= now_ms:
         rule = _compare if job.phase is Phase.COMPARING else _judge
         return _then(change, rule, circumstances)
-    return change
+    return _then(change, delivery.pass_deadline, circumstances)
 
 
 def _await_beacon(job: Job, phase: Phase, circumstances: Circumstances) -> Job:

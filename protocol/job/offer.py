@@ -11,6 +11,7 @@ from protocol.units import AccountId, Credits, JobId, Round
 
 DEVICES = ("any", "cpu", "cuda")
 RESULT_CLASSES = ("exact", "class-exact")
+SANDBOX_LEVEL_MAX = 4
 
 
 def smallest_budget(offer: Offer, parameters: Parameters) -> Credits:
@@ -77,6 +78,8 @@ def _terms(offer: Offer, parameters: Parameters) -> tuple[tuple[bool, str], ...]
         (offer.deadline_ms <= parameters.deadline_max_ms, "the deadline is too far"),
         (limits.time_ms <= offer.deadline_ms, "the time limit exceeds the deadline"),
         (offer.speed_target_ms <= offer.deadline_ms, "the speed target exceeds the deadline"),
+        (offer.retention_ms <= parameters.deadline_max_ms, "the output is kept for too long"),
+        (offer.sandbox_level <= SANDBOX_LEVEL_MAX, "there is no such sandbox level"),
         (limits.time_ms <= parameters.limit_time_max_ms, "the time limit is too high"),
         (limits.memory_bytes <= parameters.limit_memory_max_bytes, "the memory limit is too high"),
         (limits.output_bytes <= parameters.limit_output_max_bytes, "the output limit is too high"),

@@ -13,7 +13,7 @@ from typing import Final
 from protocol.balances import NOTHING, Account, Movement
 from protocol.economy.reputation import Reputation
 from protocol.job.position import Position
-from protocol.job.transcript import Audit, Draw, PassedOver
+from protocol.job.transcript import Audit, Delivery, Draw, PassedOver
 from protocol.messages import Offer, Reveal
 from protocol.parameters import Parameters
 from protocol.units import (
@@ -75,6 +75,7 @@ class Ending(Enum):
     UNREACHABLE = "too few bidders, or they cannot reach the tolerated error"
     CANCELLED = "the requester withdrew the offer"
     UNAVAILABLE = "the executors could not fetch the artefact or an input"
+    UNDELIVERED = "a result was accepted, but drawn checkers could not fetch it: nobody is paid"
     EXPIRED = "no executor committed to a result before its deadline"
 
 
@@ -140,6 +141,8 @@ class Circumstances:
     """Whether an account was there nearly all the time."""
     workers_of: Callable[[Offer, str | None], tuple[AccountId, ...]]
     """Who works on such offers, on one device class or on any that the offer takes."""
+    spans_of: Callable[[str, str], tuple[Milliseconds, ...]]
+    """What the latest settled jobs of a kind took on a device class, from draw to commitment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +265,13 @@ class Job:
     slashes: tuple[Slash, ...] = ()
     fee: Credits = NOTHING
     refund: Credits = NOTHING
+    delivery: Delivery | None = None
+    """Set where payouts wait until nobody doubts that the output can be had."""
+
+    @property
+    def delivering(self) -> bool:
+        """Whether payouts still wait in the escrow of this ended job."""
+        return self.delivery is not None and not self.delivery.is_over
 
     @property
     def terminal(self) -> bool:
@@ -294,12 +304,14 @@ class Job:
         ]
         if self.window_end_ms is not None:
             times.append(self.window_end_ms)
+        if self.delivery is not None and self.delivering and self.delivery.until_ms is not None:
+            times.append(self.delivery.until_ms)
         return min(times, default=None)
 
     @property
     def concluded_ms(self) -> Milliseconds | None:
-        """Ledger time of the end; None while an unopened commitment can still matter."""
-        return None if self.having(Status.UNOPENED) else self.ended_ms
+        """Ledger time of the end; None while a commitment is unopened or payouts wait."""
+        return None if self.delivering or self.having(Status.UNOPENED) else self.ended_ms
 
     def executor(self, account: AccountId) -> Executor | None:
         """The duty of this account in this job."""

@@ -10,6 +10,7 @@ from typing import Final
 
 from protocol.errors import Reason, Rejected
 from protocol.job.agenda import Agenda
+from protocol.job.deadlines import Spans
 from protocol.job.record import Job, Phase
 from protocol.job.workforce import Workforce
 from protocol.units import JobId, Milliseconds
@@ -33,6 +34,7 @@ class Register:
         open_jobs: Those that have not ended.
         agenda: When each of them must be looked at next.
         workforce: Who bid for the jobs held.
+        spans: What the settled ones among them took.
         touched: What was written since the last `take_changes`, as it was before.
         waiting: How many jobs wait for the ledger and not for a run.
     """
@@ -44,6 +46,7 @@ class Register:
         self.open_jobs: Mapping[JobId, Job] = MappingProxyType(self._open)
         self.agenda = Agenda(self._jobs)
         self.workforce = Workforce()
+        self.spans = Spans()
         self.touched: dict[JobId, Job | None] = {}
         self.waiting = 0
         self._left: dict[JobId, None] = {}
@@ -60,6 +63,7 @@ class Register:
             self._open[job.identifier] = job
         self.agenda.note(before, job)
         self.workforce.note(before, job)
+        self.spans.note(before, job)
 
     def retire(self, ledger_ms: Milliseconds) -> None:
         """Lets go of the jobs that ended by this ledger time and can bring nothing more."""
@@ -67,6 +71,7 @@ class Register:
             self._left[job.identifier] = None
             del self._jobs[job.identifier]
             self.workforce.forget(job)
+            self.spans.forget(job)
 
     def take_changes(self) -> Iterable[tuple[JobId, Job | None]]:
         """Every job written since the last call, as it is now; None for one that left."""

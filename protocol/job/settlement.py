@@ -10,7 +10,13 @@ from types import MappingProxyType
 from typing import Final
 
 from protocol.balances import NOTHING, Available, Escrow, Move, Movement, Pledge, Reserve
-from protocol.economy.reputation import Reputation, after_conviction, after_right, after_wrong
+from protocol.economy.reputation import (
+    Reputation,
+    after_answer,
+    after_conviction,
+    after_right,
+    after_wrong,
+)
 from protocol.economy.rewards import (
     METERED_KIND,
     bonuses_of,
@@ -37,6 +43,7 @@ from protocol.job.record import (
     Slash,
     Status,
 )
+from protocol.job.transcript import Delivery
 from protocol.parameters import Parameters
 from protocol.units import AccountId, Credits, Milliseconds
 
@@ -70,7 +77,7 @@ def settle_accepted(
     change = _close(job, Phase.SETTLED, Ending.ACCEPTED, payouts, circumstances)
     checked = _is_check(change.job, group, circumstances.parameters)
     praised = tuple(
-        (account, _praise(account, job, circumstances, checked=checked))
+        (account, _praise(account, change.job, circumstances, checked=checked))
         for account in group.members
     )
     change = replace(change, reputations=praised)
@@ -192,7 +199,12 @@ def _pay_half(job: Job, phase: Phase, ending: Ending, circumstances: Circumstanc
         )
         for executor in job.having(Status.REVEALED)
     )
-    return _close(job, phase, ending, payouts, circumstances)
+    change = _close(job, phase, ending, payouts, circumstances)
+    answered = tuple(
+        (executor.account, after_answer(circumstances.reputation_of(executor.account)))
+        for executor in job.having(Status.REVEALED)
+    )
+    return replace(change, reputations=answered)
 
 
 def _own_ms(executor: Executor, job: Job, parameters: Parameters) -> Milliseconds:
@@ -208,15 +220,19 @@ def _close(
     circumstances: Circumstances,
     fee: Credits = NOTHING,
 ) -> Change:
-    """Empties the escrow: payouts, the burned fee, and the rest to the requester."""
+    """Empties the escrow: payouts, the burned fee, and the rest to the requester.
+
+    Payouts for an output that has to be kept stay in it, see `protocol.job.delivery`.
+    """
     paid = tuple(payout for payout in payouts if payout.amount)
     total = Credits(sum(payout.amount for payout in paid))
     fee = Credits(fee + fee_on(total, circumstances.parameters))
     rest = Credits(_budget(job) - total - fee)
     assert rest >= 0, "the budget covers the most that a job can cost"
     escrow = Escrow(job.identifier, job.requester)
+    delivery = _delivery_of(job, ending, circumstances) if paid else None
     movements: list[Movement] = [
-        *(Move(escrow, Available(payout.account), payout.amount) for payout in paid),
+        *(pay_out(job, paid) if delivery is None else ()),
         Move(escrow, Reserve.BURNED, fee),
         Move(escrow, Available(job.requester), rest),
     ]
@@ -229,9 +245,24 @@ def _close(
         payouts=paid,
         fee=fee,
         refund=rest,
+        delivery=delivery,
         executors=tuple(_released(executor) for executor in job.executors),
     )
     return Change(closed, tuple(movements))
+
+
+def pay_out(job: Job, payouts: Iterable[Payout]) -> tuple[Movement, ...]:
+    """Moves payouts from a job's escrow to those who earned them."""
+    escrow = Escrow(job.identifier, job.requester)
+    return tuple(Move(escrow, Available(one.account), one.amount) for one in payouts)
+
+
+def _delivery_of(job: Job, ending: Ending, circumstances: Circumstances) -> Delivery | None:
+    """Says until when payouts wait; None where there is no output, or nobody asked to keep it."""
+    if ending is not Ending.ACCEPTED or not job.offer.retention_ms:
+        return None
+    now_ms = circumstances.position.ledger_ms
+    return Delivery(Milliseconds(now_ms + job.offer.retention_ms))
 
 
 def _released(executor: Executor) -> Executor:
@@ -260,10 +291,12 @@ def _budget(job: Job) -> Credits:
 def _praise(
     account: AccountId, job: Job, circumstances: Circumstances, *, checked: bool
 ) -> Reputation:
+    """Adds an accepted result to a record, with an equal part of the fee for everybody right."""
     return after_right(
         circumstances.reputation_of(account),
         job.requester,
         circumstances.position.ledger_ms,
         circumstances.parameters,
         checked=checked,
+        burned=Credits(job.fee // len(job.groups[0].members)),
     )

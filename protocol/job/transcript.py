@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from protocol.balances import NOTHING
 from protocol.errors import Reason
-from protocol.units import AccountId, CommitIndex, Credits, Digest
+from protocol.units import AccountId, CommitIndex, Credits, Digest, Milliseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,3 +59,19 @@ class Audit:
     denominator: int
     drawn: Draw | None
     """None when the number spared the job."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What becomes of an accepted output while payouts wait in the escrow."""
+
+    until_ms: Milliseconds | None
+    """Ledger time at which the payouts leave; None while a beacon is awaited."""
+    is_over: bool = False
+    """Whether they have left, be it to the workers or back to the requester."""
+    is_claimed: bool = False
+    """Whether the requester has said that it cannot have the output."""
+    drawn: Draw | None = None
+    """The workers from outside the job who try to fetch it then, in `order`."""
+    missing: tuple[AccountId, ...] = ()
+    """Those of them who could not."""

@@ -12,6 +12,7 @@ from typing import get_args
 from protocol import effects as fx
 from protocol import events as ev
 from protocol.acceptance import price_of, refusal
+from protocol.claims import Unavailable
 from protocol.economy.rewards import paid_limit_ms
 from protocol.encoding import decode
 from protocol.facts import JobAdvanced, JobChanged, StateFact
@@ -22,6 +23,7 @@ from protocol.job.commit_reveal import (
     fingerprint_due,
     reveal_due,
 )
+from protocol.job.delivery import is_asked, may_claim
 from protocol.job.record import Executor, Job, Phase, Status
 from protocol.messages import (
     OPERATION_BYTES_MAX,
@@ -35,7 +37,7 @@ from protocol.messages import (
 from protocol.state import State
 from protocol.units import AccountId, CommitIndex, Credits, JobId
 
-Own = Bid | Decline | Commitment | Fingerprint | Reveal
+Own = Bid | Decline | Commitment | Fingerprint | Reveal | Unavailable
 """What a worker sends, each once for each job."""
 
 BIDS_EACH = 16
@@ -99,7 +101,8 @@ class Worker:
         for identifier, job in self._state.jobs.items():
             own = job.executor(self._account)
             if job.terminal:  # what was committed is still to be opened, or it forfeits its pledge
-                concerns = own is not None and own.status is Status.UNOPENED
+                is_open = own is not None and own.status is Status.UNOPENED
+                concerns = is_open or is_asked(job, self._account)
             else:
                 concerns = own is not None or job.bid_of(self._account) is not None
             if concerns:
@@ -116,7 +119,7 @@ class Worker:
             job = self._state.jobs.get(fact.job)
             if job is not None and job.phase is Phase.BIDDING and isinstance(fact, JobAdvanced):
                 self._consider(job, answer)
-            elif job is not None and not job.terminal and job.executor(self._account) is not None:
+            elif job is not None and self._has_duty(job):
                 self._followed[job.identifier] = None  # also one that is to be checked, not bid for
         for identifier in list(self._followed):
             followed = self._state.jobs.get(identifier)
@@ -126,6 +129,11 @@ class Worker:
                 self._follow(followed, answer)
         self._reconsider(answer)
         return answer
+
+    def _has_duty(self, job: Job) -> bool:
+        if job.terminal:
+            return is_asked(job, self._account)
+        return job.executor(self._account) is not None
 
     def refused(self, payload: Payload) -> None:
         """Takes note that an operation could not be signed: it is asked for again later."""
@@ -144,6 +152,8 @@ class Worker:
         self._running.pop(event.job, None)
         job = self._state.jobs.get(event.job)
         own = job.executor(self._account) if job is not None else None
+        if job is not None and job.terminal and isinstance(event, ev.ExecutionImpossible):
+            return self._undelivered(job)
         if job is None or own is None or own.status is not Status.RUNNING or job.terminal:
             return ()
         if isinstance(event, ev.ExecutionImpossible):
@@ -174,6 +184,13 @@ class Worker:
             return self._state.index >= self._remembered
         own = job.executor(self._account)
         return job.terminal and (own is None or own.status not in BOUND)
+
+    def _undelivered(self, job: Job) -> tuple[tuple[None, Payload], ...]:
+        """Says that an accepted output could not be fetched, where that is for this node to say."""
+        may_say = is_asked(job, self._account) or may_claim(job, self._account)
+        if not may_say or (job.identifier, Unavailable) in self._sent:
+            return ()
+        return ((None, self._once(Unavailable(job.identifier))),)
 
     def _consider(self, job: Job, answer: Answer) -> None:
         """Bids for a job, or says why not."""
@@ -278,6 +295,9 @@ class Worker:
         """Does what is due for a job that this account has bid for."""
         identifier = job.identifier
         own = job.executor(self._account)
+        if is_asked(job, self._account):
+            self._check(job, answer)
+            return
         if own is not None and own.status in BOUND:
             self._answer(job, own, answer)
             return
@@ -297,6 +317,14 @@ class Worker:
         elif (identifier, Commitment) not in self._sent:
             digest = commitment_digest(self._account, reveal)
             answer.operations.append(self._once(Commitment(identifier, digest)))
+
+    def _check(self, job: Job, answer: Answer) -> None:
+        """Tries to fetch the output that a requester says it cannot have."""
+        identifier, accepted = job.identifier, job.groups[0]
+        if identifier not in self._running and (identifier, Unavailable) not in self._sent:
+            self._running[identifier] = None
+            fetch = fx.FetchOutput(identifier, accepted.output, accepted.members)
+            answer.effects.append(fetch)
 
     def _answer(self, job: Job, own: Executor, answer: Answer) -> None:
         """Sends the fingerprint, and later the reveal, as soon as neither can help a copier."""

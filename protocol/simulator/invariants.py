@@ -10,6 +10,7 @@ from typing import Final, Protocol
 from protocol.accounts import Accounts
 from protocol.core import Core
 from protocol.encoding import digest_of
+from protocol.job.delivery import waiting
 from protocol.job.lottery import score
 from protocol.job.record import Duty, Fault, Job, Phase, Status
 from protocol.job.transcript import Draw
@@ -106,7 +107,7 @@ def wrong_settlements(copies: Copies) -> list[Violation]:
     for number, core in copies:
         for identifier, job in core.state.jobs.items():
             spent = sum(payout.amount for payout in job.payouts) + job.fee + job.refund
-            left = core.state.accounts.escrow_of(identifier)
+            left = core.state.accounts.escrow_of(identifier) - waiting(job)
             if spent > job.offer.budget or (job.terminal and spent + left != job.offer.budget):
                 detail = f"{identifier.hex()}: {spent} + {left} of {job.offer.budget}"
                 found.append(Violation("exactly_once", number, detail))

@@ -170,7 +170,8 @@ def _offer(ticket: int, budget: int) -> Offer:
         bid_window_rounds=PARAMETERS.bid_window_rounds_min,
         deadline_ms=DEADLINE_MS,
         speed_target_ms=0,
-        tentative_ok=False,
+        sandbox_level=0,
+        retention_ms=0,
     )
 
 

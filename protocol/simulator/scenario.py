@@ -252,6 +252,7 @@ class Workload:
         spares: Executors that it may call besides.
         slack_ms: What its deadline leaves besides the run.
         tolerated_errors_ppm: Chances of a wrong result that it may accept; one is picked.
+        retention_ms: How long the output of each job is kept while its payouts wait.
         observer_stakes: Whether each owner of a node outside the committee stakes at the start, as
             those who work for others must; in a large network that is many operations at once.
     """
@@ -266,6 +267,7 @@ class Workload:
     spares: Range = (0, 2)
     slack_ms: Range = (500, 2_500)
     tolerated_errors_ppm: tuple[int, ...] = (200_000, 50_000, 20_000)
+    retention_ms: int = 0
     observer_stakes: bool = True
 
 

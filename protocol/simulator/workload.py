@@ -108,6 +108,7 @@ def _offer(stream: Stream, workload: Workload, parameters: Parameters) -> Offer:
         rounds=parameters.bid_window_rounds_min + stream.below(6),
         deadline_ms=time_ms + stream.between(*workload.slack_ms),
         size_bytes=stream.between(*workload.size_bytes),
+        retention_ms=workload.retention_ms,
     )
     least = smallest_budget(_make(artefact, inputs, terms, 1), parameters)
     return _make(artefact, inputs, terms, least + stream.below(CREDIT))
@@ -115,7 +116,7 @@ def _offer(stream: Stream, workload: Workload, parameters: Parameters) -> Offer:
 
 @dataclass(frozen=True, slots=True)
 class _Terms:
-    """The drawn part of an offer."""
+    """The part of an offer that is drawn, or that the workload says."""
 
     kind: str
     time_ms: int
@@ -125,6 +126,7 @@ class _Terms:
     rounds: int
     deadline_ms: int
     size_bytes: int
+    retention_ms: int
 
 
 def _make(artefact: Digest, inputs: tuple[Digest, ...], terms: _Terms, budget: int) -> Offer:
@@ -144,5 +146,6 @@ def _make(artefact: Digest, inputs: tuple[Digest, ...], terms: _Terms, budget: i
         bid_window_rounds=terms.rounds,
         deadline_ms=terms.deadline_ms,
         speed_target_ms=0,
-        tentative_ok=False,
+        sandbox_level=0,
+        retention_ms=terms.retention_ms,
     )

@@ -31,6 +31,8 @@ from protocol.units import MILLISECOND, AccountId, JobId
 
 START_SPREAD_NS: Final = 500 * MILLISECOND
 """Nodes start within this time of one another."""
+FETCH_NS: Final = 2_000 * MILLISECOND
+"""From a request for an output until it is here, or until nobody could send it."""
 SNAPSHOT_WRITE_NS: Final = 200 * MILLISECOND
 """From the end of an epoch until a node's snapshot of it is safe: a crash before costs it."""
 
@@ -275,8 +277,10 @@ class World:
                 self.engine.after(SNAPSHOT_WRITE_NS, keep)
             case fx.StopExecution(job):
                 self._runs.pop((number, job), None)
+            case fx.FetchOutput() if self.scenario.workload.retention_ms:
+                self.engine.after(FETCH_NS, partial(self._fetch, number, effect))
             case _:
-                pass  # facts are recorded; outputs are not modelled
+                pass  # facts are recorded; outputs that nobody waits for are not modelled
 
     def _send(self, number: int, peer: AccountId, raw: bytes) -> None:
         """Sends to whoever has this account: two nodes, when it has a twin."""
@@ -323,6 +327,12 @@ class World:
         key = (number, effect.job)
         self._runs[key] = self.nodes[number].starts
         self.engine.after(elapsed_ms * MILLISECOND, partial(self._end_run, key, event))
+
+    def _fetch(self, number: int, effect: fx.FetchOutput) -> None:
+        """Has an output at once if any holder can be talked to, and nobody's otherwise."""
+        holders = [node for one in effect.holders for node in self._numbers[one]]
+        if not any(holder == number or self._can_talk(number, holder) for holder in holders):
+            self.nodes[number].deliver(ev.ExecutionImpossible(effect.job, unavailable=True))
 
     def _end_run(self, key: tuple[int, JobId], event: ev.Event) -> None:
         node = self.nodes[key[0]]

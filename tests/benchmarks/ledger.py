@@ -4,6 +4,7 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -14,13 +15,15 @@ import trio
 from p2pnode.storage import Journal, OwnOperation, StoredBlock, open_journal
 from protocol import vrf
 from protocol.encoding import decode, digest_of, encode
+from protocol.errors import Rejected
 from protocol.job.lottery import draw
 from protocol.ledger.block import open_block
-from protocol.messages import Block, SignedBlock
+from protocol.messages import Block, SignedBlock, Transfer, network_of, open_operation
 from protocol.parameters import minimal
 from protocol.signing import BLOCK, OPERATION, REAL, Scheme
 from protocol.units import Digest, Signature
 from tests.benchmarks.figures import Effort, Figure, Floor, at_most, scaled, seconds_each
+from tests.support.builders import account_id, make_genesis, make_operation
 from tests.support.dag_builder import NETWORK, OUTPUT, lockstep, make_committee, make_ledger
 
 SEED = b"\x05" * 32
@@ -62,10 +65,31 @@ def measure(effort: Effort) -> Iterator[Figure]:
         scaled(seconds_each(_verification(), 2_000, runs), MICRO),
         f"{ALONE}; 32-byte digest, PyNaCl through protocol.signing",
     )
+    yield _refusal(runs, floor)
     yield from _random_function(runs, floor)
     yield _lottery(runs)
     yield from _blocks(effort, floor)
     yield from trio.run(_appends, effort)
+
+
+def _refusal(runs: int, floor: Floor) -> Figure:
+    """Refuse an operation of another network, which is found last before the signature."""
+    payload = Transfer(account_id(2), 1)
+    raw = make_operation(make_genesis(5), 1, 0, payload).raw
+    network = network_of(make_genesis())
+
+    def refuse() -> None:
+        with suppress(Rejected):
+            open_operation(raw, network, REAL)
+
+    return Figure(
+        "an operation refused before its signature",
+        "us",
+        scaled(seconds_each(refuse, 2_000, runs), MICRO),
+        f"{ALONE}; decoded and canonical, of another network",
+        floor,
+        at_most(10),
+    )
 
 
 def verification_seconds(runs: int = 3) -> float:

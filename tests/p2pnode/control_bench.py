@@ -99,6 +99,7 @@ def request(**changes: object) -> JobRequest:
         "bid_window_rounds": 0,
         "deadline_ms": offer.deadline_ms,
         "speed_target_ms": 0,
-        "tentative_ok": False,
+        "sandbox_level": 0,
+        "retention_ms": 0,
     }
     return JobRequest(**{**fields, **changes})  # type: ignore[arg-type]  # as the fields are

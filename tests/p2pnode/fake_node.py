@@ -138,6 +138,11 @@ class FakeControl:
         self.moved.append(("cancel", job.hex(), 0))
         return bytes.fromhex(OPERATION)
 
+    async def claim(self, job: bytes) -> bytes:
+        self._maybe_refuse()
+        self.moved.append(("claim", job.hex(), 0))
+        return bytes.fromhex(OPERATION)
+
     async def transfer(self, recipient: bytes, amount: int) -> bytes:
         self._maybe_refuse()
         self.moved.append(("transfer", recipient.hex(), amount))

@@ -76,8 +76,9 @@ def test_every_question_is_answered(client: Client, control: FakeControl) -> Non
     assert client.result(JOB) == b"output"
     assert client.faucet()["operation"] == OPERATION
     answers = [client.transfer(PEER, 1), client.stake(2), client.unstake(3), client.cancel(JOB)]
-    assert answers == [{"operation": OPERATION}] * 4
-    assert [amount for _, _, amount in control.moved] == [1, 2, 3, 0]
+    answers.append(client.claim(JOB))
+    assert answers == [{"operation": OPERATION}] * 5
+    assert [amount for _, _, amount in control.moved] == [1, 2, 3, 0, 0]
 
 
 def test_signed_operations_of_others_are_handed_in_and_answered_in_order(client: Client) -> None:
@@ -190,10 +191,11 @@ async def test_the_asynchronous_client_does_the_same(job_file: Path) -> None:
         await client.stake(2)
         await client.unstake(3)
         await client.cancel(JOB)
+        await client.claim(JOB)
         control.states = ["refunded"]
         with pytest.raises(JobFailed):
             await client.wait(JOB)
-    assert [amount for _, _, amount in control.moved] == [1, 2, 3, 0]
+    assert [amount for _, _, amount in control.moved] == [1, 2, 3, 0, 0]
     assert control.submitted[0].size_bytes == 10
 
 

@@ -21,7 +21,7 @@ from p2pnode.world import topic_of
 from protocol import effects as fx
 from protocol import events as ev
 from protocol.core import Core
-from protocol.messages import network_of
+from protocol.messages import Genesis, StakeDeposit, network_of
 from protocol.units import CREDIT, Digest, JobId
 from tests.p2pnode.control_bench import ARTEFACT, ITEM_MAX, bench, request
 from tests.p2pnode.fake_ports import (
@@ -30,7 +30,15 @@ from tests.p2pnode.fake_ports import (
     lone_core,
     lone_genesis,
 )
-from tests.support.builders import HandLedger, account_id, make_offer, make_operation
+from tests.support.builders import (
+    RICHES,
+    STAKE,
+    HandLedger,
+    account_id,
+    make_genesis,
+    make_offer,
+    make_operation,
+)
 
 STATUS = {
     "peer_id", "account", "addresses", "network", "topics", "roles", "connected_peers", "round",
@@ -140,11 +148,33 @@ async def test_operations_of_other_accounts_are_answered_each_in_order(
         assert await made.control.submit_operations([]) == []
 
 
-async def test_a_job_is_offered_with_the_smallest_budget_and_its_measured_size(
+def staked_workers() -> tuple[Genesis, list[bytes]]:
+    """A network of one validator, and the deposits that make three workers of other accounts."""
+    workers = (1, 2, 3)
+    genesis = make_genesis(validators=1, others=workers, available=RICHES + STAKE)
+    deposits = [make_operation(genesis, one, 0, StakeDeposit(STAKE)) for one in workers]
+    return genesis, [one.raw for one in deposits]
+
+
+async def test_a_job_that_nobody_could_do_is_refused_at_once(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
     async with bench(tmp_path) as made:
         await made.control.store(ARTEFACT)
+        with pytest.raises(ControlError, match="ask for fewer, or wait until") as refusal:
+            await made.control.submit(request())
+        assert (refusal.value.code, refusal.value.status) == ("unreachable", 409)
+        assert made.core.pool.operations(made.core.account) == (), "nothing was signed"
+
+
+async def test_a_job_is_offered_with_the_smallest_budget_and_its_measured_size(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    genesis, stakes = staked_workers()
+    async with bench(tmp_path, genesis) as made:
+        await made.control.store(ARTEFACT)
+        await made.control.submit_operations(stakes)
+        await trio.sleep(3)
         quote = made.control.quote(request())
         job = await made.control.submit(request())
         assert made.control.job(job)["state"] == "offered"

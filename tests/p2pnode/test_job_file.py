@@ -28,7 +28,7 @@ class = "class-exact"
 tolerated_error = "0.001"
 replicas = 3
 replicas_max = 7
-tentative_ok = true
+sandbox_level = 2
 
 [price]
 per_second_max = "0.1"
@@ -58,7 +58,7 @@ def test_a_full_job_file_is_read_exactly(folder: Path) -> None:
         tolerated_error_ppm=1_000,
         replicas=3,
         replicas_max=7,
-        tentative_ok=True,
+        sandbox_level=2,
         price_cap=100_000,
         budget=12_345_678,
         bid_window_rounds=6,
@@ -72,6 +72,12 @@ def test_two_lines_are_enough_for_a_job(folder: Path) -> None:
     assert spec == JobSpec("onnx", b"\xab" * 32)
     request = spec.request(b"\xab" * 32)
     assert (request.kind, request.budget, request.bid_window_rounds) == ("onnx", 0, 0)
+
+
+def test_how_long_an_output_is_kept_may_be_said_in_seconds(folder: Path) -> None:
+    text = f'kind = "wasm"\nartefact = "{DIGEST}"\nretention_s = '
+    assert parse_job(text + "3600", folder).retention_ms == 3_600_000
+    assert parse_job(text + "0", folder).retention_ms == 0
 
 
 def test_more_replicas_than_the_default_cap_raise_the_cap(folder: Path) -> None:
@@ -98,7 +104,8 @@ def test_more_replicas_than_the_default_cap_raise_the_cap(folder: Path) -> None:
         ('"0.001"', "1e-9", "line 19: 'tolerated_error': expected a probability"),
         ('"0.001"', "1e300", "line 19: 'tolerated_error': expected a probability"),
         ("replicas_max = 7", "replicas_max = 2", "line 21: 'replicas_max' (2) is below 'replicas'"),
-        ("tentative_ok = true", 'tentative_ok = "yes"', "line 22: 'tentative_ok': expected true"),
+        ("sandbox_level = 2", "sandbox_level = 5", "line 22: 'sandbox_level': expected a whole"),
+        ("speed_target_s", "retention_s", "line 7: 'retention_s': expected whole seconds from 0"),
         ('"0.1"', '"0.0000001"', "line 25: 'per_second_max': '0.0000001' is not an amount"),
         ('"0.1"', "-1", "line 25: 'per_second_max': '-1' is not an amount"),
         ("12.345678", "0", "line 26: 'budget': expected an amount above 0"),

@@ -12,7 +12,9 @@ from p2pnode.settings import read_checkpoint
 from p2pnode.views import UNFINISHED, account_view, find_job, job_line, job_view, ledger_view
 from protocol import events as ev
 from protocol.balances import YIELD_SCALE
+from protocol.claims import Unavailable
 from protocol.core import Core
+from protocol.job.delivery import checkers
 from protocol.job.record import Ending, Job, Phase, ResultOutcome, Status
 from protocol.messages import StakeDeposit, StakeWithdrawal
 from protocol.parameters import minimal, with_jury
@@ -144,6 +146,27 @@ def test_an_agreed_failure_has_no_result_but_an_advice(outcome: ResultOutcome) -
 
 def test_every_outcome_without_an_output_has_its_advice() -> None:
     assert {*UNFINISHED, ResultOutcome.FINISHED} == set(ResultOutcome)
+
+
+def test_a_receipt_shows_until_when_payouts_wait_and_who_could_not_fetch_the_output() -> None:
+    ledger = HandLedger()
+    ledger.bid(ledger.open(0, make_offer(bid_window_rounds=100)), *range(1, 7))
+    job = ledger.start(make_offer(retention_ms=60_000), bidders=(1, 2, 3)).identifier
+    settled = shown(ledger.run(job))
+    ends_ms = ledger.state.ledger_time_ms + 60_000
+    assert settled["delivery"] == {
+        "until_ms": ends_ms, "is_over": False, "is_claimed": False, "missing": [], "draw": None,
+    }  # fmt: skip
+    ledger.do(0, Unavailable(job))
+    while not checkers(ledger.state.jobs[job]):
+        ledger.commit()
+    first, second, _ = checkers(ledger.state.jobs[job])
+    for account in (first, second):
+        ledger.do(ledger.numbers[account], Unavailable(job))
+    after = shown(ledger.state.jobs[job])
+    assert after["delivery"]["missing"] == [first.hex(), second.hex()]
+    assert (after["state"], after["ending"], after["payouts"]) == ("settled", "undelivered", [])
+    assert after["refund"] == settled["refund"] + sum(one["amount"] for one in settled["payouts"])
 
 
 def test_those_who_did_not_serve_are_no_replicas() -> None:

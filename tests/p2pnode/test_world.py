@@ -99,10 +99,14 @@ class FakeContent:
 class FakeExecutions:
     executed: list[fx.Execute] = field(default_factory=list)
     stopped: list[JobId] = field(default_factory=list)
+    missed: list[JobId] = field(default_factory=list)
 
     async def execute(self, effect: fx.Execute) -> None:
         self.executed.append(effect)
         await trio.sleep_forever()
+
+    async def miss(self, job: JobId) -> None:
+        self.missed.append(job)
 
     def stop(self, job: JobId) -> None:
         self.stopped.append(job)
@@ -306,13 +310,14 @@ async def test_runs_start_beside_the_core_and_are_stopped_at_once() -> None:
 
 
 @pytest.mark.parametrize(("failures", "tries"), [(0, 1), (2, 3), (99, FETCH_ATTEMPTS)])
-async def test_an_own_result_is_fetched_again_a_few_times(
+async def test_a_result_is_fetched_again_a_few_times_and_then_missed(
     failures: int, tries: int, autojump_clock: trio.testing.MockClock
 ) -> None:
     async with surrounded(content=FakeContent(failures)) as made:
         await made.world.perform(FETCH)
         await trio.sleep(1_000)
         assert made.content.fetched == tries
+        assert made.executions.missed == ([JOB] if failures == 99 else [])
 
 
 async def test_a_fact_reaches_memory_and_listeners_in_order() -> None:

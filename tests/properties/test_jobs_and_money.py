@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from msgspec.structs import replace
 
+from protocol.claims import Unavailable
 from protocol.facts import OperationApplied, Settled, Slashed, StateFact
 from protocol.job.commit_reveal import RUNNING_PHASES, commitment_digest, fingerprint_digest
+from protocol.job.delivery import waiting
 from protocol.job.record import Duty, Fault, Phase, ResultOutcome, Status
 from protocol.messages import (
     Cancellation,
@@ -126,6 +128,7 @@ class Market(RuleBasedStateMachine):
             replicas_max=replicas + more,
             tolerated_error_ppm=error,
             speed_target_ms=20_000,
+            retention_ms=60_000 if metered else 0,
         )
         self.send(number, terms)
 
@@ -139,7 +142,8 @@ class Market(RuleBasedStateMachine):
 
     @rule(requester=NUMBERS, replicas_max=st.integers(2, 5), absent=NUMBERS)
     def draw(self, requester: int, replicas_max: int, absent: int) -> None:
-        offer = make_offer(replicas=2, replicas_max=replicas_max)
+        retention_ms = 600_000 if replicas_max % 2 else 0
+        offer = make_offer(replicas=2, replicas_max=replicas_max, retention_ms=retention_ms)
         if self.send(requester, offer):
             self.bid(set(range(PEOPLE)) - {absent}, 1_000, 16)
 
@@ -206,6 +210,22 @@ class Market(RuleBasedStateMachine):
             if any(one.duty is Duty.JUROR for one in job.executors):
                 event(f"a jury sat, slashed: {len(job.slashes)}")
 
+    @precondition(lambda self: any(job.delivering for job in self.ledger.state.jobs.values()))
+    @rule(numbers=st.sets(NUMBERS))
+    def doubt_an_output(self, numbers: set[int]) -> None:
+        """Requesters claim, and some of the checkers that are drawn then say the same."""
+        doubted = [job for job in self.ledger.state.jobs.values() if job.delivering]
+        for job in doubted:
+            self.send(self.ledger.numbers[job.requester], Unavailable(job.identifier))
+        self.pass_time(8, 500)
+        for job in doubted:
+            for number in sorted(numbers):
+                self.send(number, Unavailable(job.identifier))
+            after = self.ledger.state.jobs.get(job.identifier)
+            if after is not None and after.delivery is not None and after.delivery.drawn:
+                missing = len(after.delivery.missing)
+                event(f"checked, missing: {missing}, unpaid: {not after.payouts}")
+
     @precondition(lambda self: self.reveals)
     @rule(data=st.data(), number=NUMBERS)
     def copy_a_result(self, data: st.DataObject, number: int) -> None:
@@ -253,10 +273,10 @@ class Market(RuleBasedStateMachine):
             assert account.pledged <= account.staked
 
     @invariant()
-    def escrows_belong_to_open_jobs(self) -> None:
+    def escrows_belong_to_open_jobs_and_payouts_that_wait(self) -> None:
         state = self.ledger.state
         for identifier, job in state.jobs.items():
-            held = 0 if job.terminal else job.offer.budget
+            held = waiting(job) if job.terminal else job.offer.budget
             assert state.accounts.escrow_of(identifier) == held
             paid = sum(payout.amount for payout in job.payouts)
             if job.terminal:

@@ -112,7 +112,8 @@ def make_offer(
         bid_window_rounds=6,
         deadline_ms=60 * SECOND_MS,
         speed_target_ms=speed_target_ms,
-        tentative_ok=False,
+        sandbox_level=0,
+        retention_ms=0,
     )
     return replace(offer, **changes)
 

@@ -22,7 +22,7 @@ from tests.support.lab_reference import results_lines, scenario_lines
 from tests.support.sources import ROOT, all_sources
 
 FOLDER = ROOT / "docs" / "reference"
-MESSAGES = (ROOT / "protocol" / "messages.py", ROOT / "protocol" / "wire.py")
+MESSAGES = tuple(ROOT / "protocol" / name for name in ("messages.py", "claims.py", "wire.py"))
 PRESETS: Mapping[str, Parameters] = {
     preset.__name__: preset()
     for preset in (parameters.live, parameters.testnet, parameters.local, parameters.minimal)

@@ -65,7 +65,10 @@ class Gains:
 
 
 def terms_of(exposure: int, floor: int) -> Parameters:
-    """Terms without bonuses, so that one pay is one pay, and with an audit rate of one's own."""
+    """Terms without bonuses, so that one pay is one pay, and with an audit rate of one's own.
+
+    A fee as high as the pay lets the fees of three jobs cover what a lone one can earn.
+    """
     return replace(
         minimal(),
         exposure_multiple=exposure,
@@ -76,6 +79,7 @@ def terms_of(exposure: int, floor: int) -> Parameters:
         speed_bonus=0,
         verified_bonus=0,
         audited_bonus=0,
+        fee_share=BASIS,
     )
 
 

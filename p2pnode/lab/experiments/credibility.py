@@ -145,6 +145,7 @@ class Network:
             self.record,
             lambda _: True,
             lambda _, __: (),
+            lambda _, __: (),
         )
 
     def _job(self, seed: Digest, spares: tuple[AccountId, ...]) -> Job:

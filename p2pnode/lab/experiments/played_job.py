@@ -80,7 +80,8 @@ def offer_of(parameters: Parameters, **terms: int) -> Offer:
         bid_window_rounds=parameters.bid_window_rounds_min,
         deadline_ms=60_000,
         speed_target_ms=0,
-        tentative_ok=False,
+        sandbox_level=0,
+        retention_ms=0,
     )
 
 

@@ -67,6 +67,7 @@ def job_of(offer: Offer) -> JobSpec:
         replicas_max=offer.replicas_max,
         tolerated_error_ppm=offer.tolerated_error_ppm,
         deadline_ms=JOB_DEADLINE_MS,
+        retention_ms=offer.retention_ms,
     )
 
 

@@ -30,7 +30,7 @@ async def test_a_job_reaches_the_node_whole() -> None:
     request = control.submitted[0]
     assert request.artefact == b"\xab" * 32
     assert request.inputs == (b"\xcd" * 32,)
-    assert (request.price_cap, request.budget, request.tentative_ok) == (7, 0, False)
+    assert (request.price_cap, request.budget, request.sandbox_level) == (7, 0, 0)
 
 
 async def test_a_quote_takes_the_same_body_and_submits_nothing() -> None:

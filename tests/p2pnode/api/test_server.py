@@ -149,6 +149,7 @@ async def test_money_moves_in_integer_millionths() -> None:
         await client.post("/v1/stake", json={"amount": 4})
         await client.post("/v1/unstake", json={"amount": 5})
         await client.post(f"/v1/jobs/{JOB}/cancel")
+        await client.post(f"/v1/jobs/{JOB}/claim")
         faucet = await client.post("/v1/faucet")
     assert (sent.status_code, sent.json()) == (202, {"operation": OPERATION})
     assert faucet.json()["amount"] == 100_000_000
@@ -157,6 +158,7 @@ async def test_money_moves_in_integer_millionths() -> None:
         ("stake", "", 4),
         ("unstake", "", 5),
         ("cancel", JOB, 0),
+        ("claim", JOB, 0),
     ]
 
 

@@ -321,10 +321,23 @@ def test_a_result_goes_to_a_file_or_as_it_is_to_the_output(
     assert (code, "choose another --out" in err) == (1, True)
 
 
+@pytest.mark.parametrize("is_over", [False, True])
+def test_a_receipt_says_while_payouts_wait(run: Run, control: FakeControl, is_over: bool) -> None:
+    control.records[JOB]["delivery"] = {"is_over": is_over}
+    code, out, _ = run("job", JOB)
+    assert (code, "payouts wait" in out) == (0, not is_over)
+
+
 def test_cancelling_names_the_operation(run: Run, control: FakeControl) -> None:
     code, out, _ = run("cancel", JOB[:8])
     assert (code, OPERATION in out) == (0, True)
     assert control.moved == [("cancel", JOB, 0)]
+
+
+def test_a_claim_says_what_happens_next(run: Run, control: FakeControl) -> None:
+    code, out, _ = run("claim", JOB[:8])
+    assert (code, OPERATION in out, "checkers" in out) == (0, True, True)
+    assert control.moved == [("claim", JOB, 0)]
 
 
 def test_control_characters_of_others_never_reach_the_terminal(

@@ -212,4 +212,4 @@ def test_compiling_starts_no_threads() -> None:
     before = len(list(Path("/proc/self/task").iterdir()))
     many = builders.module(extra="(func (param i32) (result i32) (local.get 0))" * 2000)
     assert isinstance(run(builders.task(many)), Finished)
-    assert len(list(Path("/proc/self/task").iterdir())) == before
+    assert len(list(Path("/proc/self/task").iterdir())) <= before  # others may end meanwhile

@@ -33,6 +33,7 @@ def circumstances(ledger: HandLedger) -> Circumstances:
         state.reputation_of,
         state.is_up,
         lambda _, __: (),
+        lambda _, __: (),
     )
 
 
@@ -137,6 +138,16 @@ def test_before_a_first_call_a_class_is_no_obstacle_and_after_it_another_is() ->
     drawn = ledger.until(job, Phase.EXECUTING)
     found = [obstacle_to(drawn, bid, circumstances(ledger)) for bid in drawn.bids]
     assert found == [None, None, None, Reason.OTHER_CLASS]
+
+
+def test_a_bid_below_the_sandbox_level_asked_for_does_not_count() -> None:
+    ledger = HandLedger()
+    job = ledger.open(0, make_offer(sandbox_level=2))
+    bid = make_bid(job)
+    assert ledger.fail(1, replace(bid, sandbox_level=1)).reason is Reason.SANDBOX_TOO_LOW
+    assert ledger.state.jobs[job].bids == ()
+    ledger.do(2, replace(bid, sandbox_level=2))
+    assert [one.sandbox_level for one in ledger.state.jobs[job].bids] == [2]
 
 
 def test_an_account_without_stake_pays_for_its_futile_bid() -> None:

@@ -24,6 +24,7 @@ def circumstances(ledger: HandLedger) -> Circumstances:
         state.reputation_of,
         state.is_up,
         lambda _, __: (),
+        lambda _, __: (),
     )
 
 

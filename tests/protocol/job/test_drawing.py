@@ -108,19 +108,51 @@ def test_a_newcomer_never_works_alone() -> None:
 
 def test_a_proven_worker_mostly_works_alone() -> None:
     terms = replace(
-        TERMS, checks_before_alone=1, checks_per_requester=100, audit_floor=0, exposure_multiple=1
+        TERMS,
+        checks_before_alone=1,
+        checks_per_requester=100,
+        audit_floor=0,
+        exposure_multiple=1,
+        fee_share=10_000,
     )
     alone = 0
-    ledger = HandLedger(make_genesis(parameters=terms))
+    ledger = HandLedger(make_genesis(parameters=terms), luck=5)
     two = make_offer(replicas=2, replicas_max=2, budget=CREDIT)
     for _ in range(3):
         ledger.run(ledger.start(two, (1, 2)).identifier)
-    single = make_offer(replicas=1, replicas_max=2, tolerated_error_ppm=200_000, budget=CREDIT)
+    single = make_offer(
+        replicas=1, replicas_max=2, tolerated_error_ppm=200_000, budget=CREDIT, time_ms=1_000
+    )
     for _ in range(24):
         record = ledger.start(single, (1, 2))
         alone += record.wanted == 1
         ledger.run(record.identifier)
     assert 12 <= alone < 24
+
+
+def test_nobody_works_alone_for_more_than_the_fees_behind_its_checks() -> None:
+    terms = replace(TERMS, checks_before_alone=1, checks_per_requester=100, exposure_multiple=10**4)
+    ledger = HandLedger(make_genesis(parameters=terms))
+    two = make_offer(replicas=2, replicas_max=2, budget=CREDIT)
+    parts = 0
+    for _ in range(12):
+        parts += ledger.run(ledger.start(two, (1, 2)).identifier).fee // 2
+    burned = ledger.state.reputation_of(account_id(1)).burned
+    assert burned == parts, "half of each fee stands behind each of two checks"
+    assert burned == ledger.state.reputation_of(account_id(2)).burned > 0
+    begun = {1: 0, 2: 0}
+    for _ in range(24):
+        for wanted in begun:
+            cap = max(1, burned * 1_000 * 10_000 // (60_000 * 15_125))
+            single = make_offer(
+                replicas=1, replicas_max=2, tolerated_error_ppm=200_000, price_cap=cap + wanted - 1
+            )
+            job = ledger.open(0, single)
+            ledger.bid(job, 1, 2, price=single.price_cap)
+            begun[wanted] += ledger.until(job, Phase.EXECUTING).wanted == 1
+            ledger.run(job)
+    assert begun[1] > 12, "what they cover"
+    assert begun[2] == 0, "a millionth a second more is repeated"
 
 
 def test_bidders_who_cannot_reach_the_error_together_are_not_made_to_work() -> None:

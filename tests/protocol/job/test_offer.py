@@ -45,6 +45,8 @@ def test_a_budget_below_the_smallest_is_refused() -> None:
         make_offer(bid_window_rounds=TERMS.bid_window_rounds_max + 1),
         make_offer(deadline_ms=TERMS.deadline_max_ms + 1),
         make_offer(time_ms=60_001),
+        make_offer(retention_ms=TERMS.deadline_max_ms + 1),
+        make_offer(sandbox_level=5),
         make_offer(speed_target_ms=60_001),
         make_offer(size_bytes=TERMS.payload_bytes_max + 1),
         make_offer(kind="wasm", limits=replace(make_offer().limits, fuel=0)),

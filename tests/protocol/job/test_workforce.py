@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from protocol.job.workforce import Workforce
-from protocol.messages import Offer
+from protocol.messages import Bid, Offer
 from tests.support.builders import HandLedger, account_id, make_offer
 
 
@@ -42,6 +42,20 @@ def test_who_bid_for_two_jobs_stays_while_one_is_held() -> None:
         workforce.note(None, record)
     workforce.forget(records[0])
     assert known(workforce, make_offer()) == {1}
+
+
+def test_who_only_bids_at_a_lower_sandbox_level_does_not_check_where_a_higher_one_is_asked() -> (
+    None
+):
+    ledger = HandLedger()
+    job = ledger.open()
+    for number, level in ((1, 0), (2, 2), (3, 4)):
+        ledger.do(number, Bid(job, 1_000, "cpu", 1_000, level))
+    workforce = Workforce()
+    workforce.note(None, ledger.state.jobs[job])
+    assert known(workforce, make_offer()) == {1, 2, 3}
+    assert known(workforce, make_offer(sandbox_level=2)) == {2, 3}
+    assert known(workforce, make_offer(sandbox_level=4), "cpu") == {3}
 
 
 def test_a_loaded_state_knows_the_same_workers() -> None:

@@ -276,6 +276,15 @@ def test_a_worker_asks_the_price_of_the_kind() -> None:
     assert bid.price == 7
 
 
+def test_a_worker_does_not_bid_below_the_sandbox_level_asked_for() -> None:
+    ledger = HandLedger()
+    ledger.open(0, make_offer(sandbox_level=2))
+    (said,) = explanations(ledger, bidder(1, ledger, sandbox_level=1))
+    assert said == "this node's sandbox level is below 2, which the offer asks"
+    bids = bidder(1, ledger, sandbox_level=2).react(ledger.facts).operations
+    assert [one.sandbox_level for one in bids if isinstance(one, Bid)] == [2]
+
+
 def test_accounts_without_money_or_stake_do_not_bid() -> None:
     ledger = HandLedger(make_genesis(others=(9,)))
     ledger.open()

@@ -21,4 +21,5 @@ def test_a_job_is_the_example_with_the_trust_that_was_drawn():
         replicas_max=offer.replicas_max,
         tolerated_error_ppm=offer.tolerated_error_ppm,
         deadline_ms=JOB_DEADLINE_MS,
+        retention_ms=0,
     )
