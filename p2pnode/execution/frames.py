@@ -5,11 +5,21 @@ the worker: what it decodes came from a process that opened a foreign artefact.
 """
 
 import struct
+from dataclasses import astuple
 from typing import assert_never
 
 import msgpack
 
-from p2pnode.interfaces import Failed, Finished, Limit, LimitReached, NoResult, RunOutcome, Task
+from p2pnode.interfaces import (
+    Failed,
+    Finished,
+    Limit,
+    LimitReached,
+    NoResult,
+    RunOutcome,
+    Stretch,
+    Task,
+)
 
 HEADER = struct.Struct("<Q")
 """Length of the body in bytes."""
@@ -22,7 +32,10 @@ DETAIL_CHARACTERS_MAX = 500
 """Characters of a failure's detail: enough for a runtime's message, too few to flood a log."""
 
 OVERHEAD_BYTES = 4096
-"""Bytes of an outcome's body beside its output."""
+"""Bytes of an outcome's body beside its output and its trace."""
+
+DIGEST_BYTES = 32
+"""Of what one step left."""
 
 SLACK_BYTES = 64 * 2**20
 """Memory the runtimes need beside what the artefact allocates: compiled code, parsed models."""
@@ -56,6 +69,7 @@ def encode_task(task: Task) -> bytes:
             task.memory_limit_bytes,
             task.output_limit_bytes,
             task.fuel_limit,
+            None if task.stretch is None else list(astuple(task.stretch)),
         ]
     )
     return HEADER.pack(len(body)) + body
@@ -63,15 +77,21 @@ def encode_task(task: Task) -> bytes:
 
 def decode_task(body: bytes) -> Task:
     """Read the body of a task's frame; it comes from the runner and is trusted."""
-    name, kind, artefact, inputs, time, memory, output, fuel = msgpack.unpackb(body, use_list=False)
-    return Task(name, kind, artefact, inputs, time, memory, output, fuel)
+    name, kind, artefact, inputs, time, memory, output, fuel, stretch = msgpack.unpackb(
+        body, use_list=False
+    )
+    steps = None if stretch is None else Stretch(*stretch)
+    return Task(name, kind, artefact, inputs, time, memory, output, fuel, steps)
 
 
 def encode_outcome(outcome: RunOutcome) -> bytes:
     """Write the frame that ends a worker; times are the runner's to measure."""
     match outcome:
         case Finished():
-            row = ["finished", outcome.output, outcome.fuel, outcome.peak_memory_bytes]
+            row = [
+                *("finished", outcome.output, outcome.fuel, outcome.peak_memory_bytes),
+                outcome.trace,
+            ]
         case LimitReached():
             row = ["limit", outcome.limit.value, outcome.fuel]
         case Failed():
@@ -100,10 +120,10 @@ def decode_outcome(body: bytes, elapsed_ms: int, fuel_max: int) -> RunOutcome:
     except (ValueError, msgpack.UnpackException) as error:
         raise FrameError(f"the worker's answer is not MessagePack: {error}") from error
     match row:
-        case ("finished", bytes(output), int(fuel), int(peak)) if _is_within(
+        case ("finished", bytes(output), int(fuel), int(peak), bytes(trace)) if _is_within(
             fuel, fuel_max
         ) and _is_within(peak, MEMORY_BYTES_MAX):
-            return Finished(output, elapsed_ms, fuel, peak)
+            return Finished(output, elapsed_ms, fuel, peak, trace)
         case ("limit", str(limit), int(fuel)) if _is_within(fuel, fuel_max) and limit in {
             member.value for member in Limit
         }:
@@ -120,6 +140,12 @@ def fuel_max_of(task: Task) -> int:
     return task.fuel_limit if task.kind == METERED_KIND else 0
 
 
+def answer_bytes_max(task: Task) -> int:
+    """Say how long the body of a task's outcome can be."""
+    steps = task.stretch.steps if task.stretch is not None else 0
+    return task.output_limit_bytes + steps * DIGEST_BYTES + OVERHEAD_BYTES
+
+
 def _is_within(count: int, most: int) -> bool:
     return not isinstance(count, bool) and 0 <= count <= most
 
@@ -131,4 +157,6 @@ def allowance_bytes(task: Task) -> int:
     and its output is the runtime's business and must not count against it.
     """
     carried = len(task.artefact) + sum(len(data) for data in task.inputs)
+    if task.stretch is not None:
+        carried += len(task.stretch.given) + task.stretch.steps * DIGEST_BYTES
     return task.memory_limit_bytes + SLACK_BYTES + 3 * carried + 3 * task.output_limit_bytes

@@ -122,7 +122,7 @@ async def _supervise(worker: WorkerProcess, task: Task) -> RunOutcome:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_watch_memory, worker, task, watch, nursery.cancel_scope)
             await worker.send(frame)
-            body = await _receive(worker, task.output_limit_bytes, watch)
+            body = await _receive(worker, frames.answer_bytes_max(task), watch)
             nursery.cancel_scope.cancel()
     if watch.exceeded is not None:
         return LimitReached(watch.exceeded, 0, 0)
@@ -147,9 +147,9 @@ async def _watch_memory(
         await trio.sleep(WATCH_SECONDS)
 
 
-async def _receive(worker: WorkerProcess, output_limit_bytes: int, watch: _Watch) -> bytes | None:
+async def _receive(worker: WorkerProcess, limit_bytes: int, watch: _Watch) -> bytes | None:
     try:
-        return await worker.receive(output_limit_bytes + frames.OVERHEAD_BYTES)
+        return await worker.receive(limit_bytes)
     except AnswerError:
         watch.exceeded = Limit.OUTPUT
         return None

@@ -28,7 +28,8 @@ def commitment_digest(author: AccountId, reveal: Reveal) -> Digest:
 
 def fingerprint_digest(reveal: Reveal) -> Digest:
     """Computes what equal results of one job have in common, whoever found them."""
-    return digest_of(b"fingerprint", reveal.job, bytes([reveal.outcome]), reveal.output)
+    trace = (reveal.trace,) if reveal.trace else ()
+    return digest_of(b"fingerprint", reveal.job, bytes([reveal.outcome]), reveal.output, *trace)
 
 
 def decline(job: Job, account: AccountId, payload: Decline) -> Change:

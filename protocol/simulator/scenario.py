@@ -242,6 +242,8 @@ class Workload:
         tolerated_errors_ppm: Chances of a wrong result that it may accept; one is picked.
         observer_stakes: Whether each owner of a node outside the committee stakes at the start, as
             those who work for others must; in a large network that is many operations at once.
+        steps: Equal steps that each job is made of, so that one of them settles a dispute; 0 for
+            jobs that are run as a whole.
     """
 
     transfers: int
@@ -255,6 +257,7 @@ class Workload:
     slack_ms: Range = (500, 2_500)
     tolerated_errors_ppm: tuple[int, ...] = (200_000, 50_000, 20_000)
     observer_stakes: bool = True
+    steps: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,6 +108,7 @@ def _offer(stream: Stream, workload: Workload, parameters: Parameters) -> Offer:
         rounds=parameters.bid_window_rounds_min + stream.below(6),
         deadline_ms=time_ms + stream.between(*workload.slack_ms),
         size_bytes=stream.between(*workload.size_bytes),
+        result_class=f"stepped/{workload.steps}" if workload.steps else "exact",
     )
     least = smallest_budget(_make(artefact, inputs, terms, 1), parameters)
     return _make(artefact, inputs, terms, least + stream.below(CREDIT))
@@ -125,6 +126,7 @@ class _Terms:
     rounds: int
     deadline_ms: int
     size_bytes: int
+    result_class: str
 
 
 def _make(artefact: Digest, inputs: tuple[Digest, ...], terms: _Terms, budget: int) -> Offer:
@@ -135,7 +137,7 @@ def _make(artefact: Digest, inputs: tuple[Digest, ...], terms: _Terms, budget: i
         size_bytes=terms.size_bytes,
         device="any",
         limits=Limits(terms.time_ms, 64 * MEGABYTE, MEGABYTE, 10**9),
-        result_class="exact",
+        result_class=terms.result_class,
         tolerated_error_ppm=terms.error_ppm,
         replicas=terms.replicas,
         replicas_max=terms.replicas_max,
