@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from p2pnode.cautions import cautions_about
+from p2pnode.dispute_views import dispute_view
 from p2pnode.facts import plain
 from protocol.balances import YIELD_SCALE, Account
 from protocol.core import Core
@@ -191,6 +192,7 @@ def job_view(job: Job) -> dict[str, object]:
         "draw": _draw_view(job.draw),
         "audit": _audit_view(job),
         "jury": _draw_view(job.jury),
+        "disputes": [dispute_view(one) | {"jury": _draw_view(one.jury)} for one in job.disputes],
         "convicting": job.convicting,
         "groups": [plain(_fields(group)) for group in job.groups],
         "outcome": accepted.outcome.name.lower() if accepted else None,
@@ -263,6 +265,8 @@ def _why_called(job: Job, executor: Executor, weights: Mapping[AccountId, int]) 
         return f"drawn as auditor by the later beacon; {status}"
     if executor.duty is Duty.JUROR:
         return f"drawn as juror by a still later beacon, since somebody contradicts; {status}"
+    if executor.duty is Duty.STEP_JUROR:
+        return f"drawn as juror by a still later beacon, for the one step in dispute; {status}"
     total, own = sum(weights.values()), weights.get(executor.account, 0)
     share = f"{100 * own // total} % of the weight" if total else "no weight"
     order = job.draw.order if job.draw else ()

@@ -23,6 +23,8 @@ def receipt_lines(record: Mapping[str, object]) -> Iterator[str]:
         yield f"  confidence  {percent(confidence)} from {replicas} replicas"
     yield from _people("executors", record.get("executors"))
     yield from _people("spares", record.get("spares"))
+    for dispute in _records(record.get("disputes")):
+        yield f"  dispute     {printable(dispute.get('reason'))}"
     yield from _moves("payouts", record.get("payouts"))
     yield from _moves("slashes", record.get("slashes"))
     for name in ("fee", "refund"):
