@@ -35,12 +35,12 @@ def lying(run: Run, *, together: bool) -> Run:
 
 async def _lie_in_one_step(run: Run, task: Task, stretch: Stretch, key: bytes) -> RunOutcome:
     """Do one step wrongly, which one the key decides, and go on honestly from what it left."""
-    number = int.from_bytes(blake2b(key, digest_size=8).digest()) % stretch.steps
-    middle = stretch.first + number + 1
+    chance = int.from_bytes(blake2b(key, digest_size=8).digest())
+    middle = stretch.first + chance % stretch.steps + 1
     begun = await run(replace(task, stretch=replace(stretch, last=middle)))
     if not isinstance(begun, Finished):
         return begun
-    wrong = _slightly_wrong(begun.output)
+    wrong = _slightly_wrong(begun.output, chance)
     trace = begun.trace[:-DIGEST_BYTES] + blake2b(wrong, digest_size=DIGEST_BYTES).digest()
     if middle == stretch.last:
         return replace(begun, output=wrong, trace=trace)
@@ -51,14 +51,20 @@ async def _lie_in_one_step(run: Run, task: Task, stretch: Stretch, key: bytes) -
     return replace(ended, elapsed_ms=elapsed_ms, fuel=fuel, trace=trace + ended.trace)
 
 
-def _slightly_wrong(left: bytes) -> bytes:
-    """Change the last bit of the first number among tensors, and of anything else the first bit."""
+def _slightly_wrong(left: bytes, chance: int) -> bytes:
+    """Change the lowest bit of one number of the first tensor, or of any byte where none are."""
     try:
         first, *others = tensors.decode(left)
     except ValueError:
-        return bytes([*left[:-1], left[-1] ^ 1]) if left else b"\0"
-    data = bytes([first.data[0] ^ 1]) + first.data[1:]
+        return _with_flipped_bit(left, chance % len(left)) if left else b"\0"
+    size_bytes = tensors.ITEM_BYTES[first.dtype]
+    number = chance % max(1, len(first.data) // size_bytes)
+    data = _with_flipped_bit(first.data, number * size_bytes)
     return tensors.encode([replace(first, data=data), *others])
+
+
+def _with_flipped_bit(data: bytes, at: int) -> bytes:
+    return data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :] if data else data
 
 
 def altered(output: bytes, key: bytes) -> bytes:

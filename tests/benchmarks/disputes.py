@@ -155,6 +155,6 @@ async def _run(task: Task) -> RunOutcome:
 
 
 async def _lie(task: Task) -> Finished:
-    outcome = await lying(_run, together=False)(task)
+    outcome = await lying(_run, together=True)(task)
     assert isinstance(outcome, Finished), outcome
     return outcome

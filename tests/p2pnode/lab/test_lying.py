@@ -77,7 +77,7 @@ async def test_a_liar_does_one_step_wrongly_and_goes_on_from_there() -> None:
     assert len(told.output) == len(true.output)
 
 
-async def test_a_liar_changes_the_last_bit_of_a_number_and_nothing_else() -> None:
+async def test_a_liar_changes_the_lowest_bit_of_a_number_and_nothing_else() -> None:
     left = encode([Tensor("weight", "float32", (2,), bytes(8)), Tensor("loss", "int8", (), b"7")])
 
     async def run(task: Task) -> RunOutcome:
@@ -87,7 +87,8 @@ async def test_a_liar_changes_the_last_bit_of_a_number_and_nothing_else() -> Non
     told = await lying(run, together=True)(task)
     assert isinstance(told, Finished)
     weight, loss = decode(told.output)
-    assert (weight.data, loss.data) == (b"\1" + bytes(7), b"7")
+    assert weight.data in (b"\1" + bytes(7), bytes(4) + b"\1" + bytes(3))
+    assert loss.data == b"7"
 
 
 async def test_a_run_of_steps_that_ends_early_is_told_as_it_is() -> None:
