@@ -104,13 +104,14 @@ def encode_outcome(outcome: RunOutcome) -> bytes:
     return HEADER.pack(len(body)) + body
 
 
-def decode_outcome(body: bytes, elapsed_ms: int, fuel_max: int) -> RunOutcome:
+def decode_outcome(body: bytes, elapsed_ms: int, fuel_max: int, trace_bytes: int = 0) -> RunOutcome:
     """Read the body of an outcome's frame, trusting nothing.
 
     Args:
         body: What the worker sent.
         elapsed_ms: As the runner measured it.
         fuel_max: What the task may burn: others would not open a result that claims more.
+        trace_bytes: What the digests of all its steps take.
 
     Raises:
         FrameError: if it is not an outcome.
@@ -120,9 +121,11 @@ def decode_outcome(body: bytes, elapsed_ms: int, fuel_max: int) -> RunOutcome:
     except (ValueError, msgpack.UnpackException) as error:
         raise FrameError(f"the worker's answer is not MessagePack: {error}") from error
     match row:
-        case ("finished", bytes(output), int(fuel), int(peak), bytes(trace)) if _is_within(
-            fuel, fuel_max
-        ) and _is_within(peak, MEMORY_BYTES_MAX):
+        case ("finished", bytes(output), int(fuel), int(peak), bytes(trace)) if (
+            _is_within(fuel, fuel_max)
+            and _is_within(peak, MEMORY_BYTES_MAX)
+            and len(trace) == trace_bytes
+        ):
             return Finished(output, elapsed_ms, fuel, peak, trace)
         case ("limit", str(limit), int(fuel)) if _is_within(fuel, fuel_max) and limit in {
             member.value for member in Limit
@@ -142,8 +145,12 @@ def fuel_max_of(task: Task) -> int:
 
 def answer_bytes_max(task: Task) -> int:
     """Say how long the body of a task's outcome can be."""
-    steps = task.stretch.steps if task.stretch is not None else 0
-    return task.output_limit_bytes + steps * DIGEST_BYTES + OVERHEAD_BYTES
+    return task.output_limit_bytes + trace_bytes_of(task) + OVERHEAD_BYTES
+
+
+def trace_bytes_of(task: Task) -> int:
+    """Say how long the trace of a task is: a digest for each of its steps."""
+    return task.stretch.steps * DIGEST_BYTES if task.stretch is not None else 0
 
 
 def _is_within(count: int, most: int) -> bool:
@@ -158,5 +165,5 @@ def allowance_bytes(task: Task) -> int:
     """
     carried = len(task.artefact) + sum(len(data) for data in task.inputs)
     if task.stretch is not None:
-        carried += len(task.stretch.given) + task.stretch.steps * DIGEST_BYTES
+        carried += len(task.stretch.given) + trace_bytes_of(task)
     return task.memory_limit_bytes + SLACK_BYTES + 3 * carried + 3 * task.output_limit_bytes

@@ -167,6 +167,8 @@ def _train_stretch(stretch: Stretch, task: Task, device: str) -> tuple[bytes, by
         followed = [tensors.from_array(name, array) for name, array in shown]
         left = tensors.encode([*training.carried(), *followed])
         trace += kind_wasm.left_digest(left)
+        if len(left) > task.output_limit_bytes:  # a jury could not fetch it
+            break
     return left, bytes(trace)
 
 

@@ -131,7 +131,7 @@ async def _supervise(worker: WorkerProcess, task: Task) -> RunOutcome:
     if body is None:
         return await _explain_death(worker)
     try:
-        return frames.decode_outcome(body, 0, frames.fuel_max_of(task))
+        return frames.decode_outcome(body, 0, frames.fuel_max_of(task), frames.trace_bytes_of(task))
     except frames.FrameError as error:
         return Failed(str(error), 0)
 

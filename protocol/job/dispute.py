@@ -18,7 +18,7 @@ from typing import NamedTuple
 from protocol.errors import Reason, Rejected
 from protocol.job.transcript import Draw
 from protocol.step_messages import StepPair
-from protocol.tree.trace import height_of, node_of, top_of
+from protocol.tree.trace import NO_STEP, height_of, node_of, padding_of, top_of
 from protocol.units import AccountId, Digest, Milliseconds
 
 FIRST, SECOND = 0, 1
@@ -58,7 +58,7 @@ class Side:
 
     members: tuple[AccountId, ...]
     output: Digest
-    """What the last step left, whatever the trace says."""
+    """The result, which is what the last step left."""
     trace: Digest
     remaining_ms: Milliseconds
     """Ledger time that is left for all further answers."""
@@ -143,7 +143,8 @@ def disputed_step(dispute: Dispute) -> DisputedStep:
     place = place_of(dispute)
     claims = place.nodes
     if place.begin == dispute.steps - 1:
-        claims = (dispute.sides[FIRST].output, dispute.sides[SECOND].output)
+        first, second = zip(place.nodes, dispute.sides, strict=True)
+        claims = (_last_claim(*first), _last_claim(*second))
     given = place.agreed
     if place.agreed_height:
         given = dispute.before[0]
@@ -168,6 +169,8 @@ def open_level(
     place = place_of(dispute)
     if node_of(payload.left, payload.right) != place.nodes[number]:
         raise Rejected(Reason.BAD_PROOF, "the trace has another pair there")
+    if _middle(place) >= dispute.steps and payload.right != padding_of(place.height - 1):
+        raise Rejected(Reason.BAD_PROOF, "there is no step any more")
     before = dispute.before
     if is_before_asked(place, number):
         before = _checked(payload.before, place)
@@ -232,14 +235,23 @@ def _way(dispute: Dispute) -> Iterator[Place]:
     place = Place(0, height, (first.trace, second.trace), None, 0)
     yield place
     for one, other in zip(first.opened, second.opened, strict=False):
-        height = place.height - 1
-        middle = place.begin + (1 << height)
+        height, middle = place.height - 1, _middle(place)
         if one.left != other.left or middle >= dispute.steps:
             nodes = (one.left, other.left)
             place = place._replace(height=height, nodes=nodes)
         else:
             place = Place(middle, height, (one.right, other.right), one.left, height)
         yield place
+
+
+def _middle(place: Place) -> int:
+    """The first leaf of the right half."""
+    return place.begin + (1 << (place.height - 1))
+
+
+def _last_claim(leaf: Digest, side: Side) -> Digest:
+    """What a side says that the last step left: nothing, where its trace is not of its result."""
+    return leaf if leaf == side.output else NO_STEP
 
 
 def _side_of(dispute: Dispute, account: AccountId) -> int:

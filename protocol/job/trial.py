@@ -1,7 +1,7 @@
 """Disputes within a job: who contradicts whom, the jury for the one step, and what a verdict costs.
 
-Where finished results of a job made of steps differ, the heaviest disputes with the next that
-differs from it. A loser is out; the winner goes on until nobody contradicts it, and its result
+Where finished results of a job made of steps differ, or their traces do, the heaviest disputes with
+the next. A loser is out; the winner goes on until nobody contradicts it, and its result
 counts. A dispute that no jury decides is left to the cross-check, as if there had been none, and
 convicts nobody.
 """
@@ -147,11 +147,10 @@ def _with(job: Job, changed: Dispute) -> Job:
 def _next_dispute(job: Job, around: Circumstances) -> Job | None:
     groups = crosscheck.crosscheck(job, around.parameters).groups
     finished = [group for group in groups if group.outcome is ResultOutcome.FINISHED]
-    others = [group for group in finished if group.output != finished[0].output]
     steps = steps_of(job.offer.result_class)
-    if not others or steps is None:
+    if len(finished) < 2 or steps is None:
         return None
-    sides = (_side(job, finished[0], around), _side(job, others[0], around))
+    sides = (_side(job, finished[0], around), _side(job, finished[1], around))
     opened = Dispute(steps, sides, around.position.ledger_ms)
     begun = replace(job, disputes=(*job.disputes, opened))
     if not opened.is_searching:

@@ -28,6 +28,14 @@ def height_of(steps: int) -> int:
     return (steps - 1).bit_length()
 
 
+def padding_of(height: int) -> Digest:
+    """Computes the root of a tree of this height that has no step at all."""
+    node = NO_STEP
+    for _ in range(height):
+        node = node_of(node, node)
+    return node
+
+
 def top_of(leaf: Digest, left: Sequence[Digest]) -> Digest:
     """Computes the root of a tree from its last leaf and the left neighbours on the way up."""
     for neighbour in left:

@@ -38,7 +38,8 @@ def test_a_stretch_of_steps_survives_its_frame() -> None:
 )
 def test_an_outcome_survives_its_frame(outcome: RunOutcome) -> None:
     frame = frames.encode_outcome(outcome)
-    assert frames.decode_outcome(frame[frames.HEADER.size :], 7, 5) == outcome
+    trace_bytes = len(outcome.trace) if isinstance(outcome, Finished) else 0
+    assert frames.decode_outcome(frame[frames.HEADER.size :], 7, 5, trace_bytes) == outcome
 
 
 def test_a_long_detail_is_cut() -> None:
@@ -60,6 +61,7 @@ def test_a_long_detail_is_cut() -> None:
         msgpack.packb(["finished", b"", 1, 2**63, b""]),
         msgpack.packb(["finished", b"", 1, 0]),
         msgpack.packb(["finished", b"", 1, 0, "trace"]),
+        msgpack.packb(["finished", b"", 1, 0, bytes(32)]),
         msgpack.packb(["limit", "fuel", 11]),
         msgpack.packb(["failed", b"bytes"]),
         msgpack.packb(["failed", "why", "more"]),

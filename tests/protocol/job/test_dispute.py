@@ -23,7 +23,7 @@ from protocol.job.dispute import (
     place_of,
 )
 from protocol.step_messages import StepPair
-from protocol.tree.trace import Trace, height_of
+from protocol.tree.trace import NO_STEP, Trace, height_of
 from protocol.units import AccountId, Digest, JobId, Milliseconds
 
 JOB = JobId(bytes(32))
@@ -122,19 +122,37 @@ def test_who_has_the_right_trace_and_another_output_lies_in_the_last_step(steps:
     lie = content_digest(b"another output")
     first, second = contest.dispute.sides
     contest.dispute = replace(contest.dispute, sides=(first, replace(second, output=lie)))
-    assert contest.play() == DisputedStep(steps - 1, right[-2], (right[-1], lie))
+    assert contest.play() == DisputedStep(steps - 1, right[-2], (right[-1], NO_STEP))
 
 
-@given(st.integers(2, 70), st.integers(2, 70))
-def test_leaves_behind_the_last_step_do_not_lead_astray(steps: int, other: int) -> None:
-    """A trace of more steps than the job has looks different where no step is."""
-    right, wrong = honest(steps), honest(max(steps, other))
-    contest = Contest(right, lying(steps, steps - 1))
-    padded = Trace([*contest.second, *wrong[steps : 1 << height_of(steps)]])
+@given(st.integers(1, 70), st.data())
+def test_who_has_the_right_output_and_another_trace_lies_in_a_step(
+    steps: int, data: st.DataObject
+) -> None:
+    at, right = data.draw(st.integers(0, steps - 1)), honest(steps)
+    wrong = [*right[:at], content_digest(b"wrong"), *right[at + 1 :]]
+    contest = Contest(right, wrong)
     first, second = contest.dispute.sides
-    contest.traces = (contest.traces[0], padded)
-    contest.dispute = replace(contest.dispute, sides=(first, replace(second, trace=padded.root)))
-    assert contest.play().index == steps - 1
+    contest.dispute = replace(contest.dispute, sides=(first, replace(second, output=right[-1])))
+    found = contest.play()
+    assert found.index == at
+    assert found.claims == (right[at], NO_STEP if at == steps - 1 else wrong[at])
+
+
+@given(st.integers(3, 70).filter(lambda steps: steps & (steps - 1)))
+def test_a_trace_with_something_behind_the_last_step_cannot_be_opened(steps: int) -> None:
+    right = honest(steps)
+    longer = Trace([*right, content_digest(b"behind")])
+    contest = Contest(right, right)
+    first, second = contest.dispute.sides
+    contest.traces = (contest.traces[0], longer)
+    contest.dispute = replace(contest.dispute, sides=(first, replace(second, trace=longer.root)))
+    with pytest.raises(Rejected) as caught:
+        contest.play()
+    assert caught.value.reason is Reason.BAD_PROOF
+    contest.expire()
+    contest.expire()
+    assert contest.dispute.verdict == Verdict(Ground.SILENCE, (1,), convicting=False)
 
 
 def test_what_the_trace_does_not_have_is_refused() -> None:

@@ -11,8 +11,10 @@ from protocol.job import trial
 from protocol.job.dispute import Ground, Verdict, disputed_step
 from protocol.job.record import Duty, Ending, Fault, Job, Payment, Phase, Slash, Status
 from protocol.job.stepped import seats_of
+from protocol.messages import Reveal
 from protocol.parameters import minimal
 from protocol.step_messages import StepPair
+from protocol.tree.trace import Trace
 from tests.support.builders import STAKE, account_id, make_offer
 from tests.support.disputes import TERMS, Court, run_of
 
@@ -249,3 +251,31 @@ def test_an_offer_names_how_many_steps_it_has(result_class: str) -> None:
     court = Court()
     failure = court.ledger.fail(0, make_offer(result_class=result_class))
     assert failure.reason is Reason.CLASS_NOT_SUPPORTED
+
+
+def test_a_right_result_with_a_false_trace_loses_its_pledge_too() -> None:
+    court = Court()
+    job = court.open()
+    liar = court.executor(job, 0)
+    right = run_of(8)
+    court.traces[liar] = (*right[:2], *run_of(8, 2)[2:7], right[7])
+    reveal = Reveal(job, 0, right[-1], 10_000, 0, bytes(32), Trace(court.traces[liar]).root)
+    court.ledger.send_commitment(liar, reveal)
+    record = court.play(job)
+    assert disputed_step(record.disputes[0]).index == 2
+    assert [one.account for one in record.slashes] == [account_id(liar)]
+    assert record.accepted is not None
+    assert account_id(liar) not in record.accepted.members
+
+
+def test_a_result_without_a_trace_cannot_be_defended() -> None:
+    court = Court()
+    job = court.open()
+    liar = court.executor(job, 0)
+    reveal = Reveal(job, 0, run_of(8)[-1], 10_000, 0, bytes(32))
+    court.ledger.send_commitment(liar, reveal)
+    court.traces[liar] = run_of(8)
+    court.silent = {liar}
+    record = court.play(job)
+    assert [one.reason for one in record.slashes] == [Fault.UNOPENED_COMMITMENT]
+    assert record.ending is Ending.ACCEPTED

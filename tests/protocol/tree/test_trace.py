@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocol.encoding import content_digest
-from protocol.tree.trace import NO_STEP, Trace, height_of, node_of, top_of
+from protocol.tree.trace import NO_STEP, Trace, height_of, node_of, padding_of, top_of
 from protocol.units import Digest
 
 
@@ -24,6 +24,11 @@ def test_the_root_is_made_of_pairs_and_filled_up_behind_the_last_step() -> None:
     one, two, three = leaves(3)
     assert Trace([one]).root == one
     assert Trace([one, two, three]).root == node_of(node_of(one, two), node_of(three, NO_STEP))
+
+
+def test_a_tree_without_a_step_is_known_to_everybody() -> None:
+    assert padding_of(0) == NO_STEP
+    assert padding_of(3) == Trace([NO_STEP] * 8).root
 
 
 @given(st.integers(2, 300), st.data())
