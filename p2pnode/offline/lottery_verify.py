@@ -309,8 +309,7 @@ class _Retrace:
         is_due = chosen(number, audit.numerator, audit.denominator)
         if not is_due and audit.auditors:
             raise Difference("auditors", "none, as the number spared the job", audit.auditors)
-        called = list(self._called(Duty.AUDITOR))
-        self._compare("auditors", list(audit.auditors), called)
+        self._compare("auditors", list(audit.auditors), list(self._called(Duty.AUDITOR)))
         self.checked.append("number of the audit")
         if is_due and audit.draw is None:
             self.skipped.append("draw of the auditor: the transcript lacks audit.draw")

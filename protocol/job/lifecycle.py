@@ -31,9 +31,6 @@ from protocol.messages import Bid, Cancellation, Commitment, Decline, Fingerprin
 from protocol.step_messages import StepPair
 from protocol.units import AccountId, CommitIndex, Credits, Milliseconds
 
-UNAVAILABLE_MIN = 2
-"""One executor alone cannot end a job by calling its content unavailable."""
-
 FreePayload = Bid | Decline | Commitment | Fingerprint | Reveal | StepPair
 """Without a fee where they succeed: a job needs them, and each may send one for each job, or for
 each level of a dispute."""
@@ -108,19 +105,11 @@ def decline(job: Job, account: AccountId, payload: Decline, circumstances: Circu
         Rejected: see `commit_reveal.decline`.
     """
     change = commit_reveal.decline(job, account, payload)
-    if _mostly_unavailable(change.job):
+    if commit_reveal.is_mostly_unavailable(change.job):
         fee = Credits(circumstances.parameters.operation_fee * len(change.job.executors))
         refunded = settlement.refund(change.job, Ending.UNAVAILABLE, circumstances, fee)
         return replace(refunded, movements=(*change.movements, *refunded.movements))
     return _then(change, _continue, circumstances)
-
-
-def _mostly_unavailable(job: Job) -> bool:
-    """Says whether enough executors failed to fetch the content, and nobody succeeded."""
-    if job.having(Status.COMMITTED, Status.REVEALED, Status.UNOPENED, Status.LATE):
-        return False
-    unavailable = sum(executor.unavailable for executor in job.executors)
-    return unavailable >= UNAVAILABLE_MIN and 2 * unavailable > job.wanted
 
 
 def commit(
@@ -220,13 +209,10 @@ def _continue(job: Job, circumstances: Circumstances) -> Change:
     if change.job.having(Status.COMMITTED):
         waiting = await_beacon(change.job, Phase.SAMPLING, circumstances)
         return replace(change, job=waiting)
-    ending = Ending.UNAVAILABLE if _all_unavailable(change.job) else Ending.EXPIRED
+    is_unavailable = commit_reveal.is_all_unavailable(change.job)
+    ending = Ending.UNAVAILABLE if is_unavailable else Ending.EXPIRED
     refunded = settlement.refund(change.job, ending, circumstances, NOTHING)
     return change.followed_by(refunded)
-
-
-def _all_unavailable(job: Job) -> bool:
-    return bool(job.executors) and all(executor.unavailable for executor in job.executors)
 
 
 def _decide_audit(job: Job, circumstances: Circumstances) -> Change:
