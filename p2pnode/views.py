@@ -185,7 +185,9 @@ def job_view(job: Job) -> dict[str, object]:
         "replicas_min": job.offer.replicas,
         "replicas_max": job.offer.replicas_max,
         "result_class": job.offer.result_class,
-        "replicas": sum(1 for one in job.executors if one.status not in ABSENT),
+        "replicas": sum(
+            one.status not in ABSENT and one.duty is not Duty.STEP_JUROR for one in job.executors
+        ),
         "executors": [_executor_view(job, one) for one in job.executors],
         "spares": [account.hex() for account in job.spares],
         "bids": [plain(_fields(bid)) for bid in job.bids],
@@ -252,6 +254,7 @@ def _executor_view(job: Job, executor: Executor) -> dict[str, object]:
         "exposure": executor.exposure,
         "checks": executor.checks,
         "fingerprint": executor.fingerprint.hex() if executor.fingerprint else None,
+        "outcome": ResultOutcome(reveal.outcome).name.lower() if reveal else None,
         "output": reveal.output.hex() if reveal else None,
         "elapsed_ms": reveal.elapsed_ms if reveal else None,
         "fuel": reveal.fuel if reveal else None,

@@ -17,7 +17,7 @@ from protocol.job.dispute import (
     open_level,
 )
 from protocol.job.lottery import draw
-from protocol.job.record import Duty, Status
+from protocol.job.record import Duty, ResultOutcome, Status
 from protocol.job.stepped import seats_of
 from protocol.parameters import Parameters
 from protocol.step_messages import StepPair
@@ -26,6 +26,7 @@ from protocol.units import AccountId, Digest, JobId, Milliseconds
 CLOCK_MS = Milliseconds(2**40)
 """Times are not in a transcript, so that no clock runs out when it is judged again."""
 NOW = Milliseconds(0)
+FINISHED = ResultOutcome.FINISHED.name.lower()
 
 
 class SideRecord(Struct, frozen=True):
@@ -56,6 +57,7 @@ class Voter(Struct, frozen=True):
     account: str
     duty: str
     status: str = ""
+    outcome: str | None = None
     output: str | None = None
 
 
@@ -161,6 +163,7 @@ def _votes(job: Disputed, jury: Draw | None) -> list[Digest]:
         for one in job.executors
         if one.duty == Duty.STEP_JUROR.value
         and one.account in order
+        and one.outcome == FINISHED
         and one.output is not None
         and one.status in heard
     ]

@@ -169,17 +169,20 @@ def _side(job: Job, group: Group, around: Circumstances) -> Side:
 
 
 def _jurors(job: Job, tried: Dispute) -> tuple[Executor, ...]:
+    """Lists who ran the step to its end and said in time what it left."""
     order = tried.jury.order if tried.jury is not None else ()
-    return tuple(one for one in job.having(Status.REVEALED) if one.account in order)
+    return tuple(
+        one
+        for one in job.having(Status.REVEALED)
+        if one.account in order
+        and one.reveal is not None
+        and one.reveal.outcome == ResultOutcome.FINISHED.value
+    )
 
 
 def _voted(job: Job, around: Circumstances) -> Dispute:
     tried = job.disputes[-1]
-    votes = [
-        Digest(one.reveal.output)
-        for one in _jurors(job, tried)
-        if one.reveal is not None and one.reveal.outcome == ResultOutcome.FINISHED.value
-    ]
+    votes = [Digest(one.reveal.output) for one in _jurors(job, tried) if one.reveal is not None]
     return dispute.end_by_votes(tried, votes, seats_of(around.parameters))
 
 

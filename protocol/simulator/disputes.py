@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from protocol.encoding import digest_of
 from protocol.job.dispute import Dispute, Ground, Side, disputed_step, end_by_votes
-from protocol.job.record import Duty, Fault, Job
+from protocol.job.record import Duty, Fault, Job, ResultOutcome
 from protocol.job.stepped import seats_of
 from protocol.parameters import Parameters
 from protocol.tree.trace import height_of, node_of
@@ -43,6 +43,7 @@ def _wrong_verdict(job: Job, tried: Dispute, parameters: Parameters) -> str:
         and tried.jury is not None
         and one.account in tried.jury.order
         and one.reveal is not None
+        and one.reveal.outcome == ResultOutcome.FINISHED.value
     ]
     again = end_by_votes(replace(tried, verdict=None), votes, seats_of(parameters))
     return "" if again.verdict == verdict else f"a verdict on step {disputed_step(tried).index}"

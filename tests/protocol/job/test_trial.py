@@ -279,3 +279,17 @@ def test_a_result_without_a_trace_cannot_be_defended() -> None:
     record = court.play(job)
     assert [one.reason for one in record.slashes] == [Fault.UNOPENED_COMMITMENT]
     assert record.ending is Ending.ACCEPTED
+
+
+def test_a_juror_whose_machine_reached_a_limit_said_nothing_wrong() -> None:
+    court = Court(lies={0: 3})
+    job = court.open()
+    court.play(job, Phase.JUDGING)
+    slow = court.ledger.running(job)[0]
+    court.ledger.send_commitment(slow, replace(court.vote_of(slow, job), outcome=1))
+    record = court.play(job)
+    verdict = record.disputes[0].verdict
+    assert verdict is not None
+    assert (len(verdict.losers), verdict.convicting) == (1, False), "two of three"
+    assert jurors(record) == [Status.REVEALED] * 3
+    assert court.ledger.state.reputation_of(account_id(slow)).wrong == 0
