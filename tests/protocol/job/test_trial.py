@@ -293,3 +293,25 @@ def test_a_juror_whose_machine_reached_a_limit_said_nothing_wrong() -> None:
     assert (len(verdict.losers), verdict.convicting) == (1, False), "two of three"
     assert jurors(record) == [Status.REVEALED] * 3
     assert court.ledger.state.reputation_of(account_id(slow)).wrong == 0
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data())
+def test_whoever_lies_and_falls_silent_no_honest_executor_loses_anything(
+    data: st.DataObject,
+) -> None:
+    """Up to three liars of four, some of them silent, and one juror may be bribed."""
+    lies = data.draw(st.dictionaries(st.integers(0, 3), st.integers(0, 7), max_size=3))
+    court = Court(members=20, lies=lies, bribed=data.draw(st.sets(st.integers(0, 2), max_size=1)))
+    job = court.open(range(1, 5), replicas=4, replicas_max=4)
+    liars = {court.executor(job, place) for place in lies}
+    court.silent = set(data.draw(st.sets(st.sampled_from(sorted(liars))))) if liars else set()
+    record = court.play(job)
+    assert record.accepted is not None
+    assert record.accepted.output == run_of(8)[-1]
+    assert {one.account for one in record.slashes} <= {account_id(one) for one in liars}
+    assert honest_stakes(court, liars) == {STAKE}
+    honest = {one.account for one in record.executors[:4]} - {account_id(one) for one in liars}
+    assert set(record.accepted.members) == honest
+    assert {one.account for one in record.payouts if one.reason is Payment.RESULT} == honest
+    assert len(record.disputes) == len(liars), "each liar told a lie of its own"
