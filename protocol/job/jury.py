@@ -75,7 +75,8 @@ def seat(
     """Calls workers in an order until that many of them are active or nobody is left."""
     change = Change(job)
     for account in order:
-        if sum(one.account in order for one in change.job.having(*ACTIVE)) >= seats:
+        seated = [one for one in change.job.having(*ACTIVE) if one.duty is duty]
+        if sum(one.account in order for one in seated) >= seats:
             break
         terms = terms_of(job, account, circumstances)
         if change.job.executor(account) is None and not obstacle_to(job, terms, circumstances):
