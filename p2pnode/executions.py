@@ -3,18 +3,29 @@
 What the operator allows is asked again here, as a job may have been drawn under an older list.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 import structlog
 import trio
 
 from p2pnode.content import Content, ContentUnavailable
-from p2pnode.interfaces import Failed, Finished, Limit, LimitReached, NoResult, RunOutcome, Task
+from p2pnode.interfaces import (
+    Failed,
+    Finished,
+    Limit,
+    LimitReached,
+    NoResult,
+    RunOutcome,
+    Stretch,
+    Task,
+)
 from p2pnode.storage import ArtifactStore, StorageError, artifact_digest
+from p2pnode.witness import Witness
 from protocol import effects as fx
 from protocol import events as ev
 from protocol.job.record import ResultOutcome
+from protocol.job.stepped import steps_of
 from protocol.messages import Offer
 from protocol.roles.worker import CONTENT_BYTES_MAX
 from protocol.units import AccountId, Digest, JobId
@@ -55,6 +66,9 @@ class Executions:
         tell: Puts an event into the core's inbox.
         decide: What the operator lets run.
         warm: Told the kind of a job before its content is fetched.
+
+    Attributes:
+        witness: Speaks for the runs in disputes.
     """
 
     def __init__(
@@ -72,6 +86,7 @@ class Executions:
         self._tell = tell
         self._decide = decide
         self._warm = warm
+        self.witness = Witness(run, self._prepare, store, tell)
         self._scopes: dict[JobId, trio.CancelScope] = {}
         self._expected: dict[JobId, trio.Event] = {}
 
@@ -128,15 +143,14 @@ class Executions:
             return ev.ExecutionImpossible(effect.job, unavailable=False)
         self._warm(effect.offer.kind)
         try:
-            with trio.fail_after(FETCH_SECONDS):
-                task = await self._prepare(effect)
+            task = await self._prepare(effect)
         except (ContentUnavailable, trio.TooSlowError) as error:
             log.warning("job_content_unavailable", job=effect.job.hex(), detail=str(error))
             return ev.ExecutionImpossible(effect.job, unavailable=True)
         outcome = await self._run(task)
         log.info("job_run", job=effect.job.hex(), outcome=type(outcome).__name__)
         try:
-            return await self._ended(effect.job, outcome)
+            return await self._ended(effect, outcome)
         except StorageError as error:
             log.error("job_output_lost", job=effect.job.hex(), detail=str(error))
             return ev.ExecutionImpossible(effect.job, unavailable=False)
@@ -148,11 +162,18 @@ class Executions:
         return self._decide(effect.offer, effect.requester)
 
     async def _prepare(self, effect: fx.Execute) -> Task:
+        """Brings content here and makes a task of it.
+
+        Raises:
+            ContentUnavailable: it does not fit its offer.
+            TooSlowError: nobody sent all of it in time.
+        """
         offer = effect.offer
         arrives = self._expected.get(effect.job)
-        if arrives is not None:
-            await arrives.wait()
-        artefact, *inputs = await self._bring(offer, effect.requester)
+        with trio.fail_after(FETCH_SECONDS):
+            if arrives is not None:
+                await arrives.wait()
+            artefact, *inputs = await self._bring(offer, effect.requester)
         return Task(
             name=effect.job.hex(),
             kind=offer.kind,
@@ -162,34 +183,52 @@ class Executions:
             memory_limit_bytes=offer.limits.memory_bytes,
             output_limit_bytes=offer.limits.output_bytes,
             fuel_limit=offer.limits.fuel,
+            stretch=await self._stretch(effect),
         )
+
+    async def _stretch(self, effect: fx.Execute) -> Stretch | None:
+        """Says which steps are to be run, and brings what they begin with."""
+        steps, order = steps_of(effect.offer.result_class), effect.step
+        if steps is None:
+            return None
+        if order is None:
+            return Stretch(0, steps)
+        given = b""
+        if order.given is not None:  # whoever has it runs the job up to there first
+            with trio.fail_after(FETCH_SECONDS + effect.offer.limits.time_ms / 1000):
+                limit_bytes = effect.offer.limits.output_bytes
+                given = await self._fetch(order.given, order.holders, limit_bytes)
+        return Stretch(order.index, order.index + 1, given)
 
     async def _bring(self, offer: Offer, requester: bytes) -> list[bytes]:
         """Brings the content here, all of it together within the size that the offer names."""
         pieces: list[bytes] = []
         remaining_bytes = offer.size_bytes
         for digest in (offer.artefact, *offer.inputs):
-            piece = await self._fetch(digest, requester, remaining_bytes)
+            piece = await self._fetch(digest, (requester,), remaining_bytes)
             remaining_bytes -= len(piece)
             if remaining_bytes < 0:
                 raise ContentUnavailable("artefact and inputs are larger than their offer says")
             pieces.append(piece)
         return pieces
 
-    async def _fetch(self, digest: bytes, requester: bytes, limit_bytes: int) -> bytes:
+    async def _fetch(self, digest: bytes, holders: Sequence[bytes], limit_bytes: int) -> bytes:
         """Asks every holder again and again; whoever calls sets the end."""
         while True:
             try:
-                return await self._content.fetch(digest, (requester,), limit_bytes)
+                return await self._content.fetch(digest, holders, limit_bytes)
             except ContentUnavailable as error:
                 log.info("job_content_awaited", digest=digest.hex(), detail=str(error))
             await trio.sleep(RETRY_SECONDS)
 
-    async def _ended(self, job: JobId, outcome: RunOutcome) -> ev.Event:
+    async def _ended(self, effect: fx.Execute, outcome: RunOutcome) -> ev.Event:
+        job = effect.job
         match outcome:
             case Finished(output=output, elapsed_ms=elapsed, fuel=fuel):
                 digest = Digest(await self._store.put(output))
-                return ev.ExecutionEnded(job, ResultOutcome.FINISHED.value, digest, elapsed, fuel)
+                finished = ResultOutcome.FINISHED.value
+                trace = self.witness.remember(job, outcome.trace) if effect.step is None else b""
+                return ev.ExecutionEnded(job, finished, digest, elapsed, fuel, trace)
             case LimitReached(limit=limit, elapsed_ms=elapsed, fuel=fuel):
                 reached = _LIMITS[limit].value
                 return ev.ExecutionEnded(job, reached, NO_OUTPUT, elapsed, fuel)

@@ -56,6 +56,23 @@ NetworkEvent = PeerJoined | PeerLeft | Gossiped | Received | KeyInUse
 
 
 @dataclass(frozen=True, slots=True)
+class Stretch:
+    """Consecutive steps of a run that is made of steps."""
+
+    first: int
+    """From 0, where the run begins with its inputs."""
+    last: int
+    """One beyond the last; the output is what that one left."""
+    given: bytes = b""
+    """What the steps before `first` left; nothing where there are none."""
+
+    @property
+    def steps(self) -> int:
+        """How many steps it has."""
+        return self.last - self.first
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """One run of an artefact on its inputs, complete in itself."""
 
@@ -70,6 +87,8 @@ class Task:
     output_limit_bytes: int
     fuel_limit: int
     """Only for `wasm`: instructions, as counted by the runtime."""
+    stretch: Stretch | None = None
+    """The steps to run; None for a run that is a whole."""
 
 
 class Limit(Enum):
@@ -90,6 +109,8 @@ class Finished:
     fuel: int
     """0 where the kind does not meter fuel."""
     peak_memory_bytes: int
+    trace: bytes = b""
+    """Digests of what each step of a stretch left, one after the other."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from p2pnode.interfaces import JobRequest
 from p2pnode.kinds import known
 from p2pnode.money import MoneyError, parse_credits
 from p2pnode.toml_text import TomlError, TomlText, nearest, parse_toml, read_toml
+from protocol.job.stepped import steps_of
 
 DEVICES = ("any", "cpu", "cuda")
 RESULT_CLASSES = ("exact", "class-exact")
@@ -184,7 +185,7 @@ def _schema(folder: Path) -> tuple[dict[str, Field], dict[str, dict[str, Field]]
             "output_kib": Field("output_limit_bytes", _scaled(2**10, "KiB")),
             "fuel": Field("fuel_limit", _whole(1, 2**62)),
         },
-        "result": {"class": Field("result_class", _one_of(RESULT_CLASSES))},
+        "result": {"class": Field("result_class", _result_class)},
         "trust": {
             "tolerated_error": Field("tolerated_error_ppm", _share_ppm),
             "replicas": Field("replicas", _whole(1, REPLICAS_MAX)),
@@ -229,6 +230,13 @@ def _one_of(known: tuple[str, ...]) -> Callable[[object], object]:
         return str(value)
 
     return read
+
+
+def _result_class(value: object) -> str:
+    if steps_of(str(value)) is None and value not in RESULT_CLASSES:
+        known = ", ".join(RESULT_CLASSES)
+        raise ValueError(f"{value!r} is not one of {known}, or 'stepped/' and a number of steps")
+    return str(value)
 
 
 def _whole(lowest: int, highest: int) -> Callable[[object], object]:

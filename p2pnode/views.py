@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from p2pnode.cautions import cautions_about
+from p2pnode.dispute_views import dispute_view
 from p2pnode.facts import plain
 from protocol.balances import YIELD_SCALE, Account
 from protocol.core import Core
@@ -184,13 +185,16 @@ def job_view(job: Job) -> dict[str, object]:
         "replicas_min": job.offer.replicas,
         "replicas_max": job.offer.replicas_max,
         "result_class": job.offer.result_class,
-        "replicas": sum(1 for one in job.executors if one.status not in ABSENT),
+        "replicas": sum(
+            one.status not in ABSENT and one.duty is not Duty.STEP_JUROR for one in job.executors
+        ),
         "executors": [_executor_view(job, one) for one in job.executors],
         "spares": [account.hex() for account in job.spares],
         "bids": [plain(_fields(bid)) for bid in job.bids],
         "draw": _draw_view(job.draw),
         "audit": _audit_view(job),
         "jury": _draw_view(job.jury),
+        "disputes": [dispute_view(one) | {"jury": _draw_view(one.jury)} for one in job.disputes],
         "convicting": job.convicting,
         "groups": [plain(_fields(group)) for group in job.groups],
         "outcome": accepted.outcome.name.lower() if accepted else None,
@@ -253,6 +257,7 @@ def _executor_view(job: Job, executor: Executor) -> dict[str, object]:
         "exposure": executor.exposure,
         "checks": executor.checks,
         "fingerprint": executor.fingerprint.hex() if executor.fingerprint else None,
+        "outcome": ResultOutcome(reveal.outcome).name.lower() if reveal else None,
         "output": reveal.output.hex() if reveal else None,
         "elapsed_ms": reveal.elapsed_ms if reveal else None,
         "fuel": reveal.fuel if reveal else None,
@@ -266,6 +271,8 @@ def _why_called(job: Job, executor: Executor, weights: Mapping[AccountId, int]) 
         return f"drawn as auditor by the later beacon; {status}"
     if executor.duty is Duty.JUROR:
         return f"drawn as juror by a still later beacon, since somebody contradicts; {status}"
+    if executor.duty is Duty.STEP_JUROR:
+        return f"drawn as juror by a still later beacon, for the one step in dispute; {status}"
     total, own = sum(weights.values()), weights.get(executor.account, 0)
     share = f"{100 * own // total} % of the weight" if total else "no weight"
     order = job.draw.order if job.draw else ()

@@ -124,15 +124,14 @@ class NodeWorld:
                 self._network.send(peer, raw)
             case fx.SendStoredBlocks():
                 self._nursery.start_soon(self._send_stored, effect)
-            case fx.FetchContent():
-                assert self.executions is not None, "the node sets the executions before it starts"
-                self._nursery.start_soon(self.executions.expect, effect)
-            case fx.Execute():
-                assert self.executions is not None, "the node sets the executions before it starts"
-                self._nursery.start_soon(self.executions.execute, effect)
-            case fx.StopExecution(job):
-                assert self.executions is not None, "the node sets the executions before it starts"
-                self.executions.stop(job)
+            case (
+                fx.FetchContent()
+                | fx.Execute()
+                | fx.OpenTrace()
+                | fx.KeepStep()
+                | fx.StopExecution()
+            ):
+                self._compute(effect)
             case fx.PersistSnapshot():
                 self._nursery.start_soon(self._snapshots.keep, effect)
             case fx.FetchOutput():
@@ -148,6 +147,23 @@ class NodeWorld:
                 | fx.Report()
             ):
                 raise AssertionError("the driver does this itself")
+            case _:
+                assert_never(effect)
+
+    def _compute(self, effect: fx.Computing) -> None:
+        executions = self.executions
+        assert executions is not None, "the node sets the executions before it starts"
+        match effect:
+            case fx.FetchContent():
+                self._nursery.start_soon(executions.expect, effect)
+            case fx.Execute():
+                self._nursery.start_soon(executions.execute, effect)
+            case fx.OpenTrace():
+                self._nursery.start_soon(executions.witness.open_trace, effect)
+            case fx.KeepStep():
+                self._nursery.start_soon(executions.witness.keep_step, effect)
+            case fx.StopExecution(job):
+                executions.stop(job)
             case _:
                 assert_never(effect)
 

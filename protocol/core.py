@@ -128,7 +128,7 @@ class Core:
                 self._request(ticket, payload, now)
             case ev.OperationSubmitted(ticket, raw):
                 self._submit(ticket, raw, now)
-            case ev.ExecutionEnded() | ev.ExecutionImpossible():
+            case ev.ExecutionEnded() | ev.ExecutionImpossible() | ev.TraceOpened():
                 self._end_execution(event, now)
             case ev.WorkerOffered():
                 self._worker.offer(event)
@@ -194,7 +194,7 @@ class Core:
         self._keep_and_send(operation, now)
         self._report(fx.OperationSeen(ticket, operation.identifier))
 
-    def _end_execution(self, event: ev.ExecutionEnded | ev.ExecutionImpossible, now: int) -> None:
+    def _end_execution(self, event: ev.ExecutionEvent, now: int) -> None:
         for reveal, payload in self._worker.ended(event, self.own.salt):
             if reveal is not None:
                 self._effects.append(fx.PersistReveal(reveal.job, encode(reveal)))

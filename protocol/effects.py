@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from protocol.errors import Reason
 from protocol.facts import StateFact
+from protocol.job.trial import Question
 from protocol.messages import Offer
 from protocol.snapshot import Snapshot
 from protocol.struct import Struct
@@ -129,12 +130,42 @@ class FetchContent(Struct, frozen=True):
     requester: AccountId
 
 
+class StepOrder(Struct, frozen=True):
+    """Run one step of a job, as a juror of a dispute about it."""
+
+    index: int
+    """From 0."""
+    given: Digest | None
+    """Content that the step begins with; None for the first, which begins with the inputs."""
+    holders: tuple[AccountId, ...]
+
+
 class Execute(Struct, frozen=True):
     """Fetch what a job needs and run it; answered by an execution event."""
 
     job: JobId
     offer: Offer
     requester: AccountId
+    step: StepOrder | None = None
+    """The one step to run; None for the whole job."""
+
+
+class OpenTrace(Struct, frozen=True):
+    """Open the trace of an own run by one level; answered by `TraceOpened`."""
+
+    job: JobId
+    offer: Offer
+    requester: AccountId
+    question: Question
+
+
+class KeepStep(Struct, frozen=True):
+    """Keep what an own run held before a step, for the jury that is to run it."""
+
+    job: JobId
+    offer: Offer
+    requester: AccountId
+    index: int
 
 
 class StopExecution(Struct, frozen=True):
@@ -278,6 +309,8 @@ Persist = (
     | PersistCertificate
 )
 
+Computing = FetchContent | Execute | OpenTrace | KeepStep | StopExecution
+
 Effect = (
     Persist
     | PersistSnapshot
@@ -285,9 +318,7 @@ Effect = (
     | GossipOperations
     | Send
     | SendStoredBlocks
-    | FetchContent
-    | Execute
-    | StopExecution
+    | Computing
     | FetchOutput
     | WakeAt
     | Report

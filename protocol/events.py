@@ -3,6 +3,7 @@
 from typing import Final
 
 from protocol.messages import Payload
+from protocol.step_messages import StepPair
 from protocol.struct import Struct
 from protocol.units import AccountId, CommitIndex, Digest, Epoch, JobId
 
@@ -128,6 +129,19 @@ class ExecutionEnded(Struct, frozen=True):
     output: Digest
     elapsed_ms: int
     fuel: int
+    trace: bytes = b""
+    """Root over the run's steps; empty for a job that is not made of steps."""
+
+
+class TraceOpened(Struct, frozen=True):
+    """A level of the trace of an own run, which the core has asked for."""
+
+    pair: StepPair
+
+    @property
+    def job(self) -> JobId:
+        """Whose run it was."""
+        return self.pair.job
 
 
 class ExecutionImpossible(Struct, frozen=True):
@@ -136,6 +150,10 @@ class ExecutionImpossible(Struct, frozen=True):
     job: JobId
     unavailable: bool
     """True when the artefact or an input could not be fetched from anybody."""
+
+
+ExecutionEvent = ExecutionEnded | ExecutionImpossible | TraceOpened
+"""What answers an effect on the devices."""
 
 
 class StoreFailed(Struct, frozen=True):
@@ -159,6 +177,7 @@ Event = (
     | OperationSubmitted
     | ExecutionEnded
     | ExecutionImpossible
+    | TraceOpened
     | StoreFailed
     | StoreRecovered
 )

@@ -15,6 +15,7 @@ from protocol.encoding import decode, decode_version, digest_of, encode
 from protocol.errors import Misuse, Reason, Rejected
 from protocol.parameters import Parameters
 from protocol.signing import OPERATION, Scheme
+from protocol.step_messages import StepPair
 from protocol.units import AccountId, Digest, JobId, MemberIndex, Round, Signature
 
 VERSION: Final = 1
@@ -115,7 +116,7 @@ class Offer(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, ta
     """`any`, `cpu` or `cuda`."""
     limits: Limits
     result_class: Text
-    """`exact` or `class-exact`."""
+    """`exact`, `class-exact`, or `stepped/` and how many steps a run has."""
     tolerated_error_ppm: Annotated[int, Meta(ge=1, le=500_000)]
     """Highest probability, in millionths, that an accepted result is wrong."""
     replicas: Annotated[int, Meta(ge=1, le=64)]
@@ -190,6 +191,8 @@ class Reveal(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, t
     elapsed_ms: Count
     fuel: Amount
     salt: Salt
+    trace: Annotated[bytes, Meta(max_length=32)] = b""
+    """Root over the steps of a job made of steps, see `protocol.tree.trace`; empty elsewhere."""
 
 
 # Operations on epochs; free, as they keep the committee alive
@@ -246,6 +249,7 @@ Payload = (
     | Commitment
     | Fingerprint
     | Reveal
+    | StepPair
     | Unavailable
     | EpochPayload
     | EquivocationEvidence
@@ -272,10 +276,7 @@ class SignedOperation(Struct, frozen=True, array_like=True, forbid_unknown_field
 
 
 class VerifiedOperation(Struct, frozen=True):
-    """An operation whose form, network and signature were checked.
-
-    Made only by `open_operation` and `sign_operation`; never sent in this form.
-    """
+    """An operation whose form, network and signature the functions below have checked."""
 
     identifier: Digest
     operation: Operation

@@ -25,6 +25,8 @@ def receipt_lines(record: Mapping[str, object]) -> Iterator[str]:
         yield f"  metered     {metered_text(metered)}"
     yield from _people("executors", record.get("executors"))
     yield from _people("spares", record.get("spares"))
+    for dispute in _records(record.get("disputes")):
+        yield f"  dispute     {printable(dispute.get('reason'))}"
     yield from _moves("payouts", record.get("payouts"))
     delivery = record.get("delivery")
     if isinstance(delivery, Mapping) and not delivery.get("is_over"):

@@ -5,11 +5,21 @@ the worker: what it decodes came from a process that opened a foreign artefact.
 """
 
 import struct
+from dataclasses import astuple
 from typing import assert_never
 
 import msgpack
 
-from p2pnode.interfaces import Failed, Finished, Limit, LimitReached, NoResult, RunOutcome, Task
+from p2pnode.interfaces import (
+    Failed,
+    Finished,
+    Limit,
+    LimitReached,
+    NoResult,
+    RunOutcome,
+    Stretch,
+    Task,
+)
 
 HEADER = struct.Struct("<Q")
 """Length of the body in bytes."""
@@ -22,7 +32,10 @@ DETAIL_CHARACTERS_MAX = 500
 """Characters of a failure's detail: enough for a runtime's message, too few to flood a log."""
 
 OVERHEAD_BYTES = 4096
-"""Bytes of an outcome's body beside its output."""
+"""Bytes of an outcome's body beside its output and its trace."""
+
+DIGEST_BYTES = 32
+"""Of what one step left."""
 
 SLACK_BYTES = 64 * 2**20
 """Memory the runtimes need beside what the artefact allocates: compiled code, parsed models."""
@@ -60,6 +73,7 @@ def encode_task(task: Task) -> bytes:
             task.memory_limit_bytes,
             task.output_limit_bytes,
             task.fuel_limit,
+            None if task.stretch is None else list(astuple(task.stretch)),
         ]
     )
     return HEADER.pack(len(body)) + body
@@ -67,15 +81,21 @@ def encode_task(task: Task) -> bytes:
 
 def decode_task(body: bytes) -> Task:
     """Read the body of a task's frame; it comes from the runner and is trusted."""
-    name, kind, artefact, inputs, time, memory, output, fuel = msgpack.unpackb(body, use_list=False)
-    return Task(name, kind, artefact, inputs, time, memory, output, fuel)
+    name, kind, artefact, inputs, time, memory, output, fuel, stretch = msgpack.unpackb(
+        body, use_list=False
+    )
+    steps = None if stretch is None else Stretch(*stretch)
+    return Task(name, kind, artefact, inputs, time, memory, output, fuel, steps)
 
 
 def encode_outcome(outcome: RunOutcome) -> bytes:
     """Write the frame that ends a worker; times are the runner's to measure."""
     match outcome:
         case Finished():
-            row = ["finished", outcome.output, outcome.fuel, outcome.peak_memory_bytes]
+            row = [
+                *("finished", outcome.output, outcome.fuel, outcome.peak_memory_bytes),
+                outcome.trace,
+            ]
         case LimitReached():
             row = ["limit", outcome.limit.value, outcome.fuel]
         case Failed():
@@ -88,13 +108,14 @@ def encode_outcome(outcome: RunOutcome) -> bytes:
     return HEADER.pack(len(body)) + body
 
 
-def decode_outcome(body: bytes, elapsed_ms: int, fuel_max: int) -> RunOutcome:
+def decode_outcome(body: bytes, elapsed_ms: int, fuel_max: int, trace_bytes: int = 0) -> RunOutcome:
     """Read the body of an outcome's frame, trusting nothing.
 
     Args:
         body: What the worker sent.
         elapsed_ms: As the runner measured it.
         fuel_max: What the task may burn: others would not open a result that claims more.
+        trace_bytes: What the digests of all its steps take.
 
     Raises:
         FrameError: if it is not an outcome.
@@ -104,10 +125,12 @@ def decode_outcome(body: bytes, elapsed_ms: int, fuel_max: int) -> RunOutcome:
     except (ValueError, msgpack.UnpackException) as error:
         raise FrameError(f"the worker's answer is not MessagePack: {error}") from error
     match row:
-        case ("finished", bytes(output), int(fuel), int(peak)) if _is_within(
-            fuel, fuel_max
-        ) and _is_within(peak, MEMORY_BYTES_MAX):
-            return Finished(output, elapsed_ms, fuel, peak)
+        case ("finished", bytes(output), int(fuel), int(peak), bytes(trace)) if (
+            _is_within(fuel, fuel_max)
+            and _is_within(peak, MEMORY_BYTES_MAX)
+            and len(trace) == trace_bytes
+        ):
+            return Finished(output, elapsed_ms, fuel, peak, trace)
         case ("limit", str(limit), int(fuel)) if _is_within(fuel, fuel_max) and limit in {
             member.value for member in Limit
         }:
@@ -124,6 +147,16 @@ def fuel_max_of(task: Task) -> int:
     return task.fuel_limit if task.kind == METERED_KIND else 0
 
 
+def answer_bytes_max(task: Task) -> int:
+    """Say how long the body of a task's outcome can be."""
+    return task.output_limit_bytes + trace_bytes_of(task) + OVERHEAD_BYTES
+
+
+def trace_bytes_of(task: Task) -> int:
+    """Say how long the trace of a task is: a digest for each of its steps."""
+    return task.stretch.steps * DIGEST_BYTES if task.stretch is not None else 0
+
+
 def _is_within(count: int, most: int) -> bool:
     return not isinstance(count, bool) and 0 <= count <= most
 
@@ -135,4 +168,6 @@ def allowance_bytes(task: Task) -> int:
     and its output is the runtime's business and must not count against it.
     """
     carried = len(task.artefact) + sum(len(data) for data in task.inputs)
+    if task.stretch is not None:
+        carried += len(task.stretch.given) + trace_bytes_of(task)
     return task.memory_limit_bytes + SLACK_BYTES + 3 * carried + 3 * task.output_limit_bytes

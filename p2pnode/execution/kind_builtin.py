@@ -1,7 +1,8 @@
 """Runs the named compositions of `compositions`; imported by worker processes only.
 
 Parts run under the rules of their kinds: modules with fuel, models after `onnx_rules`. The ledger
-meters fuel for `wasm` alone, so none is reported here.
+meters fuel for `wasm` alone, so none is reported here. A training of a job made of steps answers
+what the last step left: the carried tensors and that step's other outputs, without their history.
 """
 
 import hashlib
@@ -26,13 +27,15 @@ from p2pnode.execution.compositions.recipe import (
     TrainingLoop,
     read_recipe,
 )
-from p2pnode.interfaces import Failed, Finished, LimitReached, NoResult, RunOutcome, Task
+from p2pnode.interfaces import Failed, Finished, LimitReached, NoResult, RunOutcome, Stretch, Task
 
 NEXT = "_next"
 """Ends the name of an output that becomes an input of the next step."""
 
 STEP = "step"
 """An input of this name is the number of the step, from 0, as int64."""
+
+HAS_STEPS = True
 
 _MODULES = {
     name: resources.files("p2pnode.execution.compositions").joinpath(name).read_bytes()
@@ -55,6 +58,8 @@ def run(task: Task, device: str) -> RunOutcome:
             _check_model(recipe.model, task)
         elif task.inputs:
             raise RecipeError("this composition takes no inputs")
+        if task.stretch is not None:
+            _check_steps(recipe, task.stretch)
     except RecipeError as error:
         return Failed(str(error), 0)
     return _run(recipe, task, device)
@@ -69,12 +74,33 @@ def _run(recipe: Recipe, task: Task, device: str) -> RunOutcome:
             return _module("tracer.wasm", (_tile(recipe),), task, device)
         case MatmulChallenge():
             return kind_onnx.outcome_of(lambda: _multiply(recipe, device), device)
+        case TrainingLoop() if task.stretch is not None:
+            return _stretch_outcome(task.stretch, task, device)
         case TrainingLoop():
             return kind_onnx.outcome_of(lambda: _train(recipe, task, device), device)
         case BatchInference():
             return kind_onnx.outcome_of(lambda: _batches(task, device), device)
         case _:
             assert_never(recipe)
+
+
+def _check_steps(recipe: Recipe, stretch: Stretch) -> None:
+    if not isinstance(recipe, TrainingLoop):
+        raise RecipeError("this composition is not made of steps")
+    if stretch.last > recipe.steps:
+        raise RecipeError("the artefact has fewer steps than the job")
+
+
+def _stretch_outcome(stretch: Stretch, task: Task, device: str) -> RunOutcome:
+    traces: list[bytes] = []
+
+    def compute() -> bytes:
+        left, trace = _train_stretch(stretch, task, device)
+        traces.append(trace)
+        return left
+
+    outcome = kind_onnx.outcome_of(compute, device)
+    return replace(outcome, trace=traces[0]) if isinstance(outcome, Finished) else outcome
 
 
 def _check_model(digest: str, task: Task) -> None:
@@ -117,26 +143,67 @@ def _multiply(challenge: MatmulChallenge, device: str) -> bytes:
 
 
 def _train(loop: TrainingLoop, task: Task, device: str) -> bytes:
-    session = kind_onnx.open_model(task.inputs[0], device)
-    feeds = kind_onnx.named_arrays(task.inputs[1:])
-    outputs = [one.name for one in session.get_outputs()]
-    carried = [name for name in outputs if name.endswith(NEXT)]
-    followed = [name for name in outputs if not name.endswith(NEXT)]
-    if missing := [name for name in carried if name.removesuffix(NEXT) not in feeds]:
-        raise tensors.TensorError(f"nothing is given to begin {missing[0]!r} with")
-    counts = any(one.name == STEP for one in session.get_inputs())
-    history: list[list[kind_onnx.Array]] = []
-    for step in range(loop.steps):
-        if counts:
-            feeds[STEP] = np.array(step, np.int64)
-        answers = dict(zip(outputs, session.run(outputs, feeds), strict=True))
-        feeds |= {name.removesuffix(NEXT): answers[name] for name in carried}
-        history.append([answers[name] for name in followed])
-    last = [tensors.from_array(one, feeds[one]) for one in (c.removesuffix(NEXT) for c in carried)]
-    columns = zip(followed, zip(*history, strict=True), strict=True) if followed else ()
+    training = _Training(task, device)
+    history = []
+    for number in range(loop.steps):
+        history.append(training.step(number))
+    columns = zip(training.followed, zip(*history, strict=True), strict=True)
     return tensors.encode(
-        [*last, *(tensors.from_array(name, np.stack(column)) for name, column in columns)]
+        [
+            *training.carried(),
+            *(tensors.from_array(name, np.stack(column)) for name, column in columns),
+        ]
     )
+
+
+def _train_stretch(stretch: Stretch, task: Task, device: str) -> tuple[bytes, bytes]:
+    """Run some steps of a training; returns what the last one left, and the digests of all."""
+    training = _Training(task, device)
+    if stretch.first:
+        training.resume(stretch.given)
+    left, trace = b"", bytearray()
+    for number in range(stretch.first, stretch.last):
+        shown = zip(training.followed, training.step(number), strict=True)
+        followed = [tensors.from_array(name, array) for name, array in shown]
+        left = tensors.encode([*training.carried(), *followed])
+        trace += kind_wasm.left_digest(left)
+        if len(left) > task.output_limit_bytes:  # a jury could not fetch it
+            break
+    return left, bytes(trace)
+
+
+class _Training:
+    """A training step with what is carried from one to the next."""
+
+    def __init__(self, task: Task, device: str) -> None:
+        self._session = kind_onnx.open_model(task.inputs[0], device)
+        self._feeds = kind_onnx.named_arrays(task.inputs[1:])
+        self._outputs = [one.name for one in self._session.get_outputs()]
+        self._carried = [one.removesuffix(NEXT) for one in self._outputs if one.endswith(NEXT)]
+        self.followed = [one for one in self._outputs if not one.endswith(NEXT)]
+        if missing := [name for name in self._carried if name not in self._feeds]:
+            raise tensors.TensorError(f"nothing is given to begin {missing[0] + NEXT!r} with")
+        self._counts = any(one.name == STEP for one in self._session.get_inputs())
+
+    def resume(self, given: bytes) -> None:
+        """Go on from what an earlier step left."""
+        arrays = tensors.to_arrays(tensors.decode(given))
+        if missing := [name for name in self._carried if name not in arrays]:
+            raise tensors.TensorError(f"the step before left no {missing[0]!r}")
+        self._feeds |= {name: arrays[name] for name in self._carried}
+
+    def step(self, number: int) -> list[kind_onnx.Array]:
+        """Run one step; returns the outputs that are followed and not carried."""
+        if self._counts:
+            self._feeds[STEP] = np.array(number, np.int64)
+        answers = self._session.run(self._outputs, self._feeds)
+        named = dict(zip(self._outputs, answers, strict=True))
+        self._feeds |= {name: named[name + NEXT] for name in self._carried}
+        return [named[name] for name in self.followed]
+
+    def carried(self) -> list[tensors.Tensor]:
+        """What the next step begins with."""
+        return [tensors.from_array(name, self._feeds[name]) for name in self._carried]
 
 
 def _batches(task: Task, device: str) -> bytes:

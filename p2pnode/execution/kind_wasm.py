@@ -3,11 +3,15 @@
 A module exports `memory`, `alloc(size: i32) -> i32` and `run(pointer: i32, length: i32) -> i64`.
 All inputs arrive in one buffer that the module allocated: a little-endian u32 count, then for each
 input a u32 length and its bytes. `run` answers `pointer << 32 | length` of its output. An `alloc`
-that answers 0 has no memory left. There is no clock, randomness, file or import of any kind, so
+that answers 0 has no memory left. A job made of steps runs a fresh instance for each, on what the
+last one left (at first the first input), the number of the step as eight little-endian bytes, and
+the other inputs. There is no clock, randomness, file or import of any kind, so
 output and fuel are the same on every machine.
 """
 
+import hashlib
 import struct
+from dataclasses import replace
 
 from wasmtime import (
     Config,
@@ -25,7 +29,16 @@ from wasmtime import (
     WasmtimeError,
 )
 
-from p2pnode.interfaces import Failed, Finished, Limit, LimitReached, NoResult, RunOutcome, Task
+from p2pnode.interfaces import (
+    Failed,
+    Finished,
+    Limit,
+    LimitReached,
+    NoResult,
+    RunOutcome,
+    Stretch,
+    Task,
+)
 
 BINARY_PREFIX = b"\x00asm\x01\x00\x00\x00"
 """How a binary module of version 1 begins; the text format is not accepted."""
@@ -43,6 +56,8 @@ TABLE_ELEMENTS_MAX = 100_000
 """Entries of one table: far beyond a compiler's need for indirect calls."""
 
 EMPTY_MODULE = BINARY_PREFIX
+
+HAS_STEPS = True
 
 
 def load() -> None:
@@ -64,11 +79,37 @@ def run(task: Task, device: str) -> RunOutcome:
     problem = _interface_problem(module)
     if problem is not None:
         return Failed(problem, 0)
+    if task.stretch is not None:
+        return _run_stretch(task, task.stretch, engine, module)
+    return _call(task, engine, module)
+
+
+def _call(task: Task, engine: Engine, module: Module) -> RunOutcome:
     store = Store(engine)
     store.set_fuel(task.fuel_limit)
     limit_bytes = min(task.memory_limit_bytes, MEMORY_BYTES_MAX)
     store.set_limits(limit_bytes, TABLE_ELEMENTS_MAX, instances=1, tables=16, memories=1)
     return _Call(task, module, store, limit_bytes).outcome()
+
+
+def _run_stretch(task: Task, stretch: Stretch, engine: Engine, module: Module) -> RunOutcome:
+    """Run the module once for each step; what one left is all that the next one knows of it."""
+    first, *others = task.inputs or (b"",)
+    left, fuel, trace = stretch.given if stretch.first else first, 0, bytearray()
+    for number in range(stretch.first, stretch.last):
+        inputs = (left, number.to_bytes(8, "little"), *others)
+        step = replace(task, inputs=inputs, fuel_limit=task.fuel_limit - fuel)
+        outcome = _call(step, engine, module)
+        if not isinstance(outcome, Finished):
+            return outcome
+        left, fuel = outcome.output, fuel + outcome.fuel
+        trace += left_digest(left)
+    return Finished(left, 0, fuel, 0, bytes(trace))
+
+
+def left_digest(left: bytes) -> bytes:
+    """Name what a step left, as all content is named."""
+    return hashlib.blake2b(left, digest_size=32).digest()
 
 
 class _Call:

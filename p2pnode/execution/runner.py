@@ -198,7 +198,7 @@ async def _supervise(worker: WorkerProcess, task: Task, meter: Meter) -> RunOutc
             nursery.start_soon(_watch_memory, worker, task, watch, nursery.cancel_scope)
             nursery.start_soon(meter.watch, worker, nursery.cancel_scope)
             await worker.send(frame)
-            body = await _receive(worker, task.output_limit_bytes, watch)
+            body = await _receive(worker, frames.answer_bytes_max(task), watch)
             nursery.cancel_scope.cancel()
     if watch.exceeded is not None:
         return LimitReached(watch.exceeded, 0, 0)
@@ -207,7 +207,7 @@ async def _supervise(worker: WorkerProcess, task: Task, meter: Meter) -> RunOutc
     if body is None:
         return await _explain_death(worker, meter)
     try:
-        return frames.decode_outcome(body, 0, frames.fuel_max_of(task))
+        return frames.decode_outcome(body, 0, frames.fuel_max_of(task), frames.trace_bytes_of(task))
     except frames.FrameError as error:
         return Failed(str(error), 0)
 
@@ -226,9 +226,9 @@ async def _watch_memory(
         await trio.sleep(WATCH_SECONDS)
 
 
-async def _receive(worker: WorkerProcess, output_limit_bytes: int, watch: _Watch) -> bytes | None:
+async def _receive(worker: WorkerProcess, limit_bytes: int, watch: _Watch) -> bytes | None:
     try:
-        return await worker.receive(output_limit_bytes + frames.OVERHEAD_BYTES)
+        return await worker.receive(limit_bytes)
     except AnswerError:
         watch.exceeded = Limit.OUTPUT
         return None

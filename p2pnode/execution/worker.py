@@ -13,14 +13,15 @@ from dataclasses import replace
 from typing import Protocol, cast
 
 from p2pnode.execution import frames, sandbox
-from p2pnode.interfaces import Finished, Limit, LimitReached, RunOutcome, Task
+from p2pnode.interfaces import Failed, Finished, Limit, LimitReached, RunOutcome, Task
 from p2pnode.kinds import place_of
 
 
 class Kind(Protocol):
     """What the module of a kind offers.
 
-    A runtime that starts threads while it runs says so with `NEEDS_THREADS = True`.
+    A runtime that starts threads while it runs says so with `NEEDS_THREADS = True`, and one that
+    can run a stretch of steps with `HAS_STEPS = True`.
     """
 
     def load(self) -> None:
@@ -79,6 +80,8 @@ def _read_exactly(length: int) -> bytes | None:
 
 
 def _run(kind: Kind, task: Task, device: str) -> RunOutcome:
+    if task.stretch is not None and not getattr(kind, "HAS_STEPS", False):
+        return Failed(f"tasks of the kind {task.kind!r} are not made of steps", 0)
     try:
         outcome = kind.run(task, device)
     except MemoryError:

@@ -34,6 +34,7 @@ def phase_sentence(record: Record, position: int, names: Names) -> str:
         "comparing": f"audit sampling: {_sampled(audit)}; fingerprints: {_fingerprints(record)}",
         "summoning": "contradiction: a still later beacon draws a jury",
         "judging": "jury: workers from outside the job run it again",
+        "disputing": "dispute: both sides look for the first step that they differ in",
         "revealing": "reveals: everybody opens what it committed to",
         "settled": f"cross-check: {_cross_check(record)}; settlement",
     }.get(phases[-1], f"{phases[-1]}: {record.get('reason')}")

@@ -6,6 +6,7 @@ from pathlib import Path
 from p2pnode.cli.endings import BadInput, Ending
 from p2pnode.cli.output import complain, print_json
 from p2pnode.genesis import read_genesis
+from p2pnode.offline.dispute_verify import verify_disputes
 from p2pnode.offline.lottery_verify import (
     TRANSCRIPT_BYTES_MAX,
     Difference,
@@ -24,7 +25,7 @@ def build_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    summary = "recompute seeds, weights, order and audit from a job's transcript"
+    summary = "recompute seeds, weights, order, audit and disputes from a job's transcript"
     verify = commands.add_parser(
         "verify", help=summary, description=f"{summary.capitalize()}.", allow_abbrev=False
     )
@@ -43,10 +44,12 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _verify(arguments: argparse.Namespace) -> int:
-    transcript = read_transcript(_read(arguments.file))
+    raw = _read(arguments.file)
+    transcript = read_transcript(raw)
     parameters = read_genesis(arguments.genesis).parameters if arguments.genesis else None
     try:
         retraced = verify_transcript(transcript, parameters)
+        checked = (*retraced.checked, *verify_disputes(raw, parameters))
     except Difference as difference:
         if arguments.json:
             first = {
@@ -59,9 +62,9 @@ def _verify(arguments: argparse.Namespace) -> int:
         return Ending.FAILED
     if arguments.json:
         record = {"ok": True, "id": transcript.id, "first_difference": None}
-        print_json(record | {"checked": retraced.checked, "skipped": retraced.skipped})
+        print_json(record | {"checked": checked, "skipped": retraced.skipped})
         return Ending.DONE
-    for name in retraced.checked:
+    for name in checked:
         print(f"as computed: {name}")
     for name in retraced.skipped:
         print(f"not checked: {name}")

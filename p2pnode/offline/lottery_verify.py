@@ -15,7 +15,7 @@ from msgspec import Meta, Struct
 from p2pnode.cli.endings import BadInput
 from protocol.encoding import digest_of
 from protocol.errors import Misuse, Reason
-from protocol.job.bidding import CLASS_EXACT, weight_of
+from protocol.job.bidding import weight_of
 from protocol.job.crosscheck import MILLION, audit_chance, chosen
 from protocol.job.drawing import (
     NUMBER_BYTES,
@@ -27,6 +27,7 @@ from protocol.job.drawing import (
 from protocol.job.jury import ORDER_PER_JUROR
 from protocol.job.lottery import draw
 from protocol.job.record import Duty
+from protocol.job.stepped import is_of_one_class
 from protocol.parameters import Parameters, live
 from protocol.units import Credits
 
@@ -225,7 +226,7 @@ class _Retrace:
         result_class = self._transcript.result_class
         if result_class is None:
             self.skipped.append("device class: the transcript lacks result_class")
-        elif result_class != CLASS_EXACT:
+        elif not is_of_one_class(result_class):
             self._compare("bidders of other classes", [], outweighed)
         else:
             self._check_one_class(drawn)
@@ -308,8 +309,7 @@ class _Retrace:
         is_due = chosen(number, audit.numerator, audit.denominator)
         if not is_due and audit.auditors:
             raise Difference("auditors", "none, as the number spared the job", audit.auditors)
-        called = list(self._called(Duty.AUDITOR))
-        self._compare("auditors", list(audit.auditors), called)
+        self._compare("auditors", list(audit.auditors), list(self._called(Duty.AUDITOR)))
         self.checked.append("number of the audit")
         if is_due and audit.draw is None:
             self.skipped.append("draw of the auditor: the transcript lacks audit.draw")
@@ -354,7 +354,7 @@ class _Retrace:
         inside = {one.account for one in before} | {self._transcript.requester}
         if not before:
             inside |= {one.account for one in executors} - judged
-        is_fixed = self._transcript.result_class == CLASS_EXACT and bool(executors)
+        is_fixed = is_of_one_class(self._transcript.result_class or "") and bool(executors)
         fixed = self._devices.get(executors[0].account) if is_fixed else None
         for one in drawn.candidates:
             if one.account in inside:

@@ -8,6 +8,7 @@ from protocol.economy.reputation import Reputation, score
 from protocol.economy.rewards import most_pay, paid_limit_ms
 from protocol.errors import Reason, Rejected
 from protocol.job.record import Change, Circumstances, Job, Phase, PlacedBid
+from protocol.job.stepped import is_of_one_class
 from protocol.job.transcript import Candidate, PassedOver
 from protocol.messages import Bid
 from protocol.parameters import Parameters
@@ -16,8 +17,6 @@ from protocol.units import CREDIT, AccountId, Credits, Milliseconds
 PRICE_SCALE = 1 << 16
 """Fixed point of the price's part in a weight; 2**16 keeps the whole below 2**64."""
 WEIGHT_MAX = 2**64 - 1
-CLASS_EXACT = "class-exact"
-"""The result class of offers whose results are only compared within one device class."""
 DEVICE_KINDS = ("cpu", "cuda")
 """What a device class begins with; behind a slash comes what else makes results comparable."""
 
@@ -112,7 +111,7 @@ def terms_of(job: Job, account: AccountId, circumstances: Circumstances) -> Plac
 
 def class_of(job: Job) -> str | None:
     """Names the one device class that a job's results are compared within; None for any."""
-    is_fixed = job.offer.result_class == CLASS_EXACT and bool(job.executors)
+    is_fixed = is_of_one_class(job.offer.result_class) and bool(job.executors)
     return job.executors[0].device if is_fixed else None
 
 

@@ -18,6 +18,8 @@ from protocol.units import AccountId, Digest
 
 RUNNING_PHASES = (Phase.EXECUTING, Phase.AUDITING, Phase.JUDGING)
 FINGERPRINT_PHASES = (Phase.SAMPLING, Phase.AUDITING, Phase.COMPARING)
+UNAVAILABLE_MIN = 2
+"""One executor alone cannot end a job by calling its content unavailable."""
 OUTCOMES = frozenset(outcome.value for outcome in ResultOutcome)
 
 
@@ -28,7 +30,8 @@ def commitment_digest(author: AccountId, reveal: Reveal) -> Digest:
 
 def fingerprint_digest(reveal: Reveal) -> Digest:
     """Computes what equal results of one job have in common, whoever found them."""
-    return digest_of(b"fingerprint", reveal.job, bytes([reveal.outcome]), reveal.output)
+    trace = (reveal.trace,) if reveal.trace else ()
+    return digest_of(b"fingerprint", reveal.job, bytes([reveal.outcome]), reveal.output, *trace)
 
 
 def decline(job: Job, account: AccountId, payload: Decline) -> Change:
@@ -40,6 +43,19 @@ def decline(job: Job, account: AccountId, payload: Decline) -> Change:
     executor = _running(job, account)
     changed = replace(executor, status=Status.DECLINED, unavailable=payload.unavailable)
     return Change(job.with_executor(changed), (freed(job, account),))
+
+
+def is_mostly_unavailable(job: Job) -> bool:
+    """Says whether enough executors failed to fetch the content, and nobody succeeded."""
+    if job.having(Status.COMMITTED, Status.REVEALED, Status.UNOPENED, Status.LATE):
+        return False
+    unavailable = sum(executor.unavailable for executor in job.executors)
+    return unavailable >= UNAVAILABLE_MIN and 2 * unavailable > job.wanted
+
+
+def is_all_unavailable(job: Job) -> bool:
+    """Says whether nobody called could fetch the content."""
+    return bool(job.executors) and all(executor.unavailable for executor in job.executors)
 
 
 def commit(job: Job, account: AccountId, payload: Commitment, position: Position) -> Change:

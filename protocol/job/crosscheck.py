@@ -15,13 +15,14 @@ from math import prod
 from protocol.economy.reputation import Odds, odds
 from protocol.job.record import Duty, Executor, Group, Job, ResultOutcome, Status
 from protocol.parameters import Parameters
-from protocol.units import BASIS, BasisPoints, Digest
+from protocol.units import BASIS, DIGEST_BYTES, BasisPoints, Digest
 
 MILLION = 1_000_000
 DRAW_RANGE = 2**64
 
-Name = tuple[int, Digest]
-"""What equal results have in common: outcome and digest; of fingerprints 0 and the fingerprint."""
+Name = tuple[int, bytes]
+"""What equal results have in common: outcome, and digest with trace; of fingerprints 0 and the
+fingerprint."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,11 @@ def compare(job: Job, parameters: Parameters) -> Balance:
 
 def crosscheck(job: Job, parameters: Parameters) -> Finding:
     """Judges the results that were revealed in time."""
-    revealed = [(_result(executor), executor) for executor in job.having(Status.REVEALED)]
+    revealed = [
+        (_result(executor), executor)
+        for executor in job.having(Status.REVEALED)
+        if executor.duty is not Duty.STEP_JUROR
+    ]
     balance = _weigh(revealed, parameters)
     groups = tuple(
         _group(weight, members, balance.total)
@@ -130,6 +135,8 @@ def contradicts(executor: Executor, job: Job) -> bool:
     reveal = executor.reveal
     if reveal is None or accepted.outcome is not ResultOutcome.FINISHED:
         return False
+    if executor.duty is Duty.STEP_JUROR:
+        return False
     if ResultOutcome(reveal.outcome) is not ResultOutcome.FINISHED:
         return False
     if reveal.output == accepted.output:
@@ -172,7 +179,7 @@ def chosen(number: int, numerator: int, denominator: int) -> bool:
 
 def _result(executor: Executor) -> Name:
     assert executor.reveal is not None, "only who revealed is judged"
-    return executor.reveal.outcome, executor.reveal.output
+    return executor.reveal.outcome, executor.reveal.output + executor.reveal.trace
 
 
 def _weigh(named: Sequence[tuple[Name, Executor]], parameters: Parameters) -> Balance:
@@ -192,7 +199,8 @@ def _weigh(named: Sequence[tuple[Name, Executor]], parameters: Parameters) -> Ba
 
 
 def _group(weight: int, members: tuple[Executor, ...], total: int) -> Group:
-    outcome, output = _result(members[0])
+    outcome, result = _result(members[0])
+    output = Digest(result[:DIGEST_BYTES])
     accounts = tuple(executor.account for executor in members)
     confidence_bp = BasisPoints(weight * BASIS // total)
     return Group(ResultOutcome(outcome), output, accounts, confidence_bp)

@@ -7,10 +7,11 @@ from protocol.economy.reputation import may_work_alone, odds
 from protocol.economy.rewards import most_pay, paid_limit_ms
 from protocol.encoding import digest_of
 from protocol.errors import Reason
-from protocol.job.bidding import CLASS_EXACT, Field, class_of, field_of, terms_of
+from protocol.job.bidding import Field, class_of, field_of, terms_of
 from protocol.job.crosscheck import audit_chance, chosen, replicas_needed
 from protocol.job.lottery import draw
 from protocol.job.record import Circumstances, Job, PlacedBid, Status
+from protocol.job.stepped import is_of_one_class
 from protocol.job.transcript import Audit, Candidate, Draw, PassedOver
 from protocol.parameters import Parameters
 from protocol.units import AccountId, Credits, Digest
@@ -36,7 +37,7 @@ def draw_executors(job: Job, circumstances: Circumstances) -> Draw:
     seed = digest_of(b"job", circumstances.position.beacon, job.identifier)
     field = field_of(job, job.bids, circumstances)
     outweighed: tuple[Candidate, ...] = ()
-    if job.offer.result_class == CLASS_EXACT:
+    if is_of_one_class(job.offer.result_class):
         field, outweighed = _of_one_class(job, field, circumstances.parameters)
     count = ORDER_PER_REPLICA * job.offer.replicas_max
     drawn = _draw(field, outweighed, seed, circumstances, count)

@@ -65,13 +65,21 @@ def could_convict(job: Job, order: Sequence[AccountId], circumstances: Circumsta
 
 def fill_seats(job: Job, circumstances: Circumstances) -> Change:
     """Calls workers in the drawn order until every seat is taken or nobody is left."""
+    order = job.jury.order if job.jury is not None else ()
+    return seat(job, order, Duty.JUROR, circumstances.parameters.jury_size, circumstances)
+
+
+def seat(
+    job: Job, order: Sequence[AccountId], duty: Duty, seats: int, circumstances: Circumstances
+) -> Change:
+    """Calls workers in an order until that many of them are active or nobody is left."""
     change = Change(job)
-    for account in job.jury.order if job.jury is not None else ():
-        seated = sum(one.duty is Duty.JUROR for one in change.job.having(*ACTIVE))
-        if seated >= circumstances.parameters.jury_size:
+    for account in order:
+        seated = [one for one in change.job.having(*ACTIVE) if one.duty is duty]
+        if sum(one.account in order for one in seated) >= seats:
             break
         terms = terms_of(job, account, circumstances)
         if change.job.executor(account) is None and not obstacle_to(job, terms, circumstances):
-            change = change.followed_by(call(change.job, account, Duty.JUROR, circumstances))
+            change = change.followed_by(call(change.job, account, duty, circumstances))
     spares = tuple(one for one in change.job.spares if change.job.executor(one) is None)
     return replace(change, job=replace(change.job, spares=spares))

@@ -13,7 +13,16 @@ from protocol.balances import NOTHING
 from protocol.claims import Unavailable
 from protocol.economy.reputation import Reputation, after_miss
 from protocol.errors import Reason, Rejected
-from protocol.job import calling, commit_reveal, crosscheck, delivery, drawing, jury, settlement
+from protocol.job import (
+    calling,
+    commit_reveal,
+    crosscheck,
+    delivery,
+    drawing,
+    jury,
+    settlement,
+    trial,
+)
 from protocol.job.bidding import place_bid
 from protocol.job.record import (
     Change,
@@ -26,14 +35,15 @@ from protocol.job.record import (
     Phase,
     Status,
 )
+from protocol.job.stepped import is_stepped
+from protocol.job.waiting import await_answers, await_beacon
 from protocol.messages import Bid, Cancellation, Commitment, Decline, Fingerprint, Reveal
-from protocol.units import AccountId, CommitIndex, Credits, Milliseconds, Round
+from protocol.step_messages import StepPair
+from protocol.units import AccountId, CommitIndex, Credits, Milliseconds
 
-UNAVAILABLE_MIN = 2
-"""One executor alone cannot end a job by calling its content unavailable."""
-
-FreePayload = Bid | Decline | Commitment | Fingerprint | Reveal | Unavailable
-"""Without a fee where they succeed: a job needs them, and each may send one for each job."""
+FreePayload = Bid | Decline | Commitment | Fingerprint | Reveal | StepPair | Unavailable
+"""Without a fee where they succeed: a job needs them, and each may send one for each job, or for
+each level of a dispute."""
 JobPayload = FreePayload | Cancellation
 Rule = Callable[[Job, Circumstances], Change]
 
@@ -59,6 +69,8 @@ def decide(  # noqa: PLR0911  one for each operation
             return fingerprint(job, account, payload, circumstances)
         case Reveal():
             return reveal(job, account, payload, circumstances)
+        case StepPair():
+            return trial.open_level(job, account, payload, circumstances)
         case Unavailable():
             return delivery.decide(job, account, circumstances)
         case _:
@@ -83,7 +95,7 @@ def reach_round(job: Job, circumstances: Circumstances) -> Change:
     if job.phase is Phase.BIDDING:
         if not job.bids:
             return settlement.refund(job, Ending.NO_BIDS, circumstances, NOTHING)
-        return Change(_await_beacon(job, Phase.DRAWING, circumstances))
+        return Change(await_beacon(job, Phase.DRAWING, circumstances))
     index = circumstances.position.index + circumstances.parameters.seed_leaders - 1
     return Change(replace(job, round_awaited=None, index_awaited=CommitIndex(index)))
 
@@ -107,19 +119,11 @@ def decline(job: Job, account: AccountId, payload: Decline, circumstances: Circu
         Rejected: see `commit_reveal.decline`.
     """
     change = commit_reveal.decline(job, account, payload)
-    if _mostly_unavailable(change.job):
+    if commit_reveal.is_mostly_unavailable(change.job):
         fee = Credits(circumstances.parameters.operation_fee * len(change.job.executors))
         refunded = settlement.refund(change.job, Ending.UNAVAILABLE, circumstances, fee)
         return replace(refunded, movements=(*change.movements, *refunded.movements))
     return _then(change, _continue, circumstances)
-
-
-def _mostly_unavailable(job: Job) -> bool:
-    """Says whether enough executors failed to fetch the content, and nobody succeeded."""
-    if job.having(Status.COMMITTED, Status.REVEALED, Status.UNOPENED, Status.LATE):
-        return False
-    unavailable = sum(executor.unavailable for executor in job.executors)
-    return unavailable >= UNAVAILABLE_MIN and 2 * unavailable > job.wanted
 
 
 def commit(
@@ -177,14 +181,16 @@ def pass_deadlines(job: Job, circumstances: Circumstances) -> Change:
     if job.window_end_ms is not None and job.window_end_ms <= now_ms:
         rule = _compare if job.phase is Phase.COMPARING else _judge
         return _then(change, rule, circumstances)
+    if job.phase is Phase.DISPUTING and job.disputes[-1].deadline_ms <= now_ms:
+        return _then(change, _pass_clock, circumstances)
     return _then(change, delivery.pass_deadline, circumstances)
 
 
-def _await_beacon(job: Job, phase: Phase, circumstances: Circumstances) -> Job:
-    """Enters a phase that waits for leaders who could not have decided what came before."""
-    delay = circumstances.parameters.seed_delay_rounds
-    awaited = Round(circumstances.position.leader_round + delay)
-    return replace(job.advanced(phase, circumstances.position), round_awaited=awaited)
+def _pass_clock(job: Job, circumstances: Circumstances) -> Change:
+    """Reminds the sides of a dispute, or judges without those that stayed silent."""
+    change = trial.pass_deadline(job, circumstances)
+    is_over = change.job.disputes[-1].verdict is not None
+    return _then(change, _judge, circumstances) if is_over else change
 
 
 def _draw_executors(job: Job, circumstances: Circumstances) -> Change:
@@ -206,21 +212,21 @@ def _continue(job: Job, circumstances: Circumstances) -> Change:
     if job.phase is Phase.EXECUTING:
         change = calling.call_spares(job, circumstances)
     elif job.phase is Phase.JUDGING:
-        change = jury.fill_seats(job, circumstances)
+        fill_seats = trial.fill_seats if job.disputes else jury.fill_seats
+        change = fill_seats(job, circumstances)
     if change.job.having(Status.RUNNING):
         return change
+    if change.job.disputes:
+        return _then(change, _open_reveals, circumstances)
     if change.job.phase is Phase.AUDITING or change.job.audit is not None:
         return _then(change, _await_fingerprints, circumstances)
     if change.job.having(Status.COMMITTED):
-        waiting = _await_beacon(change.job, Phase.SAMPLING, circumstances)
+        waiting = await_beacon(change.job, Phase.SAMPLING, circumstances)
         return replace(change, job=waiting)
-    ending = Ending.UNAVAILABLE if _all_unavailable(change.job) else Ending.EXPIRED
+    is_unavailable = commit_reveal.is_all_unavailable(change.job)
+    ending = Ending.UNAVAILABLE if is_unavailable else Ending.EXPIRED
     refunded = settlement.refund(change.job, ending, circumstances, NOTHING)
     return change.followed_by(refunded)
-
-
-def _all_unavailable(job: Job) -> bool:
-    return bool(job.executors) and all(executor.unavailable for executor in job.executors)
 
 
 def _decide_audit(job: Job, circumstances: Circumstances) -> Change:
@@ -237,20 +243,13 @@ def _decide_audit(job: Job, circumstances: Circumstances) -> Change:
 
 
 def _await_fingerprints(job: Job, circumstances: Circumstances) -> Change:
-    waiting = _await_answers(job, Phase.COMPARING, circumstances)
+    waiting = await_answers(job, Phase.COMPARING, circumstances)
     return Change(waiting) if _unnamed(waiting) else _compare(waiting, circumstances)
 
 
 def _unnamed(job: Job) -> tuple[Executor, ...]:
     """Whose fingerprints are still awaited."""
     return tuple(each for each in job.having(Status.COMMITTED) if each.fingerprint is None)
-
-
-def _await_answers(job: Job, phase: Phase, circumstances: Circumstances) -> Job:
-    """Enters a phase in which everybody who committed has the same time to answer."""
-    now_ms = circumstances.position.ledger_ms
-    window_end_ms = Milliseconds(now_ms + circumstances.parameters.reveal_window_ms)
-    return replace(job.advanced(phase, circumstances.position), window_end_ms=window_end_ms)
 
 
 def _compare(job: Job, circumstances: Circumstances) -> Change:
@@ -262,17 +261,22 @@ def _compare(job: Job, circumstances: Circumstances) -> Change:
     for executor in _unnamed(job):
         change = change.followed_by(_leave_unopened(change.job, executor, circumstances))
     balance = crosscheck.compare(change.job, circumstances.parameters)
+    if is_stepped(job.offer) and len(balance.members) > 1:
+        return _then(change, _open_reveals, circumstances)  # a dispute says who is wrong
     if not balance.reaches(job.offer.tolerated_error_ppm):
         again = _call_more(change.job, balance, circumstances)
         if again is not None:
             return change.followed_by(again)
     elif jury.is_due(change.job, balance, circumstances.parameters):
-        return replace(change, job=_await_beacon(change.job, Phase.SUMMONING, circumstances))
+        return replace(change, job=await_beacon(change.job, Phase.SUMMONING, circumstances))
     return _then(change, _open_reveals, circumstances)
 
 
 def _summon(job: Job, circumstances: Circumstances) -> Change:
     """Calls a jury, or goes on without one where it could convict nobody."""
+    if job.disputes:
+        summoned = trial.summon(job, circumstances)
+        return _continue(summoned.advanced(Phase.JUDGING, circumstances.position), circumstances)
     drawn = jury.draw_jury(job, circumstances)
     summoned = replace(job, jury=drawn)
     if not jury.could_convict(job, drawn.order, circumstances):
@@ -293,7 +297,7 @@ def _call_more(
 
 def _open_reveals(job: Job, circumstances: Circumstances) -> Change:
     """Lets everybody open its commitment; only from now on does one left closed cost anything."""
-    opened = _await_answers(job, Phase.REVEALING, circumstances)
+    opened = await_answers(job, Phase.REVEALING, circumstances)
     window_ms = circumstances.parameters.forfeit_window_ms
     forfeit_ms = Milliseconds(circumstances.position.ledger_ms + window_ms)
     for executor in opened.having(Status.COMMITTED, Status.UNOPENED):
@@ -313,14 +317,19 @@ def _judge(job: Job, circumstances: Circumstances) -> Change:
     change = Change(job)
     for executor in job.having(Status.COMMITTED):
         change = change.followed_by(_leave_unopened(change.job, executor, circumstances))
-    finding = crosscheck.crosscheck(job, circumstances.parameters)
+    if is_stepped(job.offer):
+        change = _then(change, trial.go_on, circumstances)
+        if change.job.disputes and change.job.disputes[-1].verdict is None:
+            return change
+    finding = crosscheck.crosscheck(change.job, circumstances.parameters)
     openings = sum(step.phase is Phase.REVEALING for step in job.timeline)
-    convicting = finding.convicting and openings == 1
-    change = replace(change, job=replace(change.job, groups=finding.groups, convicting=convicting))
-    if finding.accepted:
+    convicting = finding.convicting and openings == 1 and not is_stepped(job.offer)
+    groups = trial.ranked(finding.groups, change.job)
+    change = replace(change, job=replace(change.job, groups=groups, convicting=convicting))
+    if finding.accepted or trial.is_decided(change.job):
         return _then(change, _settle, circumstances)
     again = _call_more(change.job, finding.balance, circumstances)
-    if again is not None:
+    if again is not None and not change.job.disputes:
         return change.followed_by(again)
     ended = _then(change, settlement.settle_inconclusive, circumstances)
     return _then(ended, _free, circumstances)

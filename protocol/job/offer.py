@@ -5,6 +5,7 @@ from protocol.economy.rewards import METERED_KIND, most_cost, most_pay, paid_lim
 from protocol.errors import Reason, Rejected
 from protocol.job.position import Position
 from protocol.job.record import Change, Job, Milestone, Phase
+from protocol.job.stepped import is_stepped, seats_of
 from protocol.messages import Offer
 from protocol.parameters import Parameters
 from protocol.units import AccountId, Credits, JobId, Round
@@ -18,10 +19,13 @@ def smallest_budget(offer: Offer, parameters: Parameters) -> Credits:
     """Computes the least budget that an offer may have; its own `budget` has no influence.
 
     All replicas, one auditor and a jury at the price cap, for all of the time, with every bonus
-    and the fee.
+    and the fee; of a job made of steps a jury for each dispute that there could be.
     """
     most = most_pay(Credits(offer.price_cap), paid_limit_ms(offer, parameters), parameters)
-    return most_cost(offer.replicas_max + 1 + parameters.jury_size, most, parameters)
+    jurors = parameters.jury_size
+    if is_stepped(offer):
+        jurors = offer.replicas_max * seats_of(parameters)
+    return most_cost(offer.replicas_max + 1 + jurors, most, parameters)
 
 
 def open_job(
@@ -59,7 +63,7 @@ def check_terms(offer: Offer, parameters: Parameters) -> None:
     for holds, detail in _terms(offer, parameters):
         if not holds:
             raise Rejected(Reason.BAD_TERMS, detail)
-    if offer.result_class not in RESULT_CLASSES:
+    if offer.result_class not in RESULT_CLASSES and not is_stepped(offer):
         raise Rejected(Reason.CLASS_NOT_SUPPORTED, offer.result_class)
     least = smallest_budget(offer, parameters)
     if offer.budget < least:

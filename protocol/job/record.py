@@ -12,6 +12,7 @@ from typing import Final
 
 from protocol.balances import NOTHING, Account, Movement
 from protocol.economy.reputation import Reputation
+from protocol.job.dispute import Dispute
 from protocol.job.position import Position
 from protocol.job.transcript import Audit, Delivery, Draw, PassedOver
 from protocol.messages import Offer, Reveal
@@ -40,6 +41,7 @@ class Phase(Enum):
     SUMMONING = "summoning"
     JUDGING = "judging"
     REVEALING = "revealing"
+    DISPUTING = "disputing"
     SETTLED = "settled"
     INCONCLUSIVE = "inconclusive"
     REFUNDED = "refunded"
@@ -54,8 +56,17 @@ TRANSITIONS: Final[Mapping[Phase, frozenset[Phase]]] = MappingProxyType(
         Phase.AUDITING: frozenset({Phase.COMPARING}),
         Phase.COMPARING: frozenset({Phase.EXECUTING, Phase.SUMMONING, Phase.REVEALING}),
         Phase.SUMMONING: frozenset({Phase.JUDGING, Phase.REVEALING}),
-        Phase.JUDGING: frozenset({Phase.COMPARING}),
-        Phase.REVEALING: frozenset({Phase.EXECUTING, Phase.SETTLED, Phase.INCONCLUSIVE}),
+        Phase.JUDGING: frozenset({Phase.COMPARING, Phase.REVEALING}),
+        Phase.REVEALING: frozenset(
+            {
+                Phase.EXECUTING,
+                Phase.DISPUTING,
+                Phase.SUMMONING,
+                Phase.SETTLED,
+                Phase.INCONCLUSIVE,
+            }
+        ),
+        Phase.DISPUTING: frozenset({Phase.SUMMONING, Phase.SETTLED, Phase.INCONCLUSIVE}),
         Phase.SETTLED: frozenset(),
         Phase.INCONCLUSIVE: frozenset(),
         Phase.REFUNDED: frozenset(),
@@ -96,6 +107,8 @@ class Duty(Enum):
     EXECUTOR = "executor"
     AUDITOR = "auditor"
     JUROR = "juror"
+    STEP_JUROR = "step_juror"
+    """Runs the one step that a dispute came down to, and not the job."""
 
 
 class Status(Enum):
@@ -110,6 +123,8 @@ class Status(Enum):
     LATE = "late"
     FORFEITED = "forfeited"
     RELEASED = "released"
+    REFUTED = "refuted"
+    """Its result lost a dispute."""
 
 
 class Payment(Enum):
@@ -252,6 +267,8 @@ class Job:
     audit: Audit | None = None
     jury: Draw | None = None
     """The workers from outside the job who could be called to judge it; drawn once at most."""
+    disputes: tuple[Dispute, ...] = ()
+    """Of a job made of steps, between two results each; the last one may be open."""
     window_end_ms: Milliseconds | None = None
     """Ledger time at which the wait for fingerprints, or for reveals, ends."""
     groups: tuple[Group, ...] = ()
@@ -302,6 +319,8 @@ class Job:
             for each in self.executors
             if each.status is Status.UNOPENED and each.forfeit_ms is not None
         ]
+        if self.phase is Phase.DISPUTING:
+            times.append(self.disputes[-1].deadline_ms)
         if self.window_end_ms is not None:
             times.append(self.window_end_ms)
         if self.delivery is not None and self.delivering and self.delivery.until_ms is not None:

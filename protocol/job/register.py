@@ -22,6 +22,7 @@ WAITING: Final = (
     Phase.COMPARING,
     Phase.SUMMONING,
     Phase.REVEALING,
+    Phase.DISPUTING,
 )
 """Phases in which a job waits for the ledger and not for a run."""
 

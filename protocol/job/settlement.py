@@ -55,6 +55,7 @@ REASONS: Final = MappingProxyType(
         Duty.EXECUTOR: Payment.RESULT,
         Duty.AUDITOR: Payment.AUDIT,
         Duty.JUROR: Payment.JURY,
+        Duty.STEP_JUROR: Payment.JURY,
     }
 )
 """What whoever found the accepted result is paid for."""
@@ -186,6 +187,10 @@ def _result_payouts(job: Job, group: Group, circumstances: Circumstances) -> tup
         time_ms = paid_ms(executor, claims, job, parameters)
         amount = pay(executor.price, time_ms, bonuses)
         payouts.append(Payout(executor.account, amount, REASONS[executor.duty]))
+    for juror in job.having(Status.REVEALED):
+        if juror.duty is Duty.STEP_JUROR:
+            amount = pay(juror.price, _own_ms(juror, job, parameters))
+            payouts.append(Payout(juror.account, amount, REASONS[juror.duty]))
     return tuple(payouts)
 
 

@@ -16,7 +16,8 @@ from protocol.claims import Unavailable
 from protocol.economy.rewards import paid_limit_ms
 from protocol.encoding import decode
 from protocol.facts import JobAdvanced, JobChanged, StateFact
-from protocol.job.bidding import CLASS_EXACT, exposure_of
+from protocol.job import trial
+from protocol.job.bidding import exposure_of
 from protocol.job.commit_reveal import (
     commitment_digest,
     fingerprint_digest,
@@ -24,7 +25,8 @@ from protocol.job.commit_reveal import (
     reveal_due,
 )
 from protocol.job.delivery import is_asked, may_claim
-from protocol.job.record import Executor, Job, Phase, Status
+from protocol.job.record import Duty, Executor, Job, Phase, Status
+from protocol.job.stepped import is_of_one_class
 from protocol.messages import (
     OPERATION_BYTES_MAX,
     Bid,
@@ -35,6 +37,7 @@ from protocol.messages import (
     Reveal,
 )
 from protocol.state import State
+from protocol.step_messages import StepPair
 from protocol.units import AccountId, CommitIndex, Credits, JobId
 
 Own = Bid | Decline | Commitment | Fingerprint | Reveal | Unavailable
@@ -79,6 +82,7 @@ class Worker:
         self._waiting: dict[JobId, None] = {}
         self._remembered = ev.NO_COMMIT
         """Up to here this account knew the ledger once: a job that is missing before may come."""
+        self._testified: dict[JobId, tuple[int, int]] = {}
 
     def offer(self, offered: ev.WorkerOffered) -> None:
         """Takes in what the operator allows from now on."""
@@ -98,6 +102,8 @@ class Worker:
         for payload in pending:
             if isinstance(payload, Own):
                 self._sent[payload.job, type(payload)] = None
+            if isinstance(payload, StepPair):
+                self._testified[payload.job] = (payload.dispute, payload.level)
         for identifier, job in self._state.jobs.items():
             own = job.executor(self._account)
             if job.terminal:  # what was committed is still to be opened, or it forfeits its pledge
@@ -137,6 +143,8 @@ class Worker:
 
     def refused(self, payload: Payload) -> None:
         """Takes note that an operation could not be signed: it is asked for again later."""
+        if isinstance(payload, StepPair):
+            self._testified.pop(payload.job, None)
         if isinstance(payload, Own):
             self._sent.pop((payload.job, type(payload)), None)
             if isinstance(payload, Bid):
@@ -145,10 +153,12 @@ class Worker:
 
     def ended(
         self,
-        event: ev.ExecutionEnded | ev.ExecutionImpossible,
+        event: ev.ExecutionEvent,
         salt_of: Callable[[JobId], bytes],
     ) -> tuple[tuple[Reveal | None, Payload], ...]:
         """Turns the end of a run into operations, each with the reveal to keep before it."""
+        if isinstance(event, ev.TraceOpened):
+            return ((None, event.pair),)
         self._running.pop(event.job, None)
         job = self._state.jobs.get(event.job)
         own = job.executor(self._account) if job is not None else None
@@ -165,6 +175,7 @@ class Worker:
             elapsed_ms=event.elapsed_ms,
             fuel=event.fuel,
             salt=salt_of(event.job),
+            trace=event.trace,
         )
         self._reveals[event.job] = reveal
         commitment = Commitment(event.job, commitment_digest(self._account, reveal))
@@ -263,7 +274,7 @@ class Worker:
         """
         price = price_of(self._offered, job.offer.kind)
         is_dear = job.bid_of(self._account) is None and price > job.offer.price_cap
-        is_exact = job.offer.result_class == CLASS_EXACT
+        is_exact = is_of_one_class(job.offer.result_class)
         return (
             bool(self._unfit(job)) or is_dear or (is_exact and self._device_for(job) != own.device)
         )
@@ -288,7 +299,7 @@ class Worker:
         for device in sorted(self._offered.devices) if own is None else (own,):
             kind = device.partition("/")[0]
             if job.offer.device in ("any", kind):
-                return device if job.offer.result_class == CLASS_EXACT else kind
+                return device if is_of_one_class(job.offer.result_class) else kind
         return ""
 
     def _follow(self, job: Job, answer: Answer) -> None:
@@ -298,6 +309,7 @@ class Worker:
         if is_asked(job, self._account):
             self._check(job, answer)
             return
+        self._testify(job, answer)
         if own is not None and own.status in BOUND:
             self._answer(job, own, answer)
             return
@@ -313,7 +325,8 @@ class Worker:
             answer.operations.append(self._once(Decline(identifier, unavailable=False)))
         elif reveal is None:
             self._running[identifier] = None
-            answer.effects.append(fx.Execute(identifier, job.offer, job.requester))
+            order = _order_of(job, own)
+            answer.effects.append(fx.Execute(identifier, job.offer, job.requester, order))
         elif (identifier, Commitment) not in self._sent:
             digest = commitment_digest(self._account, reveal)
             answer.operations.append(self._once(Commitment(identifier, digest)))
@@ -325,6 +338,21 @@ class Worker:
             self._running[identifier] = None
             fetch = fx.FetchOutput(identifier, accepted.output, accepted.members)
             answer.effects.append(fetch)
+
+    def _testify(self, job: Job, answer: Answer) -> None:
+        """Opens the trace of the own run where a dispute asks for it, and helps its jury."""
+        terms = (job.identifier, job.offer, job.requester)
+        question, step = trial.question_to(job, self._account), trial.step_in_question(job)
+        due: fx.Effect | None = None
+        if question is not None:
+            asked = (question.dispute, question.level)
+            due = fx.OpenTrace(*terms, question)
+        elif step is not None and step.index and self._account in trial.holders_of(job):
+            asked = (len(job.disputes) - 1, job.disputes[-1].level)
+            due = fx.KeepStep(*terms, step.index)
+        if due is not None and self._testified.get(job.identifier) != asked:
+            self._testified[job.identifier] = asked
+            answer.effects.append(due)
 
     def _answer(self, job: Job, own: Executor, answer: Answer) -> None:
         """Sends the fingerprint, and later the reveal, as soon as neither can help a copier."""
@@ -343,9 +371,18 @@ class Worker:
             answer.effects.append(fx.StopExecution(job.identifier))
         if job.terminal:
             del self._followed[job.identifier]
+            self._testified.pop(job.identifier, None)
             for kind in get_args(Own):
                 self._sent.pop((job.identifier, kind), None)
 
     def _once(self, payload: Own) -> Payload:
         self._sent[payload.job, type(payload)] = None
         return payload
+
+
+def _order_of(job: Job, own: Executor) -> fx.StepOrder | None:
+    """Says which step a juror of a dispute is to run; None for who runs the job."""
+    step = trial.step_in_question(job)
+    if step is None or own.duty is not Duty.STEP_JUROR:
+        return None
+    return fx.StepOrder(step.index, step.given, trial.holders_of(job))

@@ -9,6 +9,7 @@ from protocol.messages import Block, Offer, SignedBlock
 from protocol.signing import Scheme
 from protocol.simulator.chance import Stream
 from protocol.simulator.scenario import Behaviour, Scenario
+from protocol.simulator.stepped import steps_left
 from protocol.units import DIGEST_BYTES, Digest
 
 EQUIVOCATION_PPM: Final = 300_000
@@ -25,6 +26,9 @@ ANSWERS_THAT_COUNT: Final = (
     Behaviour.SYBIL,
 )
 """Behaviours that show whenever their node is drawn for a job."""
+
+WRONG: Final = (Behaviour.LYING, Behaviour.ERRING, Behaviour.LAZY)
+"""Behaviours whose results are other than the right ones."""
 
 FORMAT_MAX: Final = 2**31
 
@@ -102,6 +106,10 @@ class Adversary:
             case _:
                 return right_result(offer)
 
+    def errs(self, node: int) -> bool:
+        """Whether a node's runs of jobs made of steps have a wrong one among them."""
+        return self._scenario.behaviour(node) in WRONG
+
     def takes_its_time(self, node: int) -> bool:
         """Whether a node's runs of jobs are real ones."""
         return self._scenario.behaviour(node) is not Behaviour.LAZY
@@ -109,6 +117,9 @@ class Adversary:
 
 def right_result(offer: Offer) -> Digest:
     """Computes what every honest run of a job yields."""
+    left = steps_left(offer, lies=False)
+    if left:
+        return left[-1]
     return content_digest(b"output" + offer.artefact + b"".join(offer.inputs))
 
 

@@ -16,6 +16,7 @@ from protocol.job.record import Duty, Fault, Job, Phase, Status
 from protocol.job.transcript import Draw
 from protocol.parameters import Parameters
 from protocol.simulator.adversary import right_result
+from protocol.simulator.disputes import wrong_disputes
 from protocol.simulator.log import Log, Violation
 from protocol.simulator.world import World
 from protocol.state import State
@@ -158,6 +159,8 @@ def honest_never_slashed(world: World, log: Log) -> list[Violation]:
 
 def _lacks_its_jury(job: Job, parameters: Parameters) -> bool:
     """Whether a job convicted somebody, though too few jurors found what it accepted."""
+    if job.disputes:
+        return job.terminal and bool(wrong_disputes(job, parameters))
     if not any(slash.reason is Fault.WRONG_RESULT for slash in job.slashes):
         return False
     members = job.groups[0].members

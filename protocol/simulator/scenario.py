@@ -255,6 +255,8 @@ class Workload:
         retention_ms: How long the output of each job is kept while its payouts wait.
         observer_stakes: Whether each owner of a node outside the committee stakes at the start, as
             those who work for others must; in a large network that is many operations at once.
+        steps: Equal steps that each job is made of, so that one of them settles a dispute; 0 for
+            jobs that are run as a whole.
     """
 
     transfers: int
@@ -269,6 +271,7 @@ class Workload:
     tolerated_errors_ppm: tuple[int, ...] = (200_000, 50_000, 20_000)
     retention_ms: int = 0
     observer_stakes: bool = True
+    steps: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,6 +109,7 @@ def _offer(stream: Stream, workload: Workload, parameters: Parameters) -> Offer:
         deadline_ms=time_ms + stream.between(*workload.slack_ms),
         size_bytes=stream.between(*workload.size_bytes),
         retention_ms=workload.retention_ms,
+        result_class=f"stepped/{workload.steps}" if workload.steps else "exact",
     )
     least = smallest_budget(_make(artefact, inputs, terms, 1), parameters)
     return _make(artefact, inputs, terms, least + stream.below(CREDIT))
@@ -127,6 +128,7 @@ class _Terms:
     deadline_ms: int
     size_bytes: int
     retention_ms: int
+    result_class: str
 
 
 def _make(artefact: Digest, inputs: tuple[Digest, ...], terms: _Terms, budget: int) -> Offer:
@@ -137,7 +139,7 @@ def _make(artefact: Digest, inputs: tuple[Digest, ...], terms: _Terms, budget: i
         size_bytes=terms.size_bytes,
         device="any",
         limits=Limits(terms.time_ms, 64 * MEGABYTE, MEGABYTE, 10**9),
-        result_class="exact",
+        result_class=terms.result_class,
         tolerated_error_ppm=terms.error_ppm,
         replicas=terms.replicas,
         replicas_max=terms.replicas_max,

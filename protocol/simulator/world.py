@@ -11,6 +11,7 @@ from protocol.job.record import ResultOutcome
 from protocol.ledger.admission import Admission
 from protocol.messages import Genesis
 from protocol.signing import Identity, Scheme
+from protocol.simulator import stepped
 from protocol.simulator.adversary import Adversary
 from protocol.simulator.burier import Around, buriers_of
 from protocol.simulator.chance import Stream
@@ -271,6 +272,8 @@ class World:
                     self._send(number, peer, self.nodes[number].disk.answer(effect))
             case fx.Execute():
                 self._execute(number, effect)
+            case fx.OpenTrace():
+                self.nodes[number].deliver(stepped.opened(effect, lies=self.adversary.errs(number)))
             case fx.PersistSnapshot():
                 node = self.nodes[number]
                 keep = partial(node.keep_snapshot, node.starts, effect)
@@ -315,13 +318,14 @@ class World:
         output = self.adversary.result_of(number, effect.offer)
         if output is None:
             return
-        event: ev.Event = ev.ExecutionEnded(
+        ended = ev.ExecutionEnded(
             job=effect.job,
             outcome=ResultOutcome.FINISHED.value,
             output=output,
             elapsed_ms=elapsed_ms,
             fuel=effect.offer.limits.fuel // 2,
         )
+        event: ev.Event = stepped.ended(ended, effect, lies=self.adversary.errs(number))
         if is_impossible:
             event = ev.ExecutionImpossible(effect.job, unavailable=True)
         key = (number, effect.job)

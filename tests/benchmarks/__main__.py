@@ -21,6 +21,7 @@ GROUPS = {
     "thousand": "a thousand real cores in virtual time: processor time and memory",
     "committee": "committees of 32 and 64 in virtual time: messages, processor time, memory",
     "sandbox": "workers: what locking them up costs, and tasks in those that wait",
+    "disputes": "two thousand steps of a training: the search for one of them, and its judge",
     "gossip": "the network layer alone: what a payload costs without a ledger",
     "finality": "five real processes: latency of operations at a modest rate",
     "epoch_change": "five real processes: latency of operations across ends of epochs",

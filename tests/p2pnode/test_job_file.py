@@ -99,6 +99,11 @@ def test_more_replicas_than_the_default_cap_raise_the_cap(folder: Path) -> None:
         ("fuel = 1000", "fuel = 1.5", "line 13: 'fuel': expected a whole number"),
         ("fuel = 1000", "fuel = true", "line 13: 'fuel': expected a whole number"),
         ("seconds = 10.5", "seconds = 0.0001", "line 10: 'seconds': expected a number of seconds"),
+        (
+            '"class-exact"',
+            '"stepped/0"',
+            "line 16: 'class': 'stepped/0' is not one of exact, class-exact, or",
+        ),
         ("seconds = 10.5", "seconds = inf", "line 10: 'seconds': expected a number of seconds"),
         ('"0.001"', '"0.6"', "line 19: 'tolerated_error': expected a probability"),
         ('"0.001"', "1e-9", "line 19: 'tolerated_error': expected a probability"),
@@ -137,3 +142,8 @@ def test_a_file_that_is_wrong_as_a_whole_is_refused(
 def test_a_missing_job_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(JobFileError, match=re.escape("none.toml: No such file")):
         read_job_file(tmp_path / "none.toml")
+
+
+def test_a_result_class_may_name_steps(folder: Path) -> None:
+    text = f'kind = "wasm"\nartefact = "{DIGEST}"\n[result]\nclass = "stepped/2000"'
+    assert parse_job(text, folder).result_class == "stepped/2000"

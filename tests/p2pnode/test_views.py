@@ -21,6 +21,7 @@ from protocol.parameters import minimal, with_jury
 from protocol.units import CREDIT, Digest, JobId
 from tests.p2pnode.fake_ports import gift, lone_core
 from tests.support.builders import HandLedger, account_id, make_genesis, make_offer, make_reveal
+from tests.support.disputes import Court
 from tests.support.town import Town
 
 RECEIPT = {
@@ -54,6 +55,7 @@ def stories() -> dict[str, Job]:
     ended(seen, ledger.until(ledger.open(), Phase.REFUNDED))
     ledger = HandLedger(signed=False)
     ended(seen, ledger.until(ledger.start().identifier, *FINAL))
+    dispute(seen)
     return seen
 
 
@@ -78,6 +80,14 @@ def follow(ledger: HandLedger, answers: dict[int, bytes], seen: dict[str, Job]) 
         else:
             ledger.commit(*ledger.due_fingerprints(job))
     raise AssertionError("the job does not end")
+
+
+def dispute(seen: dict[str, Job]) -> None:
+    """A job made of steps, in which one executor does the last one wrongly."""
+    court = Court(lies={0: 7})
+    job = court.open()
+    for phase in (Phase.DISPUTING, Phase.SUMMONING, Phase.JUDGING, Phase.SETTLED):
+        ended(seen, court.play(job, phase))
 
 
 def ended(seen: dict[str, Job], job: Job) -> None:

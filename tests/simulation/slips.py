@@ -97,13 +97,13 @@ def bids_as(make: Callable[[Job, AccountId], Job]) -> Plant:
 
 
 def beacon_at_once() -> Plant:
-    original = lifecycle._await_beacon
+    original = lifecycle.await_beacon
 
     def mutated(job: Job, phase: Phase, circumstances: Circumstances) -> Job:
         awaited = Round(circumstances.position.leader_round + 1)
         return replace(original(job, phase, circumstances), round_awaited=awaited)
 
-    return patch.object(lifecycle, "_await_beacon", mutated)
+    return patch.object(lifecycle, "await_beacon", mutated)
 
 
 def unbound_reveals() -> Plant:

@@ -22,7 +22,8 @@ from tests.support.lab_reference import results_lines, scenario_lines
 from tests.support.sources import ROOT, all_sources
 
 FOLDER = ROOT / "docs" / "reference"
-MESSAGES = tuple(ROOT / "protocol" / name for name in ("messages.py", "claims.py", "wire.py"))
+SOURCES = ("messages", "claims", "step_messages", "wire")
+MESSAGES = tuple(ROOT / "protocol" / f"{name}.py" for name in SOURCES)
 PRESETS: Mapping[str, Parameters] = {
     preset.__name__: preset()
     for preset in (parameters.live, parameters.testnet, parameters.local, parameters.minimal)
@@ -197,7 +198,7 @@ def _struct(name: str) -> type[msgspec.Struct] | None:
 
 def _message_row(struct: type[msgspec.Struct]) -> str:
     described: Any = msgspec.inspect.type_info(struct)
-    path = next(one for one in MESSAGES if struct.__module__.endswith(one.stem))
+    path = next(one for one in MESSAGES if struct.__module__ == f"protocol.{one.stem}")
     words = field_words(path, struct.__name__)
     fields = []
     for one in described.fields:

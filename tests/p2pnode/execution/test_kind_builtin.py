@@ -1,6 +1,7 @@
 import hashlib
 import json
 import struct
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from onnx import TensorProto, helper
 
 from p2pnode.execution import kind_builtin, tensors
 from p2pnode.execution.compositions.matmul import factors
-from p2pnode.interfaces import Failed, Finished, Limit, LimitReached, NoResult, RunOutcome
+from p2pnode.interfaces import Failed, Finished, Limit, LimitReached, NoResult, RunOutcome, Stretch
 from tests.p2pnode.execution import builders
 
 RENDER = {
@@ -160,3 +161,42 @@ async def test_a_composition_runs_in_a_worker() -> None:
     outcome = await builders.runner().run(task)
     assert isinstance(outcome, Finished)
     assert outcome.output == kind_builtin.run(task, "cpu").output  # type: ignore[union-attr]
+
+
+def stretch(first: int, last: int, given: bytes = b"", steps: int = 4) -> RunOutcome:
+    model = counting_step()
+    recipe = with_model("training-loop", model, steps=steps)
+    artefact = json.dumps({"version": 1, **recipe}).encode()
+    inputs = (model, builders.tensor("total", [10]))
+    task = builders.task(artefact, kind="builtin", inputs=inputs)
+    return kind_builtin.run(replace(task, stretch=Stretch(first, last, given)), "cpu")
+
+
+def test_a_training_made_of_steps_leaves_what_the_last_one_left() -> None:
+    whole = stretch(0, 4)
+    assert answered(whole) == {"total": [16], "added": 3}
+    parts = [stretch(0, last) for last in range(1, 5)]
+    lefts = [part.output for part in parts if isinstance(part, Finished)]
+    assert isinstance(whole, Finished)
+    assert whole.trace == b"".join(hashlib.blake2b(left, digest_size=32).digest() for left in lefts)
+
+
+def test_one_step_alone_gives_the_same_bits_as_in_the_whole() -> None:
+    whole, before = stretch(0, 4), stretch(0, 2)
+    assert isinstance(whole, Finished)
+    assert isinstance(before, Finished)
+    alone = stretch(2, 3, before.output)
+    assert isinstance(alone, Finished)
+    assert alone.trace == whole.trace[64:96]
+
+
+def test_what_is_not_made_of_so_many_steps_fails_everywhere_alike() -> None:
+    assert stretch(0, 5) == Failed("the artefact has fewer steps than the job", 0)
+    artefact = json.dumps({"version": 1, **RENDER}).encode()
+    task = builders.task(artefact, kind="builtin", inputs=())
+    outcome = kind_builtin.run(replace(task, stretch=Stretch(0, 1)), "cpu")
+    assert outcome == Failed("this composition is not made of steps", 0)
+
+
+def test_a_step_that_cannot_go_on_from_what_it_is_given_is_a_failure() -> None:
+    assert stretch(1, 2, tensors.encode([])) == Failed("the step before left no 'total'", 0)

@@ -1,11 +1,21 @@
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from wasmtime import Engine
 
 from p2pnode.execution import kind_wasm
-from p2pnode.interfaces import Failed, Finished, Limit, LimitReached, NoResult, RunOutcome, Task
+from p2pnode.interfaces import (
+    Failed,
+    Finished,
+    Limit,
+    LimitReached,
+    NoResult,
+    RunOutcome,
+    Stretch,
+    Task,
+)
 from tests.p2pnode.execution import builders
 
 OUT_OF_MEMORY_LATER = (
@@ -213,3 +223,37 @@ def test_compiling_starts_no_threads() -> None:
     many = builders.module(extra="(func (param i32) (result i32) (local.get 0))" * 2000)
     assert isinstance(run(builders.task(many)), Finished)
     assert len(list(Path("/proc/self/task").iterdir())) <= before  # others may end meanwhile
+
+
+ADD_STEP = (
+    # the first input grows by the number of the step: both are one byte here
+    "(i32.store8 (i32.const 0) (i32.add"
+    " (i32.load8_u (i32.add (local.get 0) (i32.const 8)))"
+    " (i32.load8_u (i32.add (local.get 0) (i32.const 13)))))"
+    " (i64.const 1)"
+)
+
+
+def stretch(first: int, last: int, given: bytes = b"", fuel: int = 10**9) -> RunOutcome:
+    task = builders.task(builders.module(ADD_STEP), inputs=(b"\x05",), fuel_limit=fuel)
+    return run(replace(task, stretch=Stretch(first, last, given)))
+
+
+def test_each_step_of_a_module_begins_with_what_the_last_one_left() -> None:
+    whole = stretch(0, 4)
+    assert isinstance(whole, Finished)
+    assert whole.output == b"\x0b", "5 + 0 + 1 + 2 + 3"
+    lefts = [b"\x05", b"\x06", b"\x08", b"\x0b"]
+    assert whole.trace == b"".join(kind_wasm.left_digest(left) for left in lefts)
+    part = stretch(2, 4, b"\x06")
+    assert isinstance(part, Finished)
+    assert (part.output, part.trace) == (whole.output, whole.trace[64:])
+    assert 0 < part.fuel < whole.fuel
+
+
+def test_all_steps_share_one_limit_of_fuel() -> None:
+    whole = stretch(0, 4)
+    assert isinstance(whole, Finished)
+    assert stretch(0, 4, fuel=whole.fuel) == whole
+    assert isinstance(stretch(0, 1, fuel=whole.fuel // 2), Finished)
+    assert isinstance(stretch(0, 4, fuel=whole.fuel // 2), LimitReached)

@@ -8,7 +8,8 @@ from protocol.claims import Unavailable
 from protocol.job.delivery import checkers
 from protocol.messages import Transfer
 from protocol.units import JobId
-from tests.protocol.roles.test_worker import SALT, bidder
+from tests.protocol.roles.test_worker import SALT
+from tests.protocol.roles.test_worker_bids import bidder
 from tests.support.builders import HandLedger, account_id, digest, make_offer
 
 
