@@ -13,8 +13,9 @@ pytestmark = pytest.mark.slow
 
 DEALS = range(5, 17)
 """Those after the ones that `test_seeds.py` plays as a whole."""
-SPARED = 1
-"""Runs of a deal whose fault may find nothing to hit."""
+SPARED = 2
+"""Runs of a deal whose fault may find nothing to hit: in a fifth of all runs with one dishonest
+worker it is drawn for no job that it could spoil."""
 
 
 @pytest.mark.parametrize("deal", DEALS)
