@@ -11,9 +11,10 @@ import trio
 
 from p2pnode.content import Content, ContentUnavailable
 from p2pnode.interfaces import Failed, Finished, Limit, LimitReached, NoResult, RunOutcome, Task
-from p2pnode.storage import ArtifactStore, StorageError, artifact_digest
+from p2pnode.storage import ArtifactStore, StorageError
 from protocol import effects as fx
 from protocol import events as ev
+from protocol.encoding import content_digest
 from protocol.job.record import ResultOutcome
 from protocol.messages import Offer
 from protocol.roles.worker import CONTENT_BYTES_MAX
@@ -34,7 +35,7 @@ _LIMITS: Final = {
     Limit.FUEL: ResultOutcome.FUEL_LIMIT,
     Limit.OUTPUT: ResultOutcome.OUTPUT_LIMIT,
 }
-NO_OUTPUT: Final = Digest(artifact_digest(b""))
+NO_OUTPUT: Final = content_digest(b"")
 
 Run = Callable[[Task], Awaitable[RunOutcome]]
 Decide = Callable[[bytes, str], str | None]
@@ -185,6 +186,7 @@ class Executions:
         match outcome:
             case Finished(output=output, elapsed_ms=elapsed, fuel=fuel):
                 digest = Digest(await self._store.put(output))
+                await self._store.keep_output(digest, job)
                 return ev.ExecutionEnded(job, ResultOutcome.FINISHED.value, digest, elapsed, fuel)
             case LimitReached(limit=limit, elapsed_ms=elapsed, fuel=fuel):
                 reached = _LIMITS[limit].value

@@ -64,7 +64,13 @@ from p2pnode.storage import (
     open_journal,
     prepare_data_folder,
 )
-from p2pnode.upkeep import KeyElsewhere, keep_bounded, may_sign, stop_if_key_is_elsewhere
+from p2pnode.upkeep import (
+    KeyElsewhere,
+    keep_bounded,
+    may_sign,
+    stop_if_key_is_elsewhere,
+    tend_content,
+)
 from p2pnode.world import BLOCKS_TOPIC, OPERATIONS_TOPIC, NodeWorld, WorldParts, topic_of
 from protocol import events as ev
 from protocol.core import Core
@@ -215,19 +221,19 @@ async def _serve(opened: Opened, hooks: Hooks, survey: Survey) -> None:
     runner = Runner(devices, settings.parallel, sandbox)
     stop = trio.Event()
     async with trio.open_nursery() as nursery:
+        nursery.start_soon(tend_content, store, core, settings)
         adapters = WorldParts(opened.journal, network, content, facts)
         world = NodeWorld(adapters, nursery, opened.joined.network, clock)
         around = hooks.wrap_world(world) if hooks.wrap_world else world
         driver = Driver(core, around, clock, hooks.wrap_core(core) if hooks.wrap_core else None)
         policy = _policy(settings, devices, sandbox)
-        offer = _offer(settings, devices, policy)
         run_task = hooks.wrap_run(runner.run) if hooks.wrap_run else runner.run
         world.executions = Executions(
             run_task, content, store, driver.put, policy.decide, runner.warm
         )
         if hooks.on_network:
             hooks.on_network(network)
-        await driver.put(offer)
+        await driver.put(_offer(settings, devices, policy))
         await _bring_back(opened, driver, world)
         if opened.line is not None:
             nursery.start_soon(show_catching_up, opened.line, core, clock.now)

@@ -201,7 +201,9 @@ class NodeWorld:
     async def _fetch_output(self, effect: fx.FetchOutput) -> None:
         for attempt in range(FETCH_ATTEMPTS):
             try:
-                await self._content.fetch(effect.output, effect.holders, OUTPUT_BYTES_MAX)
+                await self._content.bring_output(
+                    effect.job, effect.output, effect.holders, OUTPUT_BYTES_MAX
+                )
                 log.info("result_here", job=effect.job.hex(), output=effect.output.hex())
                 return
             except ContentUnavailable as error:

@@ -1,13 +1,14 @@
 """What local programs may ask: a lone validator with a real core and store."""
 
 import json
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import trio
 from trio.testing import MockClock
 
-from p2pnode.content import PAGE_KIND, SIZE_KIND, Content
+from p2pnode.content import Content
 from p2pnode.control import (
     OPERATION_SECONDS,
     silence_seconds,
@@ -15,6 +16,7 @@ from p2pnode.control import (
 from p2pnode.facts import FOLLOWERS_MAX
 from p2pnode.faucet import FAUCET_KIND, GIFT
 from p2pnode.interfaces import ControlError
+from p2pnode.pulling import CHUNK_KIND, LIST_KIND
 from p2pnode.settings import ROLES
 from p2pnode.storage import open_artifacts
 from p2pnode.world import topic_of
@@ -143,7 +145,7 @@ async def test_a_job_is_offered_with_the_smallest_budget_and_its_measured_size(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
     async with bench(tmp_path) as made:
-        await made.control.store(ARTEFACT)
+        await made.control.store(arriving(ARTEFACT))
         quote = made.control.quote(request())
         job = await made.control.submit(request())
         assert made.control.job(job)["state"] == "offered"
@@ -175,7 +177,7 @@ async def test_a_job_that_cannot_be_offered_says_what_to_do(
 ) -> None:
     async with bench(tmp_path, roles=roles) as made:
         if stored:
-            await made.control.store(ARTEFACT)
+            await made.control.store(arriving(ARTEFACT))
         with pytest.raises(ControlError) as refusal:
             await made.control.submit(request())
         assert refusal.value.code == code
@@ -186,7 +188,7 @@ async def test_content_above_the_limit_is_refused_as_too_large(
 ) -> None:
     async with bench(tmp_path) as made:
         with pytest.raises(ControlError) as refusal:
-            await made.control.store(bytes(ITEM_MAX + 1))
+            await made.control.store(arriving(bytes(ITEM_MAX + 1)))
         assert (refusal.value.code, refusal.value.status) == ("too_large", 413)
 
 
@@ -196,7 +198,7 @@ async def test_a_failing_disk_is_said(tmp_path: Path, autojump_clock: MockClock)
             path.rmdir()
         (tmp_path / "store").rmdir()
         with pytest.raises(ControlError) as refusal:
-            await made.control.store(ARTEFACT)
+            await made.control.store(arriving(ARTEFACT))
         assert (refusal.value.code, refusal.value.status) == ("storage_failed", 503)
 
 
@@ -295,6 +297,10 @@ def settled(output: bytes) -> tuple[Core, JobId]:
     return core, job
 
 
+async def arriving(content: bytes) -> AsyncIterator[bytes]:
+    yield content
+
+
 async def holding(folder: Path, account: bytes, content: bytes) -> FakeNetwork:
     network = FakeNetwork(account)
     store = await open_artifacts(folder, ITEM_MAX, ITEM_MAX)
@@ -316,7 +322,10 @@ async def test_a_result_is_fetched_from_its_holders_when_it_is_not_here(
         holder = await holding(tmp_path / "holder", accepted.members[0], b"the answer")
         made.network.knows(holder)
         assert await made.control.result(job) == b"the answer"
-        assert made.network.asked[-2:] == [(holder.account, SIZE_KIND), (holder.account, PAGE_KIND)]
+        assert made.network.asked[-2:] == [
+            (holder.account, LIST_KIND),
+            (holder.account, CHUNK_KIND),
+        ]
         made.network.asked.clear()
         assert await made.control.result(job) == b"the answer"
         assert made.network.asked == []
