@@ -1,26 +1,24 @@
-"""Artefacts, inputs and outputs: from the own store, or pulled from peers page by page.
+"""Artefacts, inputs and outputs: from the own store, or pulled from peers chunk by chunk.
 
 Content is named by its digest, so it does not matter who sends it; it never travels by gossip.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Final
 
 import msgpack
 import structlog
+import trio
 
-from p2pnode.network import Network, NetworkError, RequestRefused
-from p2pnode.storage import PAGE_BYTES, ArtifactStore, StorageError
+from p2pnode.network import Network, RequestRefused
+from p2pnode.pulling import CHUNK_KIND, LIST_KIND, ContentUnavailable, Pull
+from p2pnode.storage import ArtifactStore, StorageError
+from protocol.units import DIGEST_BYTES
 
-SIZE_KIND: Final = "artefact-size"
-PAGE_KIND: Final = "artefact-page"
-REQUEST_SECONDS: Final = 20.0
+__all__ = ["Content", "ContentUnavailable"]
+
+INDEX_MAX = 2**32
 
 log = structlog.get_logger(__name__)
-
-
-class ContentUnavailable(Exception):  # noqa: N818  nobody asked has it, which is an answer
-    """Nobody that could be asked has this content."""
 
 
 class Content:
@@ -38,8 +36,10 @@ class Content:
         self._store = store
         self._network = network
         self._peers = peers
-        network.serve(SIZE_KIND, self._answer_size)
-        network.serve(PAGE_KIND, self._answer_page)
+        self._pulled: dict[bytes, trio.Event] = {}
+        """What is on its way; two that want the same wait for one."""
+        network.serve(LIST_KIND, self._answer_list)
+        network.serve_in_turn(CHUNK_KIND, self._answer_chunk)
 
     async def fetch(self, digest: bytes, holders: Sequence[bytes], limit_bytes: int) -> bytes:
         """Returns content, bringing it here first when it is elsewhere.
@@ -57,56 +57,66 @@ class Content:
                 return await self._store.get(digest)
             except StorageError as error:
                 log.warning("content_lost", digest=digest.hex(), detail=str(error))
-        await self._pull(digest, holders, limit_bytes)
+        await self.bring(digest, holders, limit_bytes)
         try:
             return await self._store.get(digest)
         except StorageError as error:
             raise ContentUnavailable(str(error)) from error
 
-    async def _pull(self, digest: bytes, holders: Sequence[bytes], limit_bytes: int) -> None:
-        asked: dict[bytes, None] = {}
-        refusals = []
-        for account in (*holders, *self._peers()):
-            if account in asked:
-                continue
-            asked[account] = None
-            try:
-                await self._pull_from(account, digest, limit_bytes)
-                return
-            except (ContentUnavailable, NetworkError, StorageError) as error:
-                refusals.append(str(error))
-        detail = refusals[0] if refusals else "no peer to ask"
-        raise ContentUnavailable(f"nobody sent {digest.hex()[:16]}: {detail}")
+    async def bring(self, digest: bytes, holders: Sequence[bytes], limit_bytes: int) -> None:
+        """Brings content into the store, unless it is there; none of it stays in memory.
 
-    async def _pull_from(self, account: bytes, digest: bytes, limit_bytes: int) -> None:
-        raw = await self._network.request(account, SIZE_KIND, digest, REQUEST_SECONDS)
-        size = int.from_bytes(raw, "big")
-        if size > limit_bytes:
-            raise ContentUnavailable(f"the peer's copy is above the limit of {limit_bytes} bytes")
-        async with self._store.begin(digest, size) as download:
-            for offset in range(0, size, PAGE_BYTES):
-                wanted = msgpack.packb([digest, offset, min(PAGE_BYTES, size - offset)])
-                page = await self._network.request(account, PAGE_KIND, wanted, REQUEST_SECONDS)
-                if not download.fits(offset, len(page)):
-                    raise ContentUnavailable("the peer sent a page of another size than asked for")
-                await download.receive(offset, page)
-            await self._store.finish(digest, download)
+        Args:
+            digest: Names the content.
+            holders: Accounts that should have it, asked first.
+            limit_bytes: Larger content is not fetched.
 
-    async def _answer_size(self, account: bytes, payload: bytes) -> bytes:
-        if len(payload) != 32 or not self._store.has(payload):
-            raise RequestRefused("this content is not here")
-        return self._store.size_bytes(payload).to_bytes(8, "big")
-
-    async def _answer_page(self, account: bytes, payload: bytes) -> bytes:
+        Raises:
+            ContentUnavailable: nobody has it, or it is too large.
+        """
+        while digest in self._pulled:
+            await self._pulled[digest].wait()
+        if self._store.has(digest):
+            return
+        ended = self._pulled[digest] = trio.Event()
         try:
-            digest, offset, length = msgpack.unpackb(payload, use_list=True, max_map_len=0)
-            kinds = (type(digest), type(offset), type(length))
-            is_sound = kinds == (bytes, int, int) and offset >= 0 and 0 < length <= PAGE_BYTES
+            accounts = tuple(dict.fromkeys((*holders, *self._peers())))
+            await Pull(self._network, self._store, digest, limit_bytes).run(accounts)
+        finally:
+            del self._pulled[digest]
+            ended.set()
+
+    async def bring_output(
+        self, job: bytes, output: bytes, holders: Sequence[bytes], limit_bytes: int
+    ) -> None:
+        """Brings the output of a job into the store, and keeps it there as such.
+
+        Raises:
+            ContentUnavailable: nobody has it, it is too large, or the disk refused.
+        """
+        await self.bring(output, holders, limit_bytes)
+        try:
+            await self._store.keep_output(output, job)
+        except StorageError as error:
+            raise ContentUnavailable(str(error)) from error
+
+    async def _answer_list(self, account: bytes, payload: bytes) -> bytes:
+        if len(payload) != DIGEST_BYTES or not self._store.has(payload):
+            raise RequestRefused("this content is not here")
+        try:
+            return (await self._store.chunks(payload)).encode()
+        except StorageError as error:
+            raise RequestRefused(str(error)) from error
+
+    async def _answer_chunk(self, account: bytes, payload: bytes) -> bytes:
+        try:
+            digest, index = msgpack.unpackb(payload, use_list=True, max_map_len=0)
+            is_sound = (type(digest), type(index)) == (bytes, int) and 0 <= index < INDEX_MAX
         except (ValueError, TypeError, msgpack.UnpackException):
             is_sound = False
         if not is_sound:
-            raise RequestRefused("a page is asked for as [digest, offset, length]")
+            raise RequestRefused("a chunk is asked for as [digest, index]")
         try:
-            return await self._store.page(digest, offset, length)
+            return await self._store.chunk(digest, index)
         except StorageError as error:
             raise RequestRefused(str(error)) from error

@@ -230,14 +230,15 @@ class NodeControl:
 
     # Doing
 
-    async def store(self, content: bytes) -> bytes:
-        """Puts an artefact or an input into the node's store."""
+    async def store(self, pieces: AsyncIterator[bytes]) -> tuple[bytes, int]:
+        """Puts an artefact or an input into the node's store as it comes: digest and size."""
         try:
-            return await self._store.put(content)
+            chunks = await self._store.receive(pieces)
         except ArtifactTooLarge as error:
             raise ControlError("too_large", str(error), 413) from error
         except StorageError as error:
             raise ControlError("storage_failed", str(error), 503) from error
+        return chunks.name, chunks.size_bytes
 
     async def submit(self, request: JobRequest) -> bytes:
         """Signs, persists and gossips an offer; returns the job's identifier."""

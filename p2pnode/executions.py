@@ -20,10 +20,11 @@ from p2pnode.interfaces import (
     Stretch,
     Task,
 )
-from p2pnode.storage import ArtifactStore, StorageError, artifact_digest
+from p2pnode.storage import ArtifactStore, StorageError
 from p2pnode.witness import Witness
 from protocol import effects as fx
 from protocol import events as ev
+from protocol.encoding import content_digest
 from protocol.job.record import ResultOutcome
 from protocol.job.stepped import steps_of
 from protocol.messages import Offer
@@ -45,7 +46,7 @@ _LIMITS: Final = {
     Limit.FUEL: ResultOutcome.FUEL_LIMIT,
     Limit.OUTPUT: ResultOutcome.OUTPUT_LIMIT,
 }
-NO_OUTPUT: Final = Digest(artifact_digest(b""))
+NO_OUTPUT: Final = content_digest(b"")
 
 Run = Callable[[Task], Awaitable[RunOutcome]]
 Decide = Callable[[Offer, AccountId], str]
@@ -227,6 +228,7 @@ class Executions:
             case Finished(output=output, elapsed_ms=elapsed, fuel=fuel):
                 digest = Digest(await self._store.put(output))
                 finished = ResultOutcome.FINISHED.value
+                await self._store.keep_output(digest, job)
                 trace = self.witness.remember(job, outcome.trace) if effect.step is None else b""
                 return ev.ExecutionEnded(job, finished, digest, elapsed, fuel, trace)
             case LimitReached(limit=limit, elapsed_ms=elapsed, fuel=fuel):

@@ -241,8 +241,8 @@ class Control(Protocol):
     async def result(self, job: bytes) -> bytes:
         """The accepted output of a job, fetched from its executors when it is not here yet."""
 
-    async def store(self, content: bytes) -> bytes:
-        """Puts an artefact or an input into the node's store and returns its digest."""
+    async def store(self, pieces: AsyncIterator[bytes]) -> tuple[bytes, int]:
+        """Puts an artefact or an input into the node's store as it comes: digest and size."""
 
     async def submit(self, request: JobRequest) -> bytes:
         """Signs, persists and gossips an offer; returns the job's identifier."""

@@ -65,7 +65,13 @@ from p2pnode.storage import (
     open_journal,
     prepare_data_folder,
 )
-from p2pnode.upkeep import KeyElsewhere, keep_bounded, may_sign, stop_if_key_is_elsewhere
+from p2pnode.upkeep import (
+    KeyElsewhere,
+    keep_bounded,
+    may_sign,
+    stop_if_key_is_elsewhere,
+    tend_content,
+)
 from p2pnode.world import BLOCKS_TOPIC, OPERATIONS_TOPIC, NodeWorld, WorldParts, topic_of
 from protocol import events as ev
 from protocol.core import Core
@@ -215,6 +221,7 @@ async def _serve(opened: Opened, hooks: Hooks, survey: Survey) -> None:
     )
     stop = trio.Event()
     async with trio.open_nursery() as nursery:
+        nursery.start_soon(tend_content, store, core, settings)
         adapters = WorldParts(opened.journal, network, content, facts)
         world = NodeWorld(adapters, nursery, opened.joined.network, clock)
         around = hooks.wrap_world(world) if hooks.wrap_world else world
@@ -241,8 +248,11 @@ async def _serve(opened: Opened, hooks: Hooks, survey: Survey) -> None:
         nursery.start_soon(lending.keep_current, driver.put)
         nursery.start_soon(keep_bounded, opened.journal, settings, disk.hear_pruning)
         nursery.start_soon(disk.run)
-        watched = Newcomer(settings, opened.joined, opened.journal, network)
-        nursery.start_soon(watch_for_gap, watched, lambda: core.ledger.committee.epoch)
+        nursery.start_soon(
+            watch_for_gap,
+            Newcomer(settings, opened.joined, opened.journal, network),
+            lambda: core.ledger.committee.epoch,
+        )
         nursery.start_soon(_pump, network, driver, nursery, opened.joined.network)
         api = ApiSettings(
             settings.api_host, settings.api_port, load_or_create_token(folder.api_token)

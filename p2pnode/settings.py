@@ -31,6 +31,7 @@ LOG_LEVELS = ("debug", "info", "warning", "error")
 PARALLEL_MAX = 64
 STORE_GIB_MAX = 1_000_000
 KEEP_EPOCHS_MAX = 1_000_000
+KEEP_HOURS_MAX = 1_000_000
 ENTRIES_MAX = 1_000
 """The most values of a repeated setting."""
 
@@ -67,6 +68,8 @@ class Settings:
     """Jobs run at the same time."""
     artefact_store_gib: int = 20
     """Gibibytes that artefacts, inputs and outputs may take."""
+    output_keep_hours: int = 168
+    """How long an output stays after it was made, while there is room; then it is removed."""
     keep_epochs: int | None = None
     """Epochs of history that stay before the newest snapshot; None keeps all."""
     keep_chain: int | None = None
@@ -341,6 +344,7 @@ SETTINGS: Mapping[str, Setting] = {
     "log_format": Setting("log_format", _choice(LOG_FORMATS)),
     "log_level": Setting("log_level", _choice(LOG_LEVELS)),
     "network": Setting("network", _text),
+    "output_keep_hours": Setting("output_keep_hours", _count(KEEP_HOURS_MAX)),
     "parallel": Setting("parallel", _count(PARALLEL_MAX)),
     "policy": Setting("policy", _policy),
     "price": Setting("price", _price),

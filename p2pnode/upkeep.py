@@ -1,17 +1,22 @@
 """What a node does for its store and its key besides the protocol: signs or not, prunes, stops."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 import structlog
 import trio
 
 from p2pnode.settings import Settings
-from p2pnode.storage import DamagedData, Journal, StorageError
+from p2pnode.storage import ArtifactStore, DamagedData, Journal, StorageError
 from protocol import effects as fx
+from protocol.core import Core
 
 PRUNE_SECONDS: Final = 60.0
 """Pause after everything that may go is gone: snapshots are minutes apart."""
+
+EXPIRE_SECONDS: Final = 600.0
+"""Between two looks for outputs that were kept for long enough, whose time counts in hours."""
 
 log = structlog.get_logger(__name__)
 
@@ -70,3 +75,25 @@ async def keep_bounded(
             log.error("pruning_failed", detail=failure, consequence="tried again later")
         tell(failure)
         await trio.sleep(PRUNE_SECONDS)
+
+
+def needed_content(core: Core, store: ArtifactStore) -> frozenset[bytes]:
+    """What this node may not lose: content of open jobs that it offered or runs, and outputs."""
+    own, jobs = core.account, core.state.open_jobs
+    needed: set[bytes] = set(store.outputs_of(frozenset(jobs)))
+    for job in jobs.values():
+        if own == job.requester or any(own == one.account for one in job.executors):
+            needed |= {job.offer.artefact, *job.offer.inputs}
+    return frozenset(needed)
+
+
+async def tend_content(store: ArtifactStore, core: Core, settings: Settings) -> None:
+    """Has the store keep what open jobs need, and removes outputs when their time is over."""
+    store.needed = partial(needed_content, core, store)
+    while True:
+        try:
+            if gone := await store.expire(settings.output_keep_hours * 3_600):
+                log.info("outputs_expired", artefacts=gone)
+        except StorageError as error:
+            log.error("outputs_not_expired", detail=str(error), consequence="tried again later")
+        await trio.sleep(EXPIRE_SECONDS)

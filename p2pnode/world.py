@@ -218,7 +218,9 @@ class NodeWorld:
         for attempt in range(FETCH_ATTEMPTS):
             await trio.sleep(FETCH_PAUSE_SECONDS * attempt)
             try:
-                await self._content.fetch(effect.output, effect.holders, OUTPUT_BYTES_MAX)
+                await self._content.bring_output(
+                    effect.job, effect.output, effect.holders, OUTPUT_BYTES_MAX
+                )
                 log.info("result_here", job=effect.job.hex(), output=effect.output.hex())
                 return
             except ContentUnavailable as error:

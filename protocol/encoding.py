@@ -16,6 +16,9 @@ from protocol.units import DIGEST_BYTES, Digest
 
 Value = TypeVar("Value")
 
+CHUNK_BYTES: Final = 1024 * 1024
+"""Content is checked, sent and fetched in pieces of this size; the last one may be shorter."""
+
 _KEPT: Final = (bytes,)
 
 
@@ -119,8 +122,24 @@ def digest_of(tag: bytes, *parts: bytes) -> Digest:
 
 
 def content_digest(content: bytes) -> Digest:
-    """Names an artefact, an input or an output by its content: plain BLAKE2b-256."""
-    return Digest(hashlib.blake2b(content, digest_size=DIGEST_BYTES).digest())
+    """Names an artefact, an input or an output by its content.
+
+    Content of up to one chunk has its plain BLAKE2b-256 as name; larger content the digest of the
+    list of its chunks, so that each chunk can be checked as it arrives.
+    """
+    if len(content) <= CHUNK_BYTES:
+        return Digest(hashlib.blake2b(content, digest_size=DIGEST_BYTES).digest())
+    view = memoryview(content)
+    chunks = [
+        hashlib.blake2b(view[at : at + CHUNK_BYTES], digest_size=DIGEST_BYTES).digest()
+        for at in range(0, len(content), CHUNK_BYTES)
+    ]
+    return chunk_list_digest(len(content), b"".join(chunks))
+
+
+def chunk_list_digest(size_bytes: int, digests: bytes) -> Digest:
+    """Names content of more than one chunk by its size and the digests of its chunks, joined."""
+    return digest_of(b"chunks", size_bytes.to_bytes(8, "big"), digests)
 
 
 def _unpack(raw: bytes) -> object:

@@ -15,7 +15,7 @@ from p2pnode.interfaces import Control, ControlError
 STREAMS_MAX = 16
 """Readers of the stream of facts at one time."""
 UPLOADS_MAX = 4
-"""Uploads held in memory at one time; more of them wait."""
+"""Uploads at one time; more of them wait."""
 JOBS_MAX = 1_000
 
 Json = dict[str, object]
@@ -127,9 +127,8 @@ def _add_content(router: APIRouter, control: Control) -> None:
     @router.post(CONTENT_PATH, status_code=201)
     async def store(request: Request) -> Json:
         async with uploads:
-            content = await request.body()
-            digest = await control.store(content)
-        return {"digest": digest.hex(), "size_bytes": len(content)}
+            digest, size_bytes = await control.store(request.stream())
+        return {"digest": digest.hex(), "size_bytes": size_bytes}
 
 
 def _add_money(router: APIRouter, control: Control, repeats: Repeats) -> None:

@@ -28,7 +28,7 @@ class Limits:
     json_bytes: int = 256 * 1024
     """A job with 64 inputs takes 6 KiB."""
     content_bytes: int = 256 * 2**20
-    """An artefact or an input is held in memory while it arrives."""
+    """An artefact or an input, which is written to the disk as it arrives."""
 
 
 def error_body(code: str, message: str, detail: object = None) -> dict[str, object]:

@@ -1,7 +1,6 @@
 """Commands about jobs: submit, quote, jobs, job, result, cancel, claim, why."""
 
 import argparse
-import hashlib
 import math
 import sys
 from pathlib import Path
@@ -21,6 +20,7 @@ from p2pnode.cli.output import (
 )
 from p2pnode.cli.progress import shown_progress
 from p2pnode.cli.receipt import memory_lines, phase_lines, receipt_lines
+from protocol.encoding import content_digest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -112,7 +112,7 @@ def fetch_result(client: "Client", arguments: argparse.Namespace) -> int:
         write_output(output, arguments.out)
         return Ending.DONE
     record: dict[str, object] = {"id": identifier, "size_bytes": len(output)}
-    record["blake2b"] = hashlib.blake2b(output, digest_size=32).hexdigest()
+    record["blake2b"] = content_digest(output).hex()
     if arguments.out is None:
         record["output_hex"] = output.hex()
     else:

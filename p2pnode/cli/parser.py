@@ -25,6 +25,7 @@ NODE_FLAGS = (
     "log_format",
     "log_level",
     "network",
+    "output_keep_hours",
     "parallel",
     "policy",
     "price",
@@ -109,6 +110,7 @@ def _add_node_options(parser: argparse.ArgumentParser) -> None:
     )
     options.add_argument("--parallel", metavar="COUNT", help="jobs run at the same time")
     options.add_argument("--artefact-store-gib", metavar="GIB", help="the most artefacts may take")
+    options.add_argument("--output-keep-hours", metavar="HOURS", help="how long outputs stay")
     options.add_argument("--keep", metavar="EPOCHS|all", help="history to keep before a snapshot")
     options.add_argument("--keep-chain", metavar="EPOCHS|all", help="certificates to keep as well")
     options.add_argument("--checkpoint", metavar="EPOCH:HASH", help="an epoch's end to trust")

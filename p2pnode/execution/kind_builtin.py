@@ -5,7 +5,6 @@ meters fuel for `wasm` alone, so none is reported here. A training of a job made
 what the last step left: the carried tensors and that step's other outputs, without their history.
 """
 
-import hashlib
 import struct
 from dataclasses import replace
 from importlib import resources
@@ -28,6 +27,7 @@ from p2pnode.execution.compositions.recipe import (
     read_recipe,
 )
 from p2pnode.interfaces import Failed, Finished, LimitReached, NoResult, RunOutcome, Stretch, Task
+from protocol.encoding import content_digest
 
 NEXT = "_next"
 """Ends the name of an output that becomes an input of the next step."""
@@ -106,7 +106,7 @@ def _stretch_outcome(stretch: Stretch, task: Task, device: str) -> RunOutcome:
 def _check_model(digest: str, task: Task) -> None:
     if not task.inputs:
         raise RecipeError("the first input has to be the model")
-    if hashlib.blake2b(task.inputs[0], digest_size=32).hexdigest() != digest:
+    if content_digest(task.inputs[0]).hex() != digest:
         raise RecipeError("the first input is not the model that the artefact names")
 
 

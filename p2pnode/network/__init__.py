@@ -10,7 +10,8 @@ It carries bytes and knows accounts; what the bytes mean is not its business.
 
 Gossip is a hint and may be lost; what must arrive is asked for with `request`. The modules:
 `host` puts everything together, `gossip` publishes and subscribes, `links` holds one link per peer
-with its direct stream, `requests` asks and answers, `discovery` dials, `book` and `records` are
+with its direct stream, `requests` asks and answers once, `conversations` many times on a stream,
+`discovery` dials, `book` and `records` are
 the known addresses, `guard` catches what must not spread, `link_filter` is for laboratories.
 """
 
@@ -28,13 +29,14 @@ from p2pnode.network.errors import (
     RequestTimedOut,
 )
 from p2pnode.network.link_rules import LinkFilter, LinkRule
-from p2pnode.network.network import Network, PeerView
+from p2pnode.network.network import Conversation, Network, PeerView
 from p2pnode.network.opening import Opening
 from p2pnode.network.settings import NetworkSettings
 
 __all__ = [
     "BadAddress",
     "CannotListen",
+    "Conversation",
     "LinkFilter",
     "LinkRule",
     "Network",

@@ -49,6 +49,16 @@ class FrameReader:
         (length,) = _LENGTH.unpack(header)
         return await self._body(length, limit_bytes)
 
+    async def judged_frame(self, limit_bytes: int, wait_s: float) -> tuple[bytes, bytes]:
+        """As `frame`, for one that begins with a byte of its own; copies large frames once only."""
+        with trio.fail_after(wait_s):
+            header = await self._take(_LENGTH.size)
+        (length,) = _LENGTH.unpack(header)
+        if not length:
+            raise FrameError("a frame is empty")
+        first = await self._body(1, limit_bytes)
+        return first, await self._body(length - 1, limit_bytes)
+
     async def varint_frame(self, limit_bytes: int) -> bytes:
         """The next frame with a length as protobuf writes it; waits for its begin without end."""
         length = 0
@@ -63,22 +73,43 @@ class FrameReader:
         if length > limit_bytes:
             raise FrameError(f"a frame of {length} bytes is above {limit_bytes}")
         with trio.fail_after(FRAME_SECONDS + length / SLOWEST_BYTES_PER_SECOND):
-            return await self._take(length)
+            return await (self._gather(length) if length > _CHUNK_BYTES else self._take(length))
+
+    async def _gather(self, count: int) -> bytes:
+        """Take much: joined once, while a buffer that grows would be copied again and again."""
+        pieces = [await self._take(min(count, len(self._buffer)))]
+        missing = count - len(pieces[0])
+        while missing:
+            piece = await self._read()
+            if len(piece) > missing:
+                self._buffer += piece[missing:]
+                piece = piece[:missing]
+            pieces.append(piece)
+            missing -= len(piece)
+        return b"".join(pieces)
 
     async def _take(self, count: int) -> bytes:
         while len(self._buffer) < count:
-            piece = await self._stream.read(_CHUNK_BYTES)
-            if not piece:
-                raise FrameError("the stream ended inside a frame")
-            self._buffer += piece
+            self._buffer += await self._read()
         taken = bytes(self._buffer[:count])
         del self._buffer[:count]
         return taken
 
+    async def _read(self) -> bytes:
+        piece = await self._stream.read(_CHUNK_BYTES)
+        if not piece:
+            raise FrameError("the stream ended inside a frame")
+        return piece
+
+
+def frame_head(length: int) -> bytes:
+    """What stands in front of a frame of this length."""
+    return _LENGTH.pack(length)
+
 
 def framed(*parts: bytes) -> bytes:
     """One frame with a four-byte length."""
-    return _LENGTH.pack(sum(map(len, parts))) + b"".join(parts)
+    return frame_head(sum(map(len, parts))) + b"".join(parts)
 
 
 def varint_framed(body: bytes) -> bytes:

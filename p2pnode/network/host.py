@@ -24,6 +24,7 @@ from multiaddr import Multiaddr
 
 from p2pnode.network import limits
 from p2pnode.network.addresses import DialAddress, check_transport, parse_address
+from p2pnode.network.conversations import CONVERSATION_PROTOCOL, Conversations
 from p2pnode.network.counters import Counters
 from p2pnode.network.discovery import Discovery, DiscoveryParts
 from p2pnode.network.doorway import Doorway
@@ -144,6 +145,7 @@ class _Core:
     router: Router
     gossip: Gossip
     requests: Requests
+    conversations: Conversations
     own: bytes
     host: IHost
 
@@ -183,8 +185,21 @@ def _build(
     requests = Requests(host, links, counters, guard)
     host.set_stream_handler(DIRECT_PROTOCOL, links.handle_stream)
     host.set_stream_handler(REQUEST_PROTOCOL, requests.handle_stream)
+    conversations = Conversations(host, links, requests, guard)
+    host.set_stream_handler(CONVERSATION_PROTOCOL, conversations.handle_stream)
     return _Core(
-        swarm, nursery, counters, events, shaper, links, router, gossip, requests, own, host
+        swarm=swarm,
+        nursery=nursery,
+        counters=counters,
+        events=events,
+        shaper=shaper,
+        links=links,
+        router=router,
+        gossip=gossip,
+        requests=requests,
+        conversations=conversations,
+        own=own,
+        host=host,
     )
 
 
@@ -217,6 +232,7 @@ def _present(core: _Core, discovery: Discovery) -> Network:
             gossip=core.gossip,
             links=core.links,
             requests=core.requests,
+            conversations=core.conversations,
             discovery=discovery,
             shaper=core.shaper,
             counters=core.counters,

@@ -45,6 +45,15 @@ REQUEST_BURST = 200
 OPEN_REQUESTS = 32
 """Requests of one peer that are served at the same time."""
 
+OPEN_CONVERSATIONS = 4
+"""Conversations of one peer that are held at the same time, in each of them one answer."""
+
+QUIET_SECONDS = 60.0
+"""A conversation in which nothing is asked for this long ends."""
+
+CONVERSATION_ANSWER_SECONDS = 90.0
+"""The longest that a peer may take to receive one answer of a conversation."""
+
 HANDLER_SECONDS = 60.0
 """The longest that an answer may take to make."""
 

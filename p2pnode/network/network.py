@@ -1,8 +1,9 @@
 """What the node sees of the network: bytes in and out, by account."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import trio
 
@@ -13,6 +14,7 @@ from p2pnode.network.limits import GOSSIP_LIMIT_BYTES
 from p2pnode.network.link_rules import LinkFilter
 
 if TYPE_CHECKING:
+    from p2pnode.network.conversations import Conversations
     from p2pnode.network.counters import Counters
     from p2pnode.network.discovery import Discovery
     from p2pnode.network.gossip import Gossip
@@ -44,6 +46,13 @@ class PeerView:
     rejected: int
 
 
+class Conversation(Protocol):
+    """Questions to one peer on one stream; several tasks may ask at once."""
+
+    async def ask(self, payload: bytes, timeout_s: float) -> bytes:
+        """Wait for all answers before this one and for this one; raises as `Network.request`."""
+
+
 @dataclass(frozen=True, slots=True)
 class NetworkParts:
     """What an open network consists of."""
@@ -54,6 +63,7 @@ class NetworkParts:
     gossip: "Gossip"
     links: "Links"
     requests: "Requests"
+    conversations: "Conversations"
     discovery: "Discovery"
     shaper: "LinkShaper"
     counters: "Counters"
@@ -99,13 +109,26 @@ class Network:
             RequestTimedOut: No answer came in time.
             PayloadTooLarge: The request is above 64 KiB.
         """
-        deadline = trio.current_time() + timeout_s
-        with trio.move_on_at(deadline) as scope:
-            await self._connected(account)
-        if scope.cancelled_caught:
-            raise RequestTimedOut(f"no connection within {timeout_s} s")
-        remaining_s = max(0.001, deadline - trio.current_time())
+        remaining_s = await self._connected_in(account, timeout_s)
         return await self._parts.requests.ask(account, kind, payload, remaining_s)
+
+    @asynccontextmanager
+    async def converse(
+        self, account: bytes, kind: str, timeout_s: float
+    ) -> AsyncIterator[Conversation]:
+        """Ask one peer many questions on one stream; a known peer that is not connected is dialled.
+
+        Raises:
+            PeerUnreachable: No connection could be made, or it broke meanwhile.
+            RequestTimedOut: It could not be begun in time.
+        """
+        remaining_s = await self._connected_in(account, timeout_s)
+        async with self._parts.conversations.begin(account, kind, remaining_s) as conversation:
+            yield conversation
+
+    def serve_in_turn(self, kind: str, handler: Callable[[bytes, bytes], Awaitable[bytes]]) -> None:
+        """Answer the questions of conversations of a kind, as `serve` does single requests."""
+        self._parts.conversations.serve(kind, handler)
 
     def serve(self, kind: str, handler: Callable[[bytes, bytes], Awaitable[bytes]]) -> None:
         """Answer requests of a kind; the handler gets account and payload.
@@ -170,6 +193,15 @@ class Network:
     def written(self) -> Mapping[bytes, tuple[int, int]]:
         """By account, writes to a peer and their bytes, since a laboratory first set its faults."""
         return dict(self._parts.shaper.written)
+
+    async def _connected_in(self, account: bytes, timeout_s: float) -> float:
+        """Makes sure of a connection, and says how much of the time is left."""
+        deadline = trio.current_time() + timeout_s
+        with trio.move_on_at(deadline) as scope:
+            await self._connected(account)
+        if scope.cancelled_caught:
+            raise RequestTimedOut(f"no connection within {timeout_s} s")
+        return max(0.001, deadline - trio.current_time())
 
     async def _connected(self, account: bytes) -> None:
         if account == self.account:

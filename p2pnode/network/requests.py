@@ -26,9 +26,9 @@ REQUEST_PROTOCOL = TProtocol("/p2pnode/request/1")
 Handler = Callable[[bytes, bytes], Awaitable[bytes]]
 """Answers a payload of an account; may raise `RequestRefused`."""
 
-_DONE, _REFUSED = b"\0", b"\1"
-_KIND_LIMIT_BYTES = 64
-_REQUEST_LIMIT = limits.CONTROL_LIMIT_BYTES + _KIND_LIMIT_BYTES + 1
+DONE, _REFUSED = b"\0", b"\1"
+KIND_LIMIT_BYTES = 64
+_REQUEST_LIMIT = limits.CONTROL_LIMIT_BYTES + KIND_LIMIT_BYTES + 1
 _REFUSAL_LIMIT_BYTES = 500
 _BUCKETS_KEPT = 4096
 _ANSWER_SECONDS = limits.FRAME_SECONDS + limits.HANDLER_SECONDS
@@ -55,8 +55,8 @@ class Requests:
 
     def serve(self, kind: str, handler: Handler) -> None:
         """Answer requests of this kind; a later handler replaces an earlier one."""
-        if not 0 < len(kind.encode()) <= _KIND_LIMIT_BYTES:
-            raise ValueError(f"a kind has 1 to {_KIND_LIMIT_BYTES} bytes")
+        if not 0 < len(kind.encode()) <= KIND_LIMIT_BYTES:
+            raise ValueError(f"a kind has 1 to {KIND_LIMIT_BYTES} bytes")
         self._handlers[kind] = handler
 
     async def ask(self, account: bytes, kind: str, payload: bytes, timeout_s: float) -> bytes:
@@ -78,7 +78,7 @@ class Requests:
             raise PeerUnreachable(f"the connection broke: {type(error).__name__}") from error
         finally:
             link.open_requests -= 1
-        if answer[:1] != _DONE:
+        if answer[:1] != DONE:
             raise RequestRefused(answer[1:].decode(errors="replace"))
         link.bytes_in += len(answer)
         return answer[1:]
@@ -128,30 +128,29 @@ class Requests:
             return _REFUSED, b"too many requests"
         link.open_requests += 1
         try:
-            return await self._ask_handler(handler, account, payload)
+            return await self.judge(handler, account, payload)
         finally:
             link.open_requests -= 1
 
-    async def _ask_handler(
-        self, handler: Handler, account: bytes, payload: bytes
-    ) -> tuple[bytes, bytes]:
-        answers: list[bytes] = []
+    async def judge(self, handler: Handler, account: bytes, payload: bytes) -> tuple[bytes, bytes]:
+        """Have a question answered, and give verdict and answer; a handler's failure is a no."""
+        answers: list[tuple[bytes, bytes]] = []
 
         async def run() -> None:
             try:
                 with trio.fail_after(limits.HANDLER_SECONDS):
-                    answers.append(_DONE + await handler(account, payload))
+                    answers.append((DONE, await handler(account, payload)))
             except RequestRefused as error:
-                answers.append(_REFUSED + str(error).encode()[:_REFUSAL_LIMIT_BYTES])
+                answers.append((_REFUSED, str(error).encode()[:_REFUSAL_LIMIT_BYTES]))
 
         await self._guard.contain("handler", run)
         if not answers:
             return _REFUSED, b"the peer failed to answer"
-        if len(answers[0]) > limits.ANSWER_LIMIT_BYTES + 1:
+        if len(answers[0][1]) > limits.ANSWER_LIMIT_BYTES:
             self._counters.add("answers_too_large")
             return _REFUSED, b"the answer is too large"
         self._counters.add("answered")
-        return answers[0][:1], answers[0][1:]
+        return answers[0]
 
     def _admit(self, account: bytes) -> bool:
         now = trio.current_time()

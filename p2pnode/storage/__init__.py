@@ -8,17 +8,18 @@
   `journal_pruning` (what may go), `compaction` (of the file), `journal_sizes` (what is kept),
   `migrations` (from earlier schemas), `log_check` (whether the log is whole), `records` (the
   values) and `database` (tables and errors).
-- `artifacts`: content-addressed files, on `artifact_files` and `artifact_download`; `page_shelf`:
+- `artifacts`: content-addressed files, on `artifact_files`, `artifact_download` (what peers send),
+  `artifact_upload` (what the owner sends) and `artifact_outputs` (of which jobs); `page_shelf`:
   pages of a snapshot that is being fetched.
 - `errors`: everything that can go wrong, each with what to do about it; `disk`: durable writes.
 """
 
-from p2pnode.storage.artifact_download import PAGE_BYTES, Download
-from p2pnode.storage.artifact_files import artifact_digest
-from p2pnode.storage.artifacts import ArtifactStore, open_artifacts
+from p2pnode.storage.artifact_download import Download
+from p2pnode.storage.artifacts import ArtifactStore, Held, open_artifacts
 from p2pnode.storage.disk import free_bytes
 from p2pnode.storage.errors import (
     ArtifactMissing,
+    ArtifactNeeded,
     ArtifactTooLarge,
     Contradiction,
     DamagedData,
@@ -61,8 +62,8 @@ from p2pnode.storage.records import (
 )
 
 __all__ = [
-    "PAGE_BYTES",
     "ArtifactMissing",
+    "ArtifactNeeded",
     "ArtifactStore",
     "ArtifactTooLarge",
     "Contradiction",
@@ -72,6 +73,7 @@ __all__ = [
     "DataFolderLocked",
     "Download",
     "FinalCommit",
+    "Held",
     "Journal",
     "JournalMissing",
     "JournalReader",
@@ -96,7 +98,6 @@ __all__ = [
     "StoredCertificate",
     "WrongAccount",
     "WrongNetwork",
-    "artifact_digest",
     "copy_journal",
     "create_seeds",
     "default_root",

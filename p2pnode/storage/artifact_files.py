@@ -3,22 +3,16 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from hashlib import blake2b
 from pathlib import Path
 
 from p2pnode.storage.disk import PRIVATE_FOLDER, disk_errors, sync_folder, write_durably
 from p2pnode.storage.errors import ArtifactMissing, DamagedData
+from protocol.content import ChunkList, ContentHasher
+from protocol.encoding import CHUNK_BYTES, content_digest
+from protocol.units import DIGEST_BYTES
 
-DIGEST_BYTES = 32
-CHUNK_BYTES = 1024 * 1024
-"""Bytes hashed at a time, so that no artifact has to fit into memory to be checked."""
 INCOMING = "incoming"
-"""Folder of unfinished files; emptied at each start."""
-
-
-def artifact_digest(content: bytes) -> bytes:
-    """The name of an artifact: the 32-byte BLAKE2b digest of its bytes."""
-    return blake2b(content, digest_size=DIGEST_BYTES).digest()
+"""Folder of unfinished files; at a start only downloads that can go on stay."""
 
 
 def artifact_path(folder: Path, digest: bytes) -> Path:
@@ -28,8 +22,8 @@ def artifact_path(folder: Path, digest: bytes) -> Path:
     return folder / name[:2] / name[2:]
 
 
-def prepare_folder(folder: Path) -> list[tuple[bytes, int]]:
-    """Creates the folder, drops unfinished files, and lists what is there.
+def find_artifacts(folder: Path) -> list[tuple[bytes, int]]:
+    """Creates the folder and lists what is there.
 
     Returns:
         Digest and size of every artifact, the one unused for longest first.
@@ -38,10 +32,7 @@ def prepare_folder(folder: Path) -> list[tuple[bytes, int]]:
         StorageFailed: The disk refused.
     """
     with disk_errors():
-        incoming = folder / INCOMING
-        incoming.mkdir(PRIVATE_FOLDER, parents=True, exist_ok=True)
-        for leftover in incoming.iterdir():
-            leftover.unlink()
+        (folder / INCOMING).mkdir(PRIVATE_FOLDER, parents=True, exist_ok=True)
         found = sorted(_artifacts(folder))
     return [(digest, size_bytes) for _, digest, size_bytes in found]
 
@@ -67,17 +58,12 @@ def write_artifact(folder: Path, digest: bytes, content: bytes, temporary: Path)
 
 
 def admit_file(folder: Path, digest: bytes, received: Path) -> None:
-    """Makes a received file an artifact if its content has the promised digest.
+    """Makes a file whose chunks were all checked an artifact, durably.
 
     Raises:
-        DamagedData: It has not; the received file is gone.
         StorageFailed: The disk refused.
     """
     with disk_errors():
-        matches = file_digest(received) == digest
-        if not matches:
-            received.unlink()
-            raise DamagedData("the received artifact", None, digest)
         with received.open("rb") as stream:
             os.fsync(stream.fileno())
         path = artifact_path(folder, digest)
@@ -93,15 +79,6 @@ def _make_parent(path: Path) -> None:
             sync_folder(path.parent.parent)
 
 
-def file_digest(path: Path) -> bytes:
-    """The digest of a file's content, in bounded memory."""
-    state = blake2b(digest_size=DIGEST_BYTES)
-    with path.open("rb") as stream:
-        while chunk := stream.read(CHUNK_BYTES):
-            state.update(chunk)
-    return state.digest()
-
-
 def read_artifact(folder: Path, digest: bytes) -> bytes:
     """The whole content of an artifact, checked.
 
@@ -114,13 +91,13 @@ def read_artifact(folder: Path, digest: bytes) -> bytes:
     with _existing(digest):
         content = path.read_bytes()
         os.utime(path)
-    if artifact_digest(content) != digest:
+    if content_digest(content) != digest:
         raise DamagedData("an artifact", None, digest)
     return content
 
 
-def check_artifact(folder: Path, digest: bytes) -> None:
-    """Checks an artifact in bounded memory, and marks it as used now.
+def list_chunks(folder: Path, digest: bytes) -> ChunkList:
+    """Checks an artifact in bounded memory, marks it as used now, and lists its chunks.
 
     Raises:
         ArtifactMissing: There is no such file.
@@ -128,21 +105,26 @@ def check_artifact(folder: Path, digest: bytes) -> None:
         StorageFailed: The disk refused.
     """
     path = artifact_path(folder, digest)
-    with _existing(digest):
+    hasher = ContentHasher()
+    with _existing(digest), path.open("rb") as stream:
         os.utime(path)
-        if file_digest(path) != digest:
-            raise DamagedData("an artifact", None, digest)
+        while piece := stream.read(CHUNK_BYTES):
+            hasher.update(piece)
+    chunks = hasher.chunks()
+    if chunks.name != digest:
+        raise DamagedData("an artifact", None, digest)
+    return chunks
 
 
-def read_page(folder: Path, digest: bytes, offset: int, length: int) -> bytes:
-    """Part of an artifact, unchecked; shorter at its end.
+def read_chunk(folder: Path, digest: bytes, index: int) -> bytes:
+    """One chunk of an artifact, unchecked; empty beyond its end.
 
     Raises:
         ArtifactMissing: There is no such file.
         StorageFailed: The disk refused.
     """
     with _existing(digest), artifact_path(folder, digest).open("rb") as stream:
-        return os.pread(stream.fileno(), length, offset)
+        return os.pread(stream.fileno(), CHUNK_BYTES, index * CHUNK_BYTES)
 
 
 @contextmanager

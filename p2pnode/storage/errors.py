@@ -175,12 +175,12 @@ class KeyFileExposed(StorageError):
 
 
 class ArtifactTooLarge(StorageError):
-    """An artifact exceeds the limit of one item, or does not fit beside the pinned ones."""
+    """An artifact exceeds the limit of one item, or does not fit beside what open jobs need."""
 
     def __init__(self, size_bytes: int, limit_bytes: int) -> None:
         super().__init__(
             f"an artifact of {size_bytes} bytes exceeds the {limit_bytes} bytes available to it: "
-            "raise the artifact limits in config.toml or wait until running jobs release theirs"
+            "raise artefact_store_gib in config.toml, or wait until open jobs release theirs"
         )
         self.size_bytes = size_bytes
         self.limit_bytes = limit_bytes
@@ -191,4 +191,12 @@ class ArtifactMissing(StorageError):
 
     def __init__(self, digest: bytes) -> None:
         super().__init__(f"no artifact {digest.hex()} is stored here: fetch it from peers")
+        self.digest = digest
+
+
+class ArtifactNeeded(StorageError):
+    """An artifact may not be removed now."""
+
+    def __init__(self, digest: bytes) -> None:
+        super().__init__(f"an open job needs the artifact {digest.hex()}: wait until it has ended")
         self.digest = digest

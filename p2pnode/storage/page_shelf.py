@@ -12,8 +12,8 @@ from typing import Final
 import structlog
 import trio
 
-from p2pnode.storage.artifact_files import artifact_digest
 from p2pnode.storage.disk import PRIVATE_FOLDER, disk_errors
+from protocol.encoding import content_digest
 
 UNFINISHED: Final = ".unfinished"
 """What the name of a file ends with while it is written."""
@@ -111,7 +111,7 @@ def _read(path: Path, digest: bytes) -> bytes | None:
             raw = path.read_bytes()
         except FileNotFoundError:
             return None
-        if artifact_digest(raw) == digest:
+        if content_digest(raw) == digest:
             return raw
         path.unlink()
         return None

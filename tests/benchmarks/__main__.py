@@ -22,6 +22,7 @@ GROUPS = {
     "committee": "committees of 32 and 64 in virtual time: messages, processor time, memory",
     "sandbox": "workers: what locking them up costs, and tasks in those that wait",
     "disputes": "two thousand steps of a training: the search for one of them, and its judge",
+    "artefacts": "content between processes: next to a plain stream, and from three at once",
     "gossip": "the network layer alone: what a payload costs without a ledger",
     "finality": "five real processes: latency of operations at a modest rate",
     "epoch_change": "five real processes: latency of operations across ends of epochs",

@@ -120,9 +120,10 @@ class FakeControl:
         self.job(job)
         return self.output
 
-    async def store(self, content: bytes) -> bytes:
+    async def store(self, pieces: AsyncIterator[bytes]) -> tuple[bytes, int]:
+        content = b"".join([piece async for piece in pieces])
         self.stored.append(content)
-        return len(content).to_bytes(32, "big")
+        return len(content).to_bytes(32, "big"), len(content)
 
     async def submit(self, request: JobRequest) -> bytes:
         self._maybe_refuse()

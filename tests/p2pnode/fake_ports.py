@@ -1,6 +1,7 @@
 """Stand-ins for what surrounds the driver: a world, a network and a clock, each with a memory."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -106,11 +107,32 @@ class FakeNetwork:
     async def part(self, account: bytes, reason: str) -> None:
         self.parted.append((account, reason, trio.current_time()))
 
+    def serve_in_turn(self, kind: str, handler: Handler) -> None:
+        self.handlers[kind] = handler
+
+    @asynccontextmanager
+    async def converse(
+        self, account: bytes, kind: str, timeout_s: float
+    ) -> AsyncIterator["FakeConversation"]:
+        yield FakeConversation(self, account, kind)
+
     def peers(self) -> tuple[object, ...]:
         return ()
 
     def counters(self) -> Mapping[str, int]:
         return {"published": len(self.published)}
+
+
+@dataclass
+class FakeConversation:
+    """Questions to one fake peer."""
+
+    network: FakeNetwork
+    account: bytes
+    kind: str
+
+    async def ask(self, payload: bytes, timeout_s: float) -> bytes:
+        return await self.network.request(self.account, self.kind, payload, timeout_s)
 
 
 class TrioClock:

@@ -1,5 +1,6 @@
-"""Content between stores, with peers that lack it, lie about it, or are slow."""
+"""Content between stores, with peers that lack it; what peers do wrong is in `test_pulling`."""
 
+import shutil
 from pathlib import Path
 
 import msgpack
@@ -7,66 +8,39 @@ import pytest
 import trio
 import trio.testing
 
-from p2pnode.content import PAGE_KIND, REQUEST_SECONDS, SIZE_KIND, Content, ContentUnavailable
+from p2pnode.content import ContentUnavailable
 from p2pnode.network import RequestRefused
-from p2pnode.storage import PAGE_BYTES, ArtifactStore, artifact_digest, open_artifacts
+from p2pnode.pulling import CHUNK_KIND, LIST_KIND, REQUEST_SECONDS
+from protocol.content import ChunkList
+from protocol.encoding import CHUNK_BYTES, content_digest
+from tests.p2pnode.builders_of_content import LARGE, LIMIT, SMALL, holder, node
 from tests.p2pnode.fake_ports import FakeNetwork
 
-LIMIT = 10 * PAGE_BYTES
-LARGE = bytes(range(256)) * (PAGE_BYTES // 100)
-"""More than two pages."""
 
-
-async def node(
-    folder: Path, *peers: FakeNetwork, name: bytes = b"own", total: int = LIMIT
-) -> tuple[Content, ArtifactStore, FakeNetwork]:
-    network = FakeNetwork(name.ljust(32, b"."))
-    network.knows(*peers)
-    store = await open_artifacts(folder / name.decode(), LIMIT, total)
-    accounts = [peer.account for peer in peers]
-    return Content(store, network.port, lambda: accounts), store, network
-
-
-async def holder(folder: Path, content: bytes = LARGE, name: bytes = b"holder") -> FakeNetwork:
-    _, store, network = await node(folder, name=name)
-    await store.put(content)
-    return network
-
-
-def liar(name: bytes, size: bytes, page: bytes) -> FakeNetwork:
-    """A peer with fixed answers to whatever it is asked."""
-    network = FakeNetwork(name.ljust(32, b"."))
-
-    async def answer_size(account: bytes, payload: bytes) -> bytes:
-        return size
-
-    async def answer_page(account: bytes, payload: bytes) -> bytes:
-        return page
-
-    network.handlers = {SIZE_KIND: answer_size, PAGE_KIND: answer_page}
-    return network
-
-
-def length(content: bytes) -> bytes:
-    return len(content).to_bytes(8, "big")
-
-
-async def test_content_comes_page_by_page_and_stays(tmp_path: Path) -> None:
+async def test_content_comes_chunk_by_chunk_and_stays(tmp_path: Path) -> None:
     peer = await holder(tmp_path)
     content, store, network = await node(tmp_path, peer)
-    assert await content.fetch(artifact_digest(LARGE), (), LIMIT) == LARGE
-    assert [kind for _, kind in network.asked] == [SIZE_KIND, *[PAGE_KIND] * 3]
-    assert store.has(artifact_digest(LARGE))
-    assert await content.fetch(artifact_digest(LARGE), (), LIMIT) == LARGE
+    assert await content.fetch(content_digest(LARGE), (), LIMIT) == LARGE
+    assert [kind for _, kind in network.asked] == [LIST_KIND, *[CHUNK_KIND] * 3]
+    assert store.has(content_digest(LARGE))
+    assert await content.fetch(content_digest(LARGE), (), LIMIT) == LARGE
     assert len(network.asked) == 4, "what is here is asked of nobody"
 
 
+@pytest.mark.parametrize("whole", [b"", SMALL, bytes(CHUNK_BYTES), bytes(CHUNK_BYTES + 1)])
+async def test_content_of_any_size_comes(whole: bytes, tmp_path: Path) -> None:
+    peer = await holder(tmp_path, whole)
+    content, store, _ = await node(tmp_path, peer)
+    assert await content.fetch(content_digest(whole), (), LIMIT) == whole
+    assert store.total_bytes == len(whole)
+
+
 async def test_holders_are_asked_before_neighbours_and_nobody_twice(tmp_path: Path) -> None:
-    first, second = FakeNetwork(b"1" * 32), await holder(tmp_path)
+    first, second = FakeNetwork(b"1" * 32), await holder(tmp_path, SMALL)
     content, _, network = await node(tmp_path, first, second)
     holders = (b"gone" * 8, first.account, first.account)
-    await content.fetch(artifact_digest(LARGE), holders, LIMIT)
-    asked = [account for account, kind in network.asked if kind == SIZE_KIND]
+    await content.fetch(content_digest(SMALL), holders, LIMIT)
+    asked = [account for account, kind in network.asked if kind == LIST_KIND]
     assert asked == [b"gone" * 8, first.account, second.account]
 
 
@@ -80,46 +54,21 @@ async def test_what_nobody_has_is_unavailable_and_says_why(tmp_path: Path) -> No
         await asking.fetch(bytes(32), (), LIMIT)
 
 
-@pytest.mark.parametrize(
-    ("size", "page"),
-    [
-        (length(LARGE), b"short"),
-        (length(LARGE), b""),
-        (length(LARGE), LARGE),
-        (length(b"12345"), b"wrong"),
-        (b"", b""),
-        (length(b""), b""),
-        (b"\xff" * 8, b""),
-        (b"\xff" * 4_000, b""),
-    ],
-    ids=["short", "empty", "long", "wrong", "no size", "no content", "huge", "nonsense"],
-)
-async def test_a_liar_harms_nobody_and_the_next_peer_is_asked(
-    size: bytes, page: bytes, tmp_path: Path
-) -> None:
-    bad, good = liar(b"liar", size, page), await holder(tmp_path)
-    content, store, network = await node(tmp_path, bad, good)
-    assert await content.fetch(artifact_digest(LARGE), (bad.account,), LIMIT) == LARGE
-    assert network.asked[0] == (bad.account, SIZE_KIND), "the liar was asked"
-    alone, store, _ = await node(tmp_path, bad, name=b"alone")
-    with pytest.raises(ContentUnavailable, match="nobody sent"):
-        await alone.fetch(artifact_digest(LARGE), (), LIMIT)
-    assert store.total_bytes == 0, "and nothing of the lie is kept"
-
-
-async def test_content_above_the_limit_is_not_fetched(tmp_path: Path) -> None:
-    peer = await holder(tmp_path)
-    content, _, network = await node(tmp_path, peer)
-    with pytest.raises(ContentUnavailable, match=f"above the limit of {len(LARGE) - 1}"):
-        await content.fetch(artifact_digest(LARGE), (), len(LARGE) - 1)
-    assert PAGE_KIND not in [kind for _, kind in network.asked]
+@pytest.mark.parametrize("whole", [LARGE, SMALL])
+async def test_content_above_the_limit_is_not_fetched(whole: bytes, tmp_path: Path) -> None:
+    peer = await holder(tmp_path, whole)
+    content, store, network = await node(tmp_path, peer)
+    with pytest.raises(ContentUnavailable, match=f"above the limit of {len(whole) - 1}"):
+        await content.fetch(content_digest(whole), (), len(whole) - 1)
+    assert CHUNK_KIND not in [kind for _, kind in network.asked]
+    assert store.total_bytes == 0
 
 
 async def test_content_that_does_not_fit_here_is_unavailable(tmp_path: Path) -> None:
     peer = await holder(tmp_path)
-    content, _, _ = await node(tmp_path, peer, total=PAGE_BYTES)
+    content, _, _ = await node(tmp_path, peer, total=CHUNK_BYTES)
     with pytest.raises(ContentUnavailable, match="exceeds"):
-        await content.fetch(artifact_digest(LARGE), (), LIMIT)
+        await content.fetch(content_digest(LARGE), (), LIMIT)
 
 
 async def test_a_silent_peer_is_left_for_the_next(
@@ -131,10 +80,10 @@ async def test_a_silent_peer_is_left_for_the_next(
         await trio.sleep_forever()
         raise AssertionError
 
-    silent.serve(SIZE_KIND, never)
+    silent.serve(LIST_KIND, never)
     content, _, network = await node(tmp_path, silent, FakeNetwork(b"e" * 32))
     begun = trio.current_time()
-    with pytest.raises(ContentUnavailable, match="no answer"):
+    with pytest.raises(ContentUnavailable, match="not served"):
         await content.fetch(bytes(32), (), LIMIT)
     assert trio.current_time() - begun == pytest.approx(REQUEST_SECONDS)
     assert [account for account, _ in network.asked] == [b"s" * 32, b"e" * 32]
@@ -152,6 +101,68 @@ async def test_content_that_was_damaged_here_is_fetched_again(tmp_path: Path) ->
     assert await store.get(digest) == LARGE
 
 
+async def test_two_that_want_the_same_wait_for_one_pull(
+    tmp_path: Path, nursery: trio.Nursery
+) -> None:
+    peer = await holder(tmp_path)
+    content, _, network = await node(tmp_path, peer)
+    async with trio.open_nursery() as both:
+        for _ in range(2):
+            both.start_soon(content.bring, content_digest(LARGE), (), LIMIT)
+    assert [kind for _, kind in network.asked].count(CHUNK_KIND) == 3
+    first = trio.CancelScope()
+
+    async def bring(scope: trio.CancelScope) -> None:
+        with scope:
+            await content.bring(content_digest(SMALL), (), LIMIT)
+
+    peer.serve(LIST_KIND, slow := _Slow())
+    nursery.start_soon(bring, first)
+    await slow.asked.wait()
+    first.cancel()
+    peer.serve(LIST_KIND, _listing(SMALL))
+    peer.serve(CHUNK_KIND, _giving(SMALL))
+    await content.bring(content_digest(SMALL), (), LIMIT)
+
+
+async def test_an_output_is_brought_and_kept_for_its_job(tmp_path: Path) -> None:
+    peer = await holder(tmp_path)
+    content, store, network = await node(tmp_path, peer)
+    for _ in range(2):
+        await content.bring_output(b"j" * 32, content_digest(LARGE), (), LIMIT)
+    assert list(store.outputs_of({b"j" * 32})) == [content_digest(LARGE)]
+    assert [kind for _, kind in network.asked].count(LIST_KIND) == 1, "what is here stays here"
+    shutil.rmtree(tmp_path / "own" / "outputs")
+    with pytest.raises(ContentUnavailable, match="the disk refused"):
+        await content.bring_output(b"i" * 32, content_digest(LARGE), (), LIMIT)
+
+
+class _Slow:
+    """Answers nothing, and tells when it was asked."""
+
+    def __init__(self) -> None:
+        self.asked = trio.Event()
+
+    async def __call__(self, account: bytes, payload: bytes) -> bytes:
+        self.asked.set()
+        await trio.sleep_forever()
+        raise AssertionError
+
+
+def _listing(whole: bytes):  # type: ignore[no-untyped-def]  # a handler
+    async def answer(account: bytes, payload: bytes) -> bytes:
+        return ChunkList(len(whole), (content_digest(whole),)).encode()
+
+    return answer
+
+
+def _giving(whole: bytes):  # type: ignore[no-untyped-def]  # a handler
+    async def answer(account: bytes, payload: bytes) -> bytes:
+        return whole
+
+    return answer
+
+
 @pytest.mark.parametrize(
     "payload",
     [
@@ -159,25 +170,27 @@ async def test_content_that_was_damaged_here_is_fetched_again(tmp_path: Path) ->
         b"\xc1",
         b"\x81\x01\x02",
         msgpack.packb([bytes(32)]),
-        msgpack.packb([bytes(32), -1, 10]),
-        msgpack.packb([bytes(32), 0, 0]),
-        msgpack.packb([bytes(32), 0, PAGE_BYTES + 1]),
-        msgpack.packb([bytes(32), 0.5, 10]),
-        msgpack.packb([bytes(32), 0, True]),
-        msgpack.packb(["text", 0, 10]),
-        msgpack.packb([[], 0, 10]),
+        msgpack.packb([bytes(32), -1]),
+        msgpack.packb([bytes(32), 2**32]),
+        msgpack.packb([bytes(32), 0, 10]),
+        msgpack.packb([bytes(32), 0.5]),
+        msgpack.packb([bytes(32), True]),
+        msgpack.packb(["text", 0]),
+        msgpack.packb([[], 0]),
         b"\x91" * 5_000,
     ],
 )
 async def test_a_malformed_question_is_refused(payload: bytes, tmp_path: Path) -> None:
     peer = await holder(tmp_path)
     with pytest.raises(RequestRefused, match="asked for as"):
-        await peer.handlers[PAGE_KIND](b"asker", payload)
+        await peer.handlers[CHUNK_KIND](b"asker", payload)
     with pytest.raises(RequestRefused, match="not here"):
-        await peer.handlers[SIZE_KIND](b"asker", payload)
+        await peer.handlers[LIST_KIND](b"asker", payload)
 
 
-async def test_pages_of_what_is_not_here_are_refused(tmp_path: Path) -> None:
+async def test_chunks_of_what_is_not_here_are_refused(tmp_path: Path) -> None:
     peer = await holder(tmp_path)
     with pytest.raises(RequestRefused, match="no artifact"):
-        await peer.handlers[PAGE_KIND](b"asker", msgpack.packb([bytes(32), 0, 10]))
+        await peer.handlers[CHUNK_KIND](b"asker", msgpack.packb([bytes(32), 0]))
+    wanted = msgpack.packb([content_digest(LARGE), 2**32 - 1])
+    assert await peer.handlers[CHUNK_KIND](b"asker", wanted) == b""

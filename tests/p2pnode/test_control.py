@@ -1,13 +1,13 @@
 """What local programs may ask: a lone validator with a real core and store."""
 
 import json
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import trio
 from trio.testing import MockClock
 
-from p2pnode.content import PAGE_KIND, SIZE_KIND, Content
 from p2pnode.control import (
     OPERATION_SECONDS,
     silence_seconds,
@@ -16,11 +16,9 @@ from p2pnode.facts import FOLLOWERS_MAX
 from p2pnode.faucet import FAUCET_KIND, GIFT
 from p2pnode.interfaces import ControlError, Metered
 from p2pnode.settings import ROLES
-from p2pnode.storage import open_artifacts
 from p2pnode.world import topic_of
 from protocol import effects as fx
 from protocol import events as ev
-from protocol.core import Core
 from protocol.messages import Genesis, StakeDeposit, network_of
 from protocol.units import CREDIT, Digest, JobId
 from tests.p2pnode.control_bench import ARTEFACT, ITEM_MAX, bench, request
@@ -33,10 +31,8 @@ from tests.p2pnode.fake_ports import (
 from tests.support.builders import (
     RICHES,
     STAKE,
-    HandLedger,
     account_id,
     make_genesis,
-    make_offer,
     make_operation,
 )
 
@@ -160,7 +156,7 @@ async def test_a_job_that_nobody_could_do_is_refused_at_once(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
     async with bench(tmp_path) as made:
-        await made.control.store(ARTEFACT)
+        await made.control.store(arriving(ARTEFACT))
         with pytest.raises(ControlError, match="ask for fewer, or wait until") as refusal:
             await made.control.submit(request())
         assert (refusal.value.code, refusal.value.status) == ("unreachable", 409)
@@ -172,7 +168,7 @@ async def test_a_job_is_offered_with_the_smallest_budget_and_its_measured_size(
 ) -> None:
     genesis, stakes = staked_workers()
     async with bench(tmp_path, genesis) as made:
-        await made.control.store(ARTEFACT)
+        await made.control.store(arriving(ARTEFACT))
         await made.control.submit_operations(stakes)
         await trio.sleep(3)
         quote = made.control.quote(request())
@@ -206,7 +202,7 @@ async def test_a_job_that_cannot_be_offered_says_what_to_do(
 ) -> None:
     async with bench(tmp_path, roles=roles) as made:
         if stored:
-            await made.control.store(ARTEFACT)
+            await made.control.store(arriving(ARTEFACT))
         with pytest.raises(ControlError) as refusal:
             await made.control.submit(request())
         assert refusal.value.code == code
@@ -217,7 +213,7 @@ async def test_content_above_the_limit_is_refused_as_too_large(
 ) -> None:
     async with bench(tmp_path) as made:
         with pytest.raises(ControlError) as refusal:
-            await made.control.store(bytes(ITEM_MAX + 1))
+            await made.control.store(arriving(bytes(ITEM_MAX + 1)))
         assert (refusal.value.code, refusal.value.status) == ("too_large", 413)
 
 
@@ -227,7 +223,7 @@ async def test_a_failing_disk_is_said(tmp_path: Path, autojump_clock: MockClock)
             path.rmdir()
         (tmp_path / "store").rmdir()
         with pytest.raises(ControlError) as refusal:
-            await made.control.store(ARTEFACT)
+            await made.control.store(arriving(ARTEFACT))
         assert (refusal.value.code, refusal.value.status) == ("storage_failed", 503)
 
 
@@ -348,51 +344,5 @@ async def test_the_faucet_is_asked_for_this_account(
         assert given == {"amount": GIFT, "account": made.core.account.hex()}
 
 
-def settled(output: bytes) -> tuple[Core, JobId]:
-    """A core that sees a settled job, whose executors are accounts 1 to 6."""
-    ledger = HandLedger()
-    job = ledger.start(make_offer(replicas=2)).identifier
-    ledger.run(job, dict.fromkeys(range(1, 7), output))
-    core = lone_core(ledger.genesis)
-    core.state = ledger.state
-    return core, job
-
-
-async def holding(folder: Path, account: bytes, content: bytes) -> FakeNetwork:
-    network = FakeNetwork(account)
-    store = await open_artifacts(folder, ITEM_MAX, ITEM_MAX)
-    Content(store, network.port, lambda: ())
-    await store.put(content)
-    return network
-
-
-async def test_a_result_is_fetched_from_its_holders_when_it_is_not_here(
-    tmp_path: Path, autojump_clock: MockClock
-) -> None:
-    core, job = settled(b"the answer")
-    accepted = core.state.jobs[job].accepted
-    assert accepted is not None
-    async with bench(tmp_path / "own", core=core, runs=False) as made:
-        with pytest.raises(ControlError) as refusal:
-            await made.control.result(job)
-        assert (refusal.value.code, refusal.value.status) == ("result_unavailable", 503)
-        holder = await holding(tmp_path / "holder", accepted.members[0], b"the answer")
-        made.network.knows(holder)
-        assert await made.control.result(job) == b"the answer"
-        assert made.network.asked[-2:] == [(holder.account, SIZE_KIND), (holder.account, PAGE_KIND)]
-        made.network.asked.clear()
-        assert await made.control.result(job) == b"the answer"
-        assert made.network.asked == []
-
-
-async def test_a_job_without_an_accepted_result_says_where_it_stands(
-    tmp_path: Path, autojump_clock: MockClock
-) -> None:
-    ledger = HandLedger()
-    job = ledger.open()
-    core = lone_core(ledger.genesis)
-    core.state = ledger.state
-    async with bench(tmp_path, core=core, runs=False) as made:
-        with pytest.raises(ControlError, match="it is bidding") as refusal:
-            await made.control.result(job)
-        assert (refusal.value.code, refusal.value.status) == ("no_result", 409)
+async def arriving(content: bytes) -> AsyncIterator[bytes]:
+    yield content

@@ -20,9 +20,10 @@ from p2pnode.executions import (
     Run,
 )
 from p2pnode.interfaces import Failed, Finished, Limit, LimitReached, NoResult, RunOutcome, Task
-from p2pnode.storage import ArtifactStore, StorageFailed, artifact_digest, open_artifacts
+from p2pnode.storage import ArtifactStore, StorageFailed, open_artifacts
 from protocol import effects as fx
 from protocol import events as ev
+from protocol.encoding import content_digest
 from protocol.job.record import ResultOutcome
 from protocol.messages import Offer
 from protocol.roles.worker import CONTENT_BYTES_MAX
@@ -180,10 +181,11 @@ async def test_a_job_drawn_before_the_list_was_changed_is_not_run(tmp_path: Path
 async def test_an_output_is_kept_before_the_core_hears_of_it(tmp_path: Path) -> None:
     made = await bench(tmp_path)
     await made.executions.execute(order())
-    digest = Digest(artifact_digest(OUTPUT))
+    digest = content_digest(OUTPUT)
     assert made.told == [ev.ExecutionEnded(JOB, ResultOutcome.FINISHED.value, digest, 12, 34)]
     store = await open_artifacts(tmp_path, 1_000, 1_000)
     assert await store.get(digest) == OUTPUT
+    assert list(store.outputs_of({JOB})) == [digest], "and it is known whose it is"
     assert not made.executions.running
 
 

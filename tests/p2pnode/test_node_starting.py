@@ -22,7 +22,8 @@ from p2pnode.client import Client, find_endpoint
 from p2pnode.genesis import write_genesis
 from p2pnode.network import peer_id_of
 from p2pnode.settings import Settings
-from p2pnode.storage import artifact_digest, layout, locked, prepare_data_folder
+from p2pnode.storage import layout, locked, prepare_data_folder
+from protocol.encoding import content_digest
 from protocol.units import CREDIT
 from tests.integration.local_network import running_network, wait_until
 from tests.p2pnode.execution.builders import FOREVER, module
@@ -220,7 +221,7 @@ def test_a_node_that_runs_a_job_stops_in_time_and_takes_the_run_along(tmp_path: 
     artefact.write_bytes(module(FOREVER))
     job_file = tmp_path / "job.toml"
     job_file.write_text(ENDLESS_JOB)
-    allowed = artifact_digest(artefact.read_bytes()).hex()
+    allowed = content_digest(artefact.read_bytes()).hex()
     options = ("--allow-artefact", allowed)
     with running_network(tmp_path / "net", 4, *options) as network:
         with network.client(0) as client:

@@ -47,6 +47,7 @@ def test_every_setting_can_be_a_flag(tmp_path: Path) -> None:
         "allow_artefact": ["ab" * 32, "blake2b:" + "cd" * 32],
         "api": "[::1]:8080",
         "artefact_store_gib": "3",
+        "output_keep_hours": "5",
         "bootstrap": [BOOTSTRAP],
         "checkpoint": "12:" + "Ef" * 32,
         "data_dir": tmp_path,
@@ -63,6 +64,7 @@ def test_every_setting_can_be_a_flag(tmp_path: Path) -> None:
     assert load_settings(flags, {}) == Settings(
         data_dir=tmp_path,
         artefact_store_gib=3,
+        output_keep_hours=5,
         bootstrap=(BOOTSTRAP,),
         checkpoint=(12, b"\xef" * 32),
         start_from="genesis",

@@ -13,7 +13,7 @@ from p2pnode.execution import kind_builtin
 from p2pnode.executions import Executions
 from p2pnode.interfaces import Failed, Finished, RunOutcome, Stretch, Task
 from p2pnode.lab.lying import lying
-from p2pnode.storage import ArtifactStore, artifact_digest, open_artifacts
+from p2pnode.storage import ArtifactStore, open_artifacts
 from p2pnode.witness import TRACES_MAX
 from protocol import effects as fx
 from protocol import events as ev
@@ -92,7 +92,7 @@ def training_offer(steps: int = STEPS) -> Offer:
 
 
 def everything() -> Shared:
-    return Shared({artifact_digest(one): one for one in (TRAINING.artefact, *TRAINING.inputs)})
+    return Shared({content_digest(one): one for one in (TRAINING.artefact, *TRAINING.inputs)})
 
 
 async def bench_of(shared: Shared, folder: Path, *, is_liar: bool = False) -> Bench:

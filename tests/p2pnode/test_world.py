@@ -88,11 +88,12 @@ class FakeContent:
     failures: int = 0
     fetched: int = 0
 
-    async def fetch(self, digest: bytes, holders: Sequence[bytes], limit_bytes: int) -> bytes:
+    async def bring_output(
+        self, job: bytes, output: bytes, holders: Sequence[bytes], limit_bytes: int
+    ) -> None:
         self.fetched += 1
         if self.fetched <= self.failures:
             raise ContentUnavailable("nobody has it")
-        return digest
 
 
 @dataclass

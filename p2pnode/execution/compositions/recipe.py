@@ -8,7 +8,7 @@ from msgspec import Meta
 Count = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 Seed = Annotated[int, Meta(ge=0, le=2**32 - 1)]
 ModelDigest = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
-"""BLAKE2b-256 of the model, which is the first input: so an allow-list of artefacts covers it."""
+"""Names the model, which is the first input: so an allow-list of artefacts covers it."""
 
 
 class MonteCarlo(

@@ -5,11 +5,12 @@ from pathlib import Path
 import pytest
 import structlog
 
-from p2pnode.storage import PageShelf, StorageFailed, artifact_digest, page_shelf
+from p2pnode.storage import PageShelf, StorageFailed, page_shelf
 from p2pnode.storage.page_shelf import UNFINISHED
+from protocol.encoding import content_digest
 
 PAGES = [bytes([number]) * 100 for number in range(4)]
-DIGESTS = [artifact_digest(page) for page in PAGES]
+DIGESTS = [content_digest(page) for page in PAGES]
 
 
 async def filled(folder: Path, count: int = 3) -> PageShelf:
