@@ -15,11 +15,10 @@
 """
 
 from p2pnode.storage.artifact_download import Download
-from p2pnode.storage.artifacts import ArtifactStore, Held, open_artifacts
+from p2pnode.storage.artifacts import ArtifactStore, open_artifacts
 from p2pnode.storage.disk import free_bytes
 from p2pnode.storage.errors import (
     ArtifactMissing,
-    ArtifactNeeded,
     ArtifactTooLarge,
     Contradiction,
     DamagedData,
@@ -63,7 +62,6 @@ from p2pnode.storage.records import (
 
 __all__ = [
     "ArtifactMissing",
-    "ArtifactNeeded",
     "ArtifactStore",
     "ArtifactTooLarge",
     "Contradiction",
@@ -73,7 +71,6 @@ __all__ = [
     "DataFolderLocked",
     "Download",
     "FinalCommit",
-    "Held",
     "Journal",
     "JournalMissing",
     "JournalReader",

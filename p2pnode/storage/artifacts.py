@@ -33,7 +33,7 @@ from p2pnode.storage.artifact_outputs import (
     note_output,
 )
 from p2pnode.storage.artifact_upload import Upload
-from p2pnode.storage.errors import ArtifactMissing, ArtifactNeeded, ArtifactTooLarge, DamagedData
+from p2pnode.storage.errors import ArtifactMissing, ArtifactTooLarge, DamagedData
 from protocol.content import ChunkList
 from protocol.encoding import content_digest
 
@@ -45,18 +45,6 @@ class Found:
     artifacts: list[tuple[bytes, int]]
     downloads: list[tuple[bytes, int]]
     outputs: list[KeptOutput]
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """One artifact, for people."""
-
-    digest: bytes
-    size_bytes: int
-    jobs: tuple[bytes, ...]
-    """The jobs whose output it is."""
-    needed: bool
-    """An open job needs it."""
 
 
 class ArtifactStore:
@@ -107,13 +95,6 @@ class ArtifactStore:
         if digest not in self._sizes:
             raise ArtifactMissing(digest)
         return self._sizes[digest]
-
-    def held(self) -> Iterator[Held]:
-        """Every artifact, the one used last first."""
-        needed = frozenset(self.needed())
-        for digest, size_bytes in reversed(self._sizes.items()):
-            jobs = tuple(one.job for one in self._outputs if one.digest == digest)
-            yield Held(digest, size_bytes, jobs, digest in needed)
 
     async def put(self, content: bytes) -> bytes:
         """Stores an artifact durably and returns its digest.
@@ -262,21 +243,6 @@ class ArtifactStore:
                 await trio.to_thread.run_sync(forget_output, self._folder, one)
             self._outputs = [one for one in self._outputs if one not in old]
         return len(gone)
-
-    async def remove(self, digest: bytes) -> None:
-        """Removes an artifact because its owner says so.
-
-        Raises:
-            ArtifactMissing: It is not stored here.
-            ArtifactNeeded: An open job needs it.
-            StorageFailed: The disk refused.
-        """
-        async with self._changing:
-            if digest not in self._sizes:
-                raise ArtifactMissing(digest)
-            if digest in self.needed():
-                raise ArtifactNeeded(digest)
-            await self._remove(digest)
 
     def _temporary(self) -> Path:
         self._temporary_names += 1

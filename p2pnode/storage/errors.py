@@ -192,11 +192,3 @@ class ArtifactMissing(StorageError):
     def __init__(self, digest: bytes) -> None:
         super().__init__(f"no artifact {digest.hex()} is stored here: fetch it from peers")
         self.digest = digest
-
-
-class ArtifactNeeded(StorageError):
-    """An artifact may not be removed now."""
-
-    def __init__(self, digest: bytes) -> None:
-        super().__init__(f"an open job needs the artifact {digest.hex()}: wait until it has ended")
-        self.digest = digest
