@@ -25,8 +25,9 @@ from protocol import events as ev
 from protocol.core import Core
 from protocol.encoding import content_digest
 from protocol.messages import Genesis
+from protocol.units import JobId
 from tests.p2pnode.fake_ports import FakeNetwork, FakeWorld, live_driver, lone_core
-from tests.support.builders import make_offer
+from tests.support.builders import HandLedger, make_offer
 
 ARTEFACT = b"artefact"
 ITEM_MAX = 1_000
@@ -103,3 +104,13 @@ def request(**changes: object) -> JobRequest:
         "retention_ms": 0,
     }
     return JobRequest(**{**fields, **changes})  # type: ignore[arg-type]  # as the fields are
+
+
+def settled(output: bytes) -> tuple[Core, JobId]:
+    """A core that sees a settled job, whose executors are accounts 1 to 6."""
+    ledger = HandLedger()
+    job = ledger.start(make_offer(replicas=2)).identifier
+    ledger.run(job, dict.fromkeys(range(1, 7), output))
+    core = lone_core(ledger.genesis)
+    core.state = ledger.state
+    return core, job

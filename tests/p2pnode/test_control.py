@@ -21,7 +21,7 @@ from protocol import effects as fx
 from protocol import events as ev
 from protocol.messages import Genesis, StakeDeposit, network_of
 from protocol.units import CREDIT, Digest, JobId
-from tests.p2pnode.control_bench import ARTEFACT, ITEM_MAX, bench, request
+from tests.p2pnode.control_bench import ARTEFACT, ITEM_MAX, bench, request, settled
 from tests.p2pnode.fake_ports import (
     FakeNetwork,
     gift,
