@@ -36,7 +36,7 @@ async def test_a_result_is_fetched_from_its_holders_when_it_is_not_here(
         made.network.knows(holder)
         assert await made.control.result(job) == b"the answer"
         of_holder = [kind for who, kind in made.network.asked if who == holder.account]
-        assert of_holder == [LIST_KIND, CHUNK_KIND]
+        assert of_holder[-2:] == [LIST_KIND, CHUNK_KIND]
         made.network.asked.clear()
         assert await made.control.result(job) == b"the answer"
         assert made.network.asked == []
