@@ -1,6 +1,7 @@
 """Gossip overlays against theory and published simulations: spread, misses, delays, attacks."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from math import exp, log, log2, sqrt
 from typing import Final
 
@@ -22,6 +23,7 @@ from p2pnode.lab.experiments.rates import mean, rate
 from protocol.simulator.chance import MILLION
 from protocol.simulator.overlay.attacks import (
     SAMPLE_NS,
+    SYBIL_DIALS,
     Attack,
     Damage,
     attacked,
@@ -59,8 +61,11 @@ RECOVERED: Final = Expected("≥ 0.9", 0.9, 10.0)
 """Published: the mesh recovers within two minutes."""
 MINUTE_NS: Final = 60 * SECOND
 NOTHING: Final = at_most(0.0005)
-FLASH: Final = covert_flash(100, 200, 2, 300 * SECOND)
-SMALL_FLASH: Final = covert_flash(12, 24, 1, 240 * SECOND)
+FEW_DIALS: Final = 20
+"""Honest nodes that each false one dials where only sign and order are asked for: fewer than
+published, since few honest nodes would be drowned by as many false links as a thousand had."""
+FLASH: Final = replace(covert_flash(100, 200, 2, 300 * SECOND), sybil_dials=FEW_DIALS)
+SMALL_FLASH: Final = replace(covert_flash(12, 24, 1, 240 * SECOND), sybil_dials=6)
 PLAIN: Final = "GossipSub 1.0"
 SCORED: Final = "GossipSub 1.1 with scores"
 
@@ -127,7 +132,7 @@ def measure_attacks(effort: Effort) -> Findings:
     """Attacks meshes of GossipSub 1.0, and of 1.1 with its scores."""
     plain, scored = gossipsub_attacked_1_0(), gossipsub_attacked_1_1()
     seeds = range(1, effort.of(3, 1) + 1)
-    crowd = cold_boot(30, 600, 5, effort.of(60, 10) * SECOND)
+    crowd = replace(cold_boot(30, 600, 5, effort.of(60, 10) * SECOND), sybil_dials=FEW_DIALS)
     name = f"cold boot, {_sizes(crowd)}"
     rows = [
         _lost(f"{name}, 1.0", crowd, plain, LOST, seeds),
@@ -320,7 +325,8 @@ ATTACKS: Final = Experiment(
     question="What do false nodes cost a mesh, without and with scores?",
     method=(
         "`protocol.simulator.overlay`, strategy `GOSSIPSUB`: version 1.0, and 1.1 with scores; "
-        "fewer nodes and messages than published, so only sign and order are compared."
+        "fewer nodes and messages than published, so only sign and order are compared. False nodes "
+        f"dial {FEW_DIALS} honest ones each, in the cold boot of a thousand {SYBIL_DIALS}."
     ),
     bite="copies that false nodes took and passed on to nobody",
     source=(

@@ -23,6 +23,7 @@ from protocol.simulator.chance import MILLION
 from protocol.simulator.overlay.attacks import (
     DEADLINE_NS,
     SAMPLE_NS,
+    SYBIL_DIALS,
     Attack,
     Damage,
     attacked,
@@ -38,12 +39,7 @@ from protocol.units import SECOND
 HONEST: Final = 1_000
 FALSE: Final = 4_000
 RATE: Final = 120
-PUBLISHED_DIALS: Final = 20
-"""Honest nodes that each false one dials; 80 links to false nodes beside 40 to honest ones."""
-MANY_DIALS: Final = 200
-"""The same for 800 links to false nodes: twenty for each to an honest one."""
-BOOT_SECONDS: Final = 3
-CROWDED_SECONDS: Final = 1
+BOOT_SECONDS: Final = 1
 
 FLASH_HONEST: Final = 100
 FLASH_FALSE: Final = 400
@@ -59,16 +55,14 @@ SCORED: Final = "GossipSub 1.1 with scores"
 
 
 def measure_scale(effort: Effort) -> Findings:
-    """Plays a cold boot with two numbers of false links, and a covert flash to its end."""
+    """Plays a cold boot, and a covert flash to its end."""
     plain, scored = gossipsub_attacked_1_0(), gossipsub_attacked_1_1()
-    rows: list[Row] = []
-    for dials, seconds in ((PUBLISHED_DIALS, BOOT_SECONDS), (MANY_DIALS, CROWDED_SECONDS)):
-        attack = _boot(dials, seconds, effort)
-        what = f"cold boot, {_sizes(attack)}"
-        rows += [
-            _lost_row(f"{what}, 1.0", attacked(attack, plain, 1)),
-            _in_time_row(f"{what}, 1.1", attacked(attack, scored, 1)),
-        ]
+    attack = _boot(effort)
+    what = f"cold boot, {_sizes(attack)}"
+    rows = [
+        _lost_row(f"{what}, 1.0", attacked(attack, plain, 1)),
+        _in_time_row(f"{what}, 1.1", attacked(attack, scored, 1)),
+    ]
     flash = _flash(effort)
     runs = {name: attacked(flash, one, 1) for name, one in ((PLAIN, plain), (SCORED, scored))}
     what = f"covert flash, {_sizes(flash)}"
@@ -83,10 +77,10 @@ def measure_scale(effort: Effort) -> Findings:
     )
 
 
-def _boot(dials: int, seconds: int, effort: Effort) -> Attack:
+def _boot(effort: Effort) -> Attack:
     honest, false = effort.of(HONEST, 40), effort.of(FALSE, 160)
-    attack = cold_boot(honest, false, effort.of(RATE, 20), seconds * SECOND)
-    return replace(attack, sybil_dials=min(dials, honest), cool_ns=COOL_NS)
+    attack = cold_boot(honest, false, effort.of(RATE, 20), BOOT_SECONDS * SECOND)
+    return replace(attack, cool_ns=COOL_NS)
 
 
 def _flash(effort: Effort) -> Attack:
@@ -163,8 +157,7 @@ EXPERIMENT: Final = Experiment(
         "copies, about ten seconds of a processor. The covert flash has the rate, the two covert "
         f"minutes and two after them, on {FLASH_HONEST} honest and {FLASH_FALSE} false nodes. "
         "False nodes are linked before the honest have built a mesh, and dial "
-        f"{PUBLISHED_DIALS} honest ones each, as configured there; in the crowded cold boot "
-        f"{MANY_DIALS}, which makes twenty false links for each honest one."
+        f"{SYBIL_DIALS} honest ones each, which makes twenty false links for each that an honest one dials."
     ),
     bite="copies that false nodes took and passed on to nobody",
     source=(

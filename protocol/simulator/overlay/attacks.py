@@ -28,6 +28,10 @@ ATTACKED_LINKS: Final = WireConditions(
 DEADLINE_NS: Final = 6 * SECOND
 """What comes later is of no use any more to the networks for which attacks were published."""
 
+SYBIL_DIALS: Final = 100
+"""Honest nodes that each false one dials: with 4,000 for 1,000 honest ones, which dial 20 each, this
+is the published ratio of 20 to 1. The configurations that are stored say 20."""
+
 SAMPLE_NS: Final = 5 * SECOND
 """Time between two looks at the meshes."""
 
@@ -95,13 +99,13 @@ class Damage:
 def cold_boot(honest: int, sybils: int, rate: int, run_ns: int = 180 * SECOND) -> Attack:
     """False nodes are there from the start, when the honest ones build their first meshes.
 
-    Published with 1,000 honest nodes, 4,000 false ones that dial 20 each, 120 messages a second.
+    Published with 1,000 honest nodes, 4,000 false ones, 120 messages a second.
     """
     return Attack(
         honest=honest,
         publishers=max(1, honest // 10),
         sybils=sybils,
-        sybil_dials=20,
+        sybil_dials=min(SYBIL_DIALS, honest),
         rate=rate,
         join_ns=0,
         attack_ns=0,
@@ -116,7 +120,7 @@ def covert_flash(honest: int, sybils: int, rate: int, run_ns: int = 300 * SECOND
         honest=honest,
         publishers=max(1, honest // 10),
         sybils=sybils,
-        sybil_dials=20,
+        sybil_dials=min(SYBIL_DIALS, honest),
         rate=rate,
         join_ns=0,
         attack_ns=120 * SECOND,

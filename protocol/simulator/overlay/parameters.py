@@ -166,11 +166,18 @@ def gossipsub_1_0() -> OverlayParameters:
 
 
 def gossipsub_attacked_1_0() -> OverlayParameters:
-    """GossipSub 1.0 with the degrees that it was attacked with: nothing of 1.1, no scores."""
+    """GossipSub 1.0 with the degrees that it was attacked with: nothing of 1.1, no scores.
+
+    It names messages to as many neighbours outside the mesh as the mesh is to have; a degree of
+    their own came with 1.1.
+
+    Source: github.com/libp2p/go-libp2p-pubsub, `gossipsub.go` at commit 6bd07a7, `emitGossip`; and
+    github.com/libp2p/gossipsub-hardening, `test/honest_vanilla.go`, for what is set.
+    """
     mesh = MeshParameters(
         degree=8,
         low=6,
-        lazy=12,
+        lazy=8,
         lazy_ppm=0,
         outward=0,
         best=0,
@@ -185,10 +192,13 @@ def gossipsub_attacked_1_1(*, scored: bool = True) -> OverlayParameters:
     """GossipSub 1.1 as it was attacked, with or without scores.
 
     Source: github.com/libp2p/gossipsub-hardening, `scripts/configs/`, file
-    `1k-attack-cold-boot-covert-flash-oppgraft.json`; for what it leaves out (the penalty for
-    breaches, D_out), the defaults of the specification.
+    `1k-attack-cold-boot-covert-flash-oppgraft.json`, and `test/params.go`, which asks for
+    deliveries only 30 s, the time before the first message, later than configured. For what it
+    leaves out (the penalty for breaches, D_out), the defaults of the specification.
     """
-    scores = ScoreParameters(graft_threshold=10, graft_ticks=10) if scored else None
+    scores = None
+    if scored:
+        scores = ScoreParameters(mesh_activation_ns=90 * SECOND, graft_threshold=10, graft_ticks=10)
     mesh = MeshParameters(degree=8, low=6, lazy=12, best=6, scores=scores)
     return OverlayParameters(Strategy.GOSSIPSUB, dials=20, mesh=mesh)
 
