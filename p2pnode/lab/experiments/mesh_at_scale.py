@@ -157,7 +157,7 @@ EXPERIMENT: Final = Experiment(
         "copies, about ten seconds of a processor. The covert flash has the rate, the two covert "
         f"minutes and two after them, on {FLASH_HONEST} honest and {FLASH_FALSE} false nodes. "
         "False nodes are linked before the honest have built a mesh, and dial "
-        f"{SYBIL_DIALS} honest ones each, which makes twenty false links for each that an honest one dials."
+        f"{SYBIL_DIALS} honest ones each: twenty false links for each that an honest one dials."
     ),
     bite="copies that false nodes took and passed on to nobody",
     source=(

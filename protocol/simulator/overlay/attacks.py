@@ -29,8 +29,8 @@ DEADLINE_NS: Final = 6 * SECOND
 """What comes later is of no use any more to the networks for which attacks were published."""
 
 SYBIL_DIALS: Final = 100
-"""Honest nodes that each false one dials: with 4,000 for 1,000 honest ones, which dial 20 each, this
-is the published ratio of 20 to 1. The configurations that are stored say 20."""
+"""Honest nodes that each false one dials: with 4,000 for 1,000 honest ones, which dial 20 each,
+this is the published ratio of 20 to 1. The configurations that are stored say 20."""
 
 SAMPLE_NS: Final = 5 * SECOND
 """Time between two looks at the meshes."""
